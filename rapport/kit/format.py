@@ -1,0 +1,28 @@
+"""Money, dates and numbers as people of each language write them (CLDR data, through Babel)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date
+from babel.numbers import format_currency, format_decimal, get_currency_precision
+
+LOCALES = {"en": "en_GB", "es": "es_ES", "nb": "nb_NO", "ro": "ro_RO"}
+
+
+def money(minor: int, currency: str, language: str) -> str:
+    """An amount of minor units (øre, cents) with its currency, e.g. `1 249,00 kr`."""
+    amount = Decimal(minor).scaleb(-get_currency_precision(currency))
+    return format_currency(amount, currency, locale=LOCALES[language])
+
+
+def day(at: datetime, language: str, timezone: str) -> str:
+    """A date without the time in the shop's timezone, e.g. `3 May 2026`."""
+    return format_date(at.astimezone(ZoneInfo(timezone)), format="long", locale=LOCALES[language])
+
+
+def number(value: int, language: str) -> str:
+    """A whole number with the language's grouping."""
+    return format_decimal(value, locale=LOCALES[language])

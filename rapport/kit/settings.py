@@ -1,0 +1,109 @@
+"""Every setting, its default and what it does. Read from the environment and `.env`, nowhere else.
+
+`.env.example` lists the same settings; tests/kit/test_settings.py holds the two together.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from rapport.kit.errors import ConfigurationError
+
+ROOT = Path(__file__).resolve().parents[2]
+MINIMUM_SECRET_LENGTH = 32
+
+
+class Settings(BaseSettings):
+    """Settings of one installation; each is the environment variable RAPPORT_<NAME>."""
+
+    model_config = SettingsConfigDict(env_prefix="RAPPORT_", env_file=ROOT / ".env", extra="ignore")
+
+    secret_key: SecretStr = Field(
+        description="Keys the hashes of tokens and one-time codes. `rapport up` writes a random one to .env."
+    )
+    bot_secret: SecretStr = Field(
+        description="Shared by the app and Rasa on each call between them. `rapport up` writes a random one."
+    )
+    identity_secret: SecretStr | None = Field(
+        default=None,
+        description="HS256 key the host site signs `identity_token` with; without it no such token is taken.",
+    )
+    database_url: str = Field(
+        default=f"sqlite:///{ROOT / 'var' / 'rapport.db'}",
+        description="SQLAlchemy URL of the database: sqlite:///… or postgresql+psycopg://…",
+    )
+    tracker_url: str = Field(
+        default=f"sqlite:///{ROOT / 'var' / 'tracker.db'}",
+        description="SQLAlchemy URL of Rasa's own tracker database: sqlite:///… or postgresql://…",
+    )
+    host: str = Field(default="127.0.0.1", description="Address the app listens on.")
+    port: int = Field(default=8080, ge=1, le=65535, description="Port the app listens on.")
+    rasa_port: int = Field(default=5005, ge=1, le=65535, description="Port of Rasa, always on loopback.")
+    public_url: str | None = Field(
+        default=None, description="The address customers reach the app at, for links in mails."
+    )
+    allowed_origins: str = Field(
+        default="*",
+        description="Origins whose pages may embed the widget, comma-separated, or *. No cookies are used.",
+    )
+    trusted_proxies: str = Field(
+        default="",
+        description="Addresses of reverse proxies whose X-Forwarded-For is believed, comma-separated.",
+    )
+    shop_file: Path = Field(default=ROOT / "shop.yml", description="The shop's facts in four languages.")
+    models_dir: Path = Field(default=ROOT / "models", description="Where trained models are kept.")
+    var_dir: Path = Field(default=ROOT / "var", description="Where databases, mails and logs are kept.")
+    demo: bool = Field(default=True, description="Load and show the demo shop when the database is empty.")
+    smtp_host: str | None = Field(
+        default=None,
+        description="Mail server. Without it mails are written to var/mail and shown at /dev/mail.",
+    )
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="Port of the mail server.")
+    smtp_user: str | None = Field(
+        default=None, description="User name at the mail server, if it asks for one."
+    )
+    smtp_password: SecretStr | None = Field(default=None, description="Password at the mail server.")
+    smtp_security: str = Field(default="starttls", description="starttls, tls or none.")
+    mail_from: str = Field(
+        default="Fjordly <hello@fjordly.example>", description="Sender of the shop's mails: Name <address>."
+    )
+    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+
+    @field_validator("secret_key", "bot_secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value()) < MINIMUM_SECRET_LENGTH:
+            raise ValueError(f"needs at least {MINIMUM_SECRET_LENGTH} characters")
+        return value
+
+    @field_validator("smtp_security")
+    @classmethod
+    def _known_security(cls, value: str) -> str:
+        if value not in {"starttls", "tls", "none"}:
+            raise ValueError("must be starttls, tls or none")
+        return value
+
+    @property
+    def rasa_url(self) -> str:
+        """Rasa's base address; it is never anywhere but on loopback."""
+        return f"http://127.0.0.1:{self.rasa_port}"
+
+
+@cache
+def get_settings() -> Settings:
+    """The process's settings, read once.
+
+    Raises ConfigurationError with one line per wrong setting.
+    """
+    try:
+        return Settings.model_validate({})
+    except ValidationError as error:
+        lines = [
+            f"RAPPORT_{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
+            for item in error.errors()
+        ]
+        raise ConfigurationError("Settings are wrong (see .env.example):\n  " + "\n  ".join(lines)) from None

@@ -1,0 +1,41 @@
+"""Alembic migrations; `upgrade` brings a database to the newest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine
+
+# Importing the models fills Base.metadata.
+import rapport.conversations.models
+import rapport.customers.models
+import rapport.loyalty.models
+import rapport.outreach.models
+import rapport.shop.models  # noqa: F401
+
+
+def _config(engine: Engine) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.attributes["engine"] = engine
+    return config
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the database to the newest version; does nothing when it is there already."""
+    command.upgrade(_config(engine), "head")
+
+
+def newest() -> str | None:
+    """The version the code expects."""
+    return ScriptDirectory(str(Path(__file__).parent)).get_current_head()
+
+
+def current(engine: Engine) -> str | None:
+    """The version the database is at; None when it is empty."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()

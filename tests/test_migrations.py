@@ -1,0 +1,22 @@
+"""The migrations and the models say the same."""
+
+from __future__ import annotations
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine
+
+from rapport import migrations
+from rapport.kit.database import Base
+
+
+def test_migrations_lead_to_the_models(engine: Engine) -> None:
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+        connection.rollback()
+
+
+def test_upgrade_twice_changes_nothing(engine: Engine) -> None:
+    migrations.upgrade(engine)
+    assert migrations.current(engine) == migrations.newest()
