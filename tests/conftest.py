@@ -28,6 +28,7 @@ from sqlalchemy.orm import Session
 from rapport import migrations
 from rapport.kit.database import make_engine, session_scope
 from rapport.kit.settings import Settings, get_settings
+from tests.stack import Stack
 
 Settings.model_config["env_file"] = None
 _numbers = count()
@@ -112,3 +113,12 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
     get_settings.cache_clear()
     yield get_settings()
     get_settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A whole running Rapport with the demo shop, shared by all tests that talk to it."""
+    stack = Stack(tmp_path_factory.mktemp("stack"))
+    stack.start()
+    yield stack
+    stack.stop()

@@ -1,0 +1,60 @@
+"""The bot's own environment: Python 3.10 with Rasa, in bot/.venv, made by uv."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from rapport.kit.errors import ConfigurationError
+from rapport.kit.settings import ROOT
+
+BOT = ROOT / "bot"
+# Left in place, each of these would make uv or Python look at our environment instead of the bot's.
+FOREIGN_VARIABLES = ("VIRTUAL_ENV", "PYENV_VERSION", "UV_PYTHON", "UV_PROJECT_ENVIRONMENT", "PYTHONPATH")
+
+
+def clean_environment(**extra: str) -> dict[str, str]:
+    """This process's environment without what ties it to our own Python, plus `extra`."""
+    kept = {name: value for name, value in os.environ.items() if name not in FOREIGN_VARIABLES}
+    return kept | extra
+
+
+def python() -> Path:
+    """The bot's Python; it exists only after `sync`."""
+    folder = "Scripts" if os.name == "nt" else "bin"
+    return BOT / ".venv" / folder / "python"
+
+
+def sync(say: Callable[[str], None]) -> None:
+    """Install what bot/uv.lock names; takes a fraction of a second when all is there.
+
+    Raises ConfigurationError when uv or a Python 3.10 is missing or the installation fails.
+    """
+    # `uv run` says in UV where uv itself is.
+    uv = os.environ.get("UV") or shutil.which("uv")
+    if uv is None:
+        raise ConfigurationError("uv is not installed: https://docs.astral.sh/uv/ (or: pip install uv)")
+    process = subprocess.Popen(
+        [uv, "sync", "--locked", "--no-dev", "--directory", str(BOT)],
+        env=clean_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    lines: list[str] = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.append(line.rstrip())
+        say(line.strip())
+    if process.wait() == 0:
+        return
+    output = "\n".join(lines)
+    if "python-build-standalone" in output or "No interpreter found" in output:
+        raise ConfigurationError(
+            "Rasa needs Python 3.10 and uv could neither find nor download one. "
+            "Install it (e.g. `uv python install 3.10` or `pyenv install 3.10`) and try again."
+        )
+    raise ConfigurationError(f"The bot's environment could not be installed:\n{output[-2000:]}")

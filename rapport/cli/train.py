@@ -1,0 +1,45 @@
+"""`rapport train`."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from rapport.cli import bot_environment, model
+from rapport.kit.settings import get_settings
+
+console = Console(highlight=False)
+
+
+def command(
+    force: Annotated[bool, typer.Option("--force", "-f", help="Train even when nothing changed.")] = False,
+) -> None:
+    """Train the bot when its data, domain or config changed since the last model."""
+    with console.status("The bot's environment …") as status:
+        bot_environment.sync(lambda line: status.update(f"The bot's environment: {line}"))
+    if not train_if_needed(force=force):
+        console.print("[green]✓[/green] Nothing changed since the last model. --force trains all the same.")
+
+
+def train_if_needed(*, force: bool = False) -> bool:
+    """Train when the inputs of the newest model are not those of now. True when a model was trained."""
+    folder = get_settings().models_dir
+    last = model.newest(folder)
+    differences = model.changes(last.inputs if last else {}, model.inputs())
+    if not differences and not force:
+        return False
+    if last is None:
+        console.print("  No model yet: training the first one (a minute or so).")
+    for line in differences if last else []:
+        console.print(f"  {line}", style="dim")
+    start = time.monotonic()
+    with console.status("Training …") as status:
+        trained = model.train(folder, lambda line: status.update(f"Training: {line[:90]}"))
+    size = trained.path.stat().st_size / 1e6
+    console.print(
+        f"[green]✓[/green] Model trained in {time.monotonic() - start:.0f} s: {trained.path.name} ({size:.1f} MB)"
+    )
+    return True
