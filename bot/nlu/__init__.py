@@ -1,0 +1,1 @@
+"""The NLU components named in config.yml."""

@@ -1,0 +1,93 @@
+"""The intent classifier as a part of Rasa's pipeline: features, classifier and fallback in one step."""
+
+import logging
+from typing import Any
+
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.nlu.classifiers.classifier import IntentClassifier
+from rasa.shared.constants import DEFAULT_NLU_FALLBACK_INTENT_NAME
+from rasa.shared.nlu.constants import INTENT, INTENT_RANKING_KEY, TEXT
+from rasa.shared.nlu.training_data.message import Message
+from rasa.shared.nlu.training_data.training_data import TrainingData
+
+from bot.nlu.model import IntentModel
+
+logger = logging.getLogger(__name__)
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
+class TfidfLinearClassifier(GraphComponent, IntentClassifier):
+    """TF-IDF and linear SVMs with calibrated confidences.
+
+    Below the model's own threshold the intent is `nlu_fallback`.
+    """
+
+    @staticmethod
+    def get_default_config() -> dict[str, Any]:
+        """`C` is the SVM's; `threshold` overrides the one found in training; `ranking_length` as in Rasa."""
+        return {"C": 1.0, "threshold": None, "ranking_length": 10}
+
+    def __init__(
+        self,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        model: IntentModel | None = None,
+    ) -> None:
+        self._config = config
+        self._storage = model_storage
+        self._resource = resource
+        self._model = model
+
+    @classmethod
+    def create(
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+    ) -> "TfidfLinearClassifier":
+        return cls(config, model_storage, resource)
+
+    @classmethod
+    def load(
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+        **kwargs: Any,
+    ) -> "TfidfLinearClassifier":
+        with model_storage.read_from(resource) as folder:
+            return cls(config, model_storage, resource, IntentModel.load(folder))
+
+    def train(self, training_data: TrainingData) -> Resource:
+        """Learns from all examples with a text and an intent, and stores what it learnt."""
+        examples = [e for e in training_data.intent_examples if e.get(TEXT) and e.get(INTENT)]
+        texts, labels = [e.get(TEXT) for e in examples], [e.get(INTENT) for e in examples]
+        self._model = IntentModel.train(texts, labels, self._config["C"])
+        known = {name: value for name, value in self._model.facts.items() if name != "intents"}
+        logger.info("Trained on %d examples of %d intents: %s", len(texts), len(self._model.intents), known)
+        with self._storage.write_to(self._resource) as folder:
+            self._model.save(folder)
+        return self._resource
+
+    def process(self, messages: list[Message]) -> list[Message]:
+        assert self._model is not None, "the model is trained or loaded first"
+        for message in messages:
+            self._classify(message, self._model)
+        return messages
+
+    def _classify(self, message: Message, model: IntentModel) -> None:
+        confidences, known = model.confidences(message.get(TEXT) or "")
+        order = confidences.argsort(kind="stable")[::-1][: self._config["ranking_length"]]
+        ranking = [{"name": model.intents[i], "confidence": float(confidences[i])} for i in order]
+        threshold = model.threshold if self._config["threshold"] is None else self._config["threshold"]
+        intent = ranking[0]
+        if not known or intent["confidence"] < threshold:
+            intent = {"name": DEFAULT_NLU_FALLBACK_INTENT_NAME, "confidence": 1.0 - ranking[0]["confidence"]}
+        message.set(INTENT, intent, add_to_output=True)
+        message.set(INTENT_RANKING_KEY, ranking, add_to_output=True)

@@ -1,0 +1,115 @@
+"""The intent model itself: linear SVMs over TF-IDF, their calibration, and the two plain files it is kept
+in.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_matrix
+from sklearn.model_selection import StratifiedKFold
+from sklearn.svm import LinearSVC
+
+from bot.nlu.calibration import fit_temperature, fit_threshold, softmax
+from bot.nlu.features import Vocabulary, features
+
+OUT_OF_SCOPE = "out_of_scope"
+FOLDS = 5
+# Used when there are too few examples to hold any out.
+DEFAULT_TEMPERATURE, DEFAULT_THRESHOLD = 0.3, 0.2
+
+
+class IntentModel:
+    """Says how sure it is of each intent. Make one with `train` or `load`."""
+
+    def __init__(
+        self, vocabulary: Vocabulary, weights: np.ndarray, bias: np.ndarray, facts: dict[str, Any]
+    ) -> None:
+        self._vocabulary = vocabulary
+        self._weights = weights  # a row for each feature: a message needs few rows, and they lie together
+        self._bias = bias
+        self.facts = facts
+        self.intents: list[str] = facts["intents"]
+        self.threshold: float = facts["threshold"]
+
+    def confidences(self, text: str) -> tuple[np.ndarray, bool]:
+        """One confidence for each of `intents`, and whether anything in the text was known at all."""
+        row = self._vocabulary.row(text)
+        if row is None:
+            return np.full(len(self.intents), 1 / len(self.intents)), False
+        columns, values = row
+        scores = values @ self._weights[columns] + self._bias
+        return softmax(scores.astype(np.float64), self.facts["temperature"]), True
+
+    @classmethod
+    def train(cls, texts: Sequence[str], labels: Sequence[str], c: float = 1.0) -> "IntentModel":
+        """The same texts and labels in the same order give the same model.
+
+        Raises ValueError with fewer than two labels.
+        """
+        intents = sorted(set(labels))
+        if len(intents) < 2:
+            raise ValueError("the intent classifier needs examples of at least two intents")
+        truth = np.array([intents.index(label) for label in labels])
+        counted = [Counter(features(text)) for text in texts]
+        facts: dict[str, Any] = {"intents": intents, **calibrate(counted, truth, intents, c)}
+        vocabulary = Vocabulary.of(counted)
+        weights, bias = fit(vocabulary.matrix(counted), truth, len(intents), c)
+        return cls(vocabulary, weights, bias, facts)
+
+    def save(self, folder: Path) -> None:
+        """Two files without any code in them: arrays as .npz, the rest as JSON."""
+        np.savez(
+            folder / "arrays.npz", weights=self._weights, bias=self._bias, rarity=self._vocabulary.rarity
+        )
+        text = json.dumps({"features": self._vocabulary.names, **self.facts}, ensure_ascii=False)
+        (folder / "model.json").write_text(text, encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> "IntentModel":
+        facts = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
+            vocabulary = Vocabulary(facts.pop("features"), arrays["rarity"])
+            return cls(vocabulary, arrays["weights"], arrays["bias"], facts)
+
+
+def fit(rows: csr_matrix, truth: np.ndarray, classes: int, c: float) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (features x classes) and bias; classes without an example get a score far below all others."""
+    svm = LinearSVC(C=c, class_weight="balanced", random_state=0, max_iter=2000, tol=1e-3)
+    svm.fit(rows, truth)
+    coefficients, bias = svm.coef_, np.atleast_1d(svm.intercept_)
+    if len(svm.classes_) == 2:
+        coefficients, bias = np.vstack([-coefficients, coefficients]), np.concatenate([-bias, bias])
+    weights = np.zeros((rows.shape[1], classes), dtype=np.float32)
+    biases = np.full(classes, -10.0, dtype=np.float32)
+    weights[:, svm.classes_] = coefficients.T
+    biases[svm.classes_] = bias
+    return weights, biases
+
+
+def calibrate(
+    counted: Sequence[Counter], truth: np.ndarray, intents: Sequence[str], c: float
+) -> dict[str, float]:
+    """Temperature and threshold from scores of messages the model had not seen (each is held out once)."""
+    if np.bincount(truth).min() < FOLDS:
+        return {"temperature": DEFAULT_TEMPERATURE, "threshold": DEFAULT_THRESHOLD}
+    scores = np.zeros((len(truth), len(intents)))
+    for seen, held_out in StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(truth, truth):
+        vocabulary = Vocabulary.of([counted[i] for i in seen])
+        weights, bias = fit(vocabulary.matrix([counted[i] for i in seen]), truth[seen], len(intents), c)
+        scores[held_out] = vocabulary.matrix([counted[i] for i in held_out]) @ weights + bias
+    temperature = fit_temperature(scores, truth)
+    best = scores.argmax(axis=1)
+    confidence = softmax(scores, temperature).max(axis=1)
+    in_scope = np.array([intents[number] != OUT_OF_SCOPE for number in truth])
+    threshold, refused, caught = fit_threshold(confidence, best == truth, in_scope)
+    return {
+        "temperature": temperature,
+        "threshold": threshold,
+        "held_out_accuracy": float((best == truth).mean()),
+        "right_refused": refused,
+        "wrong_caught": caught,
+    }

@@ -1,0 +1,34 @@
+"""How text is brought into one shape: without case and diacritics, because customers often leave the
+diacritics out.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+# Longer messages are cut: what somebody wants stands at the beginning, and time should not grow with the
+# length.
+MAX_CHARS = 1500
+_EMAIL = re.compile(r"\S+@\S+\.\w+")
+_TOKEN = re.compile(r"[^\W_]+|\?")
+_NOT_DECOMPOSED = {"ø": "o", "æ": "a", "ð": "d", "đ": "d", "ł": "l", "ß": "s", "ı": "i", "þ": "t", "œ": "o"}
+
+
+def fold(text: str) -> str:
+    """Lower case without diacritics, character by character: every position means the same place in `text`."""
+    return "".join(map(_fold_character, text))
+
+
+@lru_cache(maxsize=4096)
+def _fold_character(character: str) -> str:
+    lower = unicodedata.normalize("NFKD", character.lower()[0])[0]
+    return _NOT_DECOMPOSED.get(lower, lower)
+
+
+def tokens(text: str) -> list[str]:
+    """The folded words and question marks; digits become 0 and addresses one word, since only their
+    presence matters.
+    """
+    folded = fold(unicodedata.normalize("NFC", text[:MAX_CHARS]))
+    folded = _EMAIL.sub(" emailaddress ", folded)
+    return ["0" * len(token) if token.isdigit() else token for token in _TOKEN.findall(folded)]

@@ -1,0 +1,223 @@
+"""One turn: a customer's message in, the bot's replies out, decided exactly once.
+
+What Rasa's `MessageProcessor.handle_message` does is done here step by step, because the channel needs
+three things it has no place for: a message that was answered already is answered from the tracker, a long
+session is restarted, and a turn whose actions cannot be reached is abandoned unsaved. Replies are always
+read out of the tracker's events, so a first and a repeated answer cannot differ.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from rasa.core.agent import Agent
+from rasa.core.channels.channel import OutputChannel, UserMessage
+from rasa.core.policies.policy import PolicyPrediction
+from rasa.core.processor import MessageProcessor
+from rasa.shared.core.constants import ACTION_LISTEN_NAME, ACTION_SESSION_START_NAME
+from rasa.shared.core.events import ActionExecuted, BotUttered, Event, SessionStarted, UserUttered
+from rasa.shared.core.trackers import DialogueStateTracker
+from rasa.shared.core.training_data.story_reader.yaml_story_reader import YAMLStoryReader
+from rasa.shared.nlu.constants import ENTITIES, INTENT, INTENT_RANKING_KEY, TEXT
+from rasa.shared.nlu.training_data.message import Message
+
+from bot.messages import InvalidTurn, Turn
+from bot.nlu.metadata import entities_from_metadata
+from bot.trackers import RapportTrackerStore
+
+CHANNEL = "rapport"
+RANKING_LENGTH = 3
+# Each event of a session is read, replayed and copied several times a turn. Restarting the session now and
+# then keeps the slots, forgets the events, and keeps a turn's time flat. Measured: see
+# bot/tests/test_long_conversation.py.
+MESSAGES_PER_SESSION = 20
+NOT_SHOWN = (ACTION_LISTEN_NAME, ACTION_SESSION_START_NAME)
+
+
+class SilentOutput(OutputChannel):
+    """Rasa wants somewhere to send replies; ours are read from the tracker instead."""
+
+    @classmethod
+    def name(cls) -> str:
+        return CHANNEL
+
+    async def send_response(self, recipient_id: str, message: dict[str, Any]) -> None:
+        return None
+
+
+class Turns:
+    """Takes turns for one loaded agent. One process serves a conversation, so locks live in memory."""
+
+    def __init__(self, agent: Agent, store: RapportTrackerStore) -> None:
+        assert agent.processor is not None
+        self._processor: MessageProcessor = agent.processor
+        # Rasa wraps the store into one that quietly goes on in memory when the database fails. We want the
+        # error.
+        self._processor.tracker_store = store
+        self._store = store
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._output = SilentOutput()
+
+    @property
+    def model(self) -> str:
+        return self._processor.model_filename
+
+    async def take(self, turn: Turn) -> dict[str, Any]:
+        """The answer of `POST /turn`.
+
+        Raises `InvalidTurn` for a payload Rasa does not understand and `ActionsUnreachable`; nothing is
+        saved then.
+        """
+        async with self._lock(turn.conversation_id):
+            done = self._store.find_turn(turn.conversation_id, turn.message_id)
+            if done is None:
+                return describe(await self._run(turn), repeated=False)
+            return describe(done, repeated=True)
+
+    async def forget(self, conversation_id: str) -> None:
+        """Deletes the conversation's tracker; unknown ids are fine."""
+        async with self._lock(conversation_id):
+            self._store.delete(conversation_id)
+
+    async def _run(self, turn: Turn) -> list[Event]:
+        processor = self._processor
+        message = self._message(turn)
+        tracker = await processor.fetch_tracker_and_update_session(turn.conversation_id, self._output)
+        if is_long(tracker):
+            tracker = await self._restart_session(tracker)
+        await processor._handle_message_with_tracker(message, tracker)
+        tracker = await processor.run_action_extract_slots(self._output, tracker)
+        await processor._run_prediction_loop(self._output, tracker)
+        await processor.run_anonymization_pipeline(tracker)
+        await processor.save_tracker(tracker)
+        return events_of(tracker, turn.message_id)
+
+    def _message(self, turn: Turn) -> UserMessage:
+        metadata = {"message_id": turn.message_id, **turn.metadata.as_dict()}
+        message = UserMessage(
+            turn.text if turn.payload is None else turn.payload,
+            self._output,
+            turn.conversation_id,
+            input_channel=CHANNEL,
+            message_id=turn.message_id,
+            metadata=metadata,
+        )
+        if turn.payload is not None:
+            message.parse_data = self._parse_payload(turn.payload, metadata)
+        return message
+
+    def _parse_payload(self, payload: str, metadata: dict[str, Any]) -> dict[str, Any]:
+        """A payload says itself what it means, so the NLU is not asked; the metadata counts for it as for
+        typed text.
+        """
+        parsed = YAMLStoryReader.unpack_regex_message(
+            Message({TEXT: payload}), self._processor.domain, CHANNEL
+        )
+        if parsed.get(INTENT) is None:
+            raise InvalidTurn("payload names no intent of this bot")
+        own = parsed.get(ENTITIES) or []
+        named = {entity["entity"] for entity in own}
+        extra = [e for e in entities_from_metadata(metadata, "") if e["entity"] not in named]
+        return {
+            TEXT: payload,
+            INTENT: parsed.get(INTENT),
+            INTENT_RANKING_KEY: parsed.get(INTENT_RANKING_KEY),
+            ENTITIES: own + extra,
+        }
+
+    async def _restart_session(self, tracker: DialogueStateTracker) -> DialogueStateTracker:
+        """Begins a new session with the same slots; saved at once, so that this turn already runs without
+        the old events.
+        """
+        processor = self._processor
+        await processor._run_action(
+            processor._get_action(ACTION_SESSION_START_NAME),
+            tracker,
+            self._output,
+            processor.nlg,
+            PolicyPrediction.for_action_name(processor.domain, ACTION_SESSION_START_NAME),
+        )
+        await processor.save_tracker(tracker)
+        return await processor.get_tracker(tracker.sender_id)
+
+    @asynccontextmanager
+    async def _lock(self, conversation_id: str) -> AsyncIterator[None]:
+        lock = self._locks.setdefault(conversation_id, asyncio.Lock())
+        try:
+            async with lock:
+                yield
+        finally:
+            if not lock.locked() and not lock._waiters:
+                self._locks.pop(conversation_id, None)
+
+
+def is_long(tracker: DialogueStateTracker) -> bool:
+    """Whether the session should be restarted; never inside a form, which a restart would end."""
+    if tracker.active_loop_name is not None:
+        return False
+    messages = 0
+    for event in reversed(tracker.events):
+        if isinstance(event, SessionStarted):
+            break
+        messages += isinstance(event, UserUttered)
+    return messages >= MESSAGES_PER_SESSION
+
+
+def events_of(tracker: DialogueStateTracker, message_id: str) -> list[Event]:
+    """The events from the user message with this id up to the next user message."""
+    turn: list[Event] = []
+    for event in tracker.events:
+        if isinstance(event, UserUttered):
+            if turn:
+                break
+            if event.message_id == message_id:
+                turn.append(event)
+        elif turn:
+            turn.append(event)
+    return turn
+
+
+def describe(events: list[Event], repeated: bool) -> dict[str, Any]:
+    """A turn's events (its user message first) as the channel's answer."""
+    user = events[0]
+    assert isinstance(user, UserUttered)
+    return {
+        "replies": [reply(event) for event in events if isinstance(event, BotUttered)],
+        "understood": understood(user),
+        "actions": [
+            event.action_name
+            for event in events
+            if isinstance(event, ActionExecuted) and event.action_name and event.action_name not in NOT_SHOWN
+        ],
+        "repeated": repeated,
+    }
+
+
+def reply(event: BotUttered) -> dict[str, Any]:
+    data = event.data or {}
+    buttons = [{"title": b.get("title"), "payload": b.get("payload")} for b in data.get("buttons") or []]
+    return {
+        "text": event.text or None,
+        "buttons": buttons,
+        "image": data.get("image") or None,
+        "custom": data.get("custom") or None,
+        "response": event.metadata.get("utter_action"),
+    }
+
+
+def understood(event: UserUttered) -> dict[str, Any]:
+    ranking = event.parse_data.get(INTENT_RANKING_KEY) or []
+    return {
+        "intent": event.intent_name,
+        "confidence": _confidence(event.intent),
+        "entities": [
+            {key: entity[key] for key in ("entity", "value", "start", "end") if entity.get(key) is not None}
+            for entity in event.entities
+        ],
+        "ranking": [{"name": r.get("name"), "confidence": _confidence(r)} for r in ranking[:RANKING_LENGTH]],
+    }
+
+
+def _confidence(intent: dict[str, Any] | None) -> float:
+    return float((intent or {}).get("confidence") or 0.0)
