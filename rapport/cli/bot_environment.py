@@ -38,7 +38,8 @@ def sync(say: Callable[[str], None]) -> None:
     if uv is None:
         raise ConfigurationError("uv is not installed: https://docs.astral.sh/uv/ (or: pip install uv)")
     process = subprocess.Popen(
-        [uv, "sync", "--locked", "--no-dev", "--directory", str(BOT)],
+        # --inexact: what the tests added to the environment stays.
+        [uv, "sync", "--locked", "--no-dev", "--inexact", "--directory", str(BOT)],
         env=clean_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

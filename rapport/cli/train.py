@@ -38,8 +38,6 @@ def train_if_needed(*, force: bool = False) -> bool:
     start = time.monotonic()
     with console.status("Training …") as status:
         trained = model.train(folder, lambda line: status.update(f"Training: {line[:90]}"))
-    size = trained.path.stat().st_size / 1e6
-    console.print(
-        f"[green]✓[/green] Model trained in {time.monotonic() - start:.0f} s: {trained.path.name} ({size:.1f} MB)"
-    )
+    took, size = time.monotonic() - start, trained.path.stat().st_size / 1e6
+    console.print(f"[green]✓[/green] Model trained in {took:.0f} s: {trained.path.name} ({size:.1f} MB)")
     return True

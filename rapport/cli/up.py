@@ -239,7 +239,8 @@ def _print_ready(settings: Settings, seconds: float, first: float) -> None:
     address = f"http://{local}:{settings.port}"
     mail = f"sent through {settings.smtp_host}" if settings.smtp_host else f"{address}/dev/mail"
     console.print(
-        f"\n[bold green]Ready[/bold green] in {seconds:.1f} s; the first message was answered in {first * 1000:.0f} ms.\n"
+        f"\n[bold green]Ready[/bold green] in {seconds:.1f} s; "
+        f"the first message was answered in {first * 1000:.0f} ms.\n"
     )
     console.print(f"  Shop with chat   {address}/")
     console.print(f"  Outgoing mail    {mail}")

@@ -1,0 +1,157 @@
+"""`rapport doctor`: looks at everything an installation needs and says what to do about what is missing."""
+
+from __future__ import annotations
+
+import json
+import smtplib
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import psutil
+import typer
+from rich.console import Console
+from sqlalchemy import text
+
+from rapport import migrations
+from rapport.cli import bot_environment, model
+from rapport.kit.database import make_engine
+from rapport.kit.errors import RapportError
+from rapport.kit.settings import ROOT, Settings, get_settings
+from rapport.shop.facts import load_facts
+
+RASA = "3.6.21"
+console = Console(highlight=False)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found; `advice` says what to do when it is not fine."""
+
+    name: str
+    state: str  # ok, warning or wrong
+    detail: str
+    advice: str = ""
+
+
+def command() -> None:
+    """Check both environments, database, model, ports, mail and settings; say what to do."""
+    marks = {"ok": "[green]✓[/green]", "warning": "[yellow]![/yellow]", "wrong": "[red]✗[/red]"}
+    wrong = False
+    for finding in examine():
+        wrong = wrong or finding.state == "wrong"
+        console.print(f"{marks[finding.state]} {finding.name:<18} {finding.detail}", soft_wrap=True)
+        if finding.advice:
+            console.print(f"  {'':<18} → {finding.advice}", soft_wrap=True)
+    if wrong:
+        raise typer.Exit(1)
+
+
+def examine() -> Iterator[Finding]:
+    """Every finding, in the order in which things must work."""
+    yield Finding("Python", "ok", f"{sys.version.split()[0]} for the app")
+    yield _bot()
+    try:
+        settings = get_settings()
+    except RapportError as error:
+        yield Finding("Settings", "wrong", str(error), "rapport up writes the secrets; see .env.example")
+        return
+    source = ".env and environment" if (ROOT / ".env").is_file() else "environment only, there is no .env"
+    yield Finding("Settings", "ok", f"read from {source}")
+    checks: list[Callable[[Settings], Finding]] = [_shop_file, _database, _model, _running, _mail]
+    for check in checks:
+        yield check(settings)
+
+
+def _bot() -> Finding:
+    name, python = "Bot environment", bot_environment.python()
+    if not python.exists():
+        return Finding(name, "wrong", "bot/.venv is not there", "rapport up installs it")
+    probe = subprocess.run(
+        [python, "-c", "import sys, rasa.version as v; print(sys.version.split()[0], v.__version__)"],
+        env=bot_environment.clean_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = probe.stdout.split()
+    if probe.returncode or found[1] != RASA or not found[0].startswith("3.10."):
+        detail = " ".join(found) or "Rasa cannot be imported"
+        return Finding(name, "wrong", detail, "delete bot/.venv and run rapport up")
+    return Finding(name, "ok", f"Python {found[0]}, Rasa {found[1]}")
+
+
+def _shop_file(settings: Settings) -> Finding:
+    try:
+        facts = load_facts(settings.shop_file)
+    except RapportError as error:
+        return Finding("Shop", "wrong", str(error), f"mend {settings.shop_file}")
+    return Finding("Shop", "ok", f"{facts.name} ({settings.shop_file.name})")
+
+
+def _database(settings: Settings) -> Finding:
+    name, engine = "Database", make_engine(settings.database_url)
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+        version = migrations.current(engine)
+    except Exception as error:  # noqa: BLE001 - whatever a driver raises is the finding
+        return Finding(
+            name, "wrong", f"no connection: {error}", "look at RAPPORT_DATABASE_URL; is it running?"
+        )
+    finally:
+        engine.dispose()
+    kind = engine.dialect.name
+    if version != migrations.newest():
+        state = "is empty" if version is None else f"is at {version}, the code expects {migrations.newest()}"
+        return Finding(name, "warning", f"{kind} {state}", "rapport up brings it up to date")
+    return Finding(name, "ok", f"{kind}, version {version}")
+
+
+def _model(settings: Settings) -> Finding:
+    try:
+        now, last = model.inputs(), model.newest(settings.models_dir)
+    except RapportError as error:
+        return Finding("Model", "wrong", str(error))
+    if last is None:
+        return Finding("Model", "warning", "none trained yet", "rapport train (rapport up does it too)")
+    if differences := model.changes(last.inputs, now):
+        return Finding("Model", "warning", f"older than {len(differences)} changed file(s)", "rapport train")
+    return Finding("Model", "ok", f"{last.path.name}, trained {last.trained_at:%Y-%m-%d %H:%M} UTC")
+
+
+def _running(settings: Settings) -> Finding:
+    state_file = settings.var_dir / "run.json"
+    if state_file.is_file():
+        state = json.loads(state_file.read_text(encoding="utf-8"))
+        if psutil.pid_exists(state["supervisor"]):
+            return Finding("Running", "ok", f"yes, on {settings.host}:{settings.port}")
+    for port, option in ((settings.port, "rapport up --port"), (settings.rasa_port, "RAPPORT_RASA_PORT")):
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return Finding(
+                    "Ports", "wrong", f"{port} is used by something else", f"choose another: {option}"
+                )
+    return Finding("Running", "ok", f"no; ports {settings.port} and {settings.rasa_port} are free")
+
+
+def _mail(settings: Settings) -> Finding:
+    if not settings.smtp_host:
+        return Finding(
+            "Mail", "ok", f"no server set: written to {settings.var_dir / 'mail'}, shown at /dev/mail"
+        )
+    where = f"{settings.smtp_host}:{settings.smtp_port}"
+    try:
+        kind = smtplib.SMTP_SSL if settings.smtp_security == "tls" else smtplib.SMTP
+        with kind(settings.smtp_host, settings.smtp_port, timeout=10) as server:
+            if settings.smtp_security == "starttls":
+                server.starttls(context=ssl.create_default_context())
+            if settings.smtp_user and settings.smtp_password:
+                server.login(settings.smtp_user, settings.smtp_password.get_secret_value())
+    except (OSError, smtplib.SMTPException) as error:
+        return Finding("Mail", "wrong", f"{where}: {error}", "look at the RAPPORT_SMTP_… settings")
+    return Finding("Mail", "ok", where)

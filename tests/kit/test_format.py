@@ -1,0 +1,57 @@
+"""Money and dates as each language writes them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from rapport.kit.format import day, money, number
+from rapport.kit.languages import LANGUAGES, normalise
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "language", "written"),
+    [
+        (124900, "NOK", "nb", "1 249,00 kr"),
+        (124900, "NOK", "en", "NOK1,249.00"),
+        (124900, "EUR", "es", "1.249,00 €"),
+        (124900, "RON", "ro", "1.249,00 RON"),
+        (500, "JPY", "en", "JP¥500"),
+        (-50, "NOK", "nb", "-0,50 kr"),
+        (10**17 + 1, "NOK", "en", "NOK1,000,000,000,000,000.01"),
+    ],
+)
+def test_money(minor: int, currency: str, language: str, written: str) -> None:
+    plain = str.maketrans({"\N{NO-BREAK SPACE}": " ", "\N{NARROW NO-BREAK SPACE}": " ", "−": "-"})
+    assert money(minor, currency, language).translate(plain) == written
+
+
+def test_a_day_is_the_shops_day_not_utcs() -> None:
+    late = datetime(2026, 5, 3, 22, 30, tzinfo=UTC)
+    assert day(late, "en", "Europe/Oslo") == "4 May 2026"
+    assert day(late, "nb", "Europe/Oslo") == "4. mai 2026"
+    assert day(late, "es", "Europe/Oslo") == "4 de mayo de 2026"
+    assert day(late, "ro", "Europe/Oslo") == "4 mai 2026"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_numbers_are_written_in_every_language(language: str) -> None:
+    assert number(7, language) == "7"
+
+
+@pytest.mark.parametrize(
+    ("tag", "language"),
+    [
+        ("es-MX", "es"),
+        ("no", "nb"),
+        ("nn-NO", "nb"),
+        ("ro_RO", "ro"),
+        ("EN", "en"),
+        ("fr", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_language_tags(tag: str | None, language: str | None) -> None:
+    assert normalise(tag) == language
