@@ -70,7 +70,7 @@ class Offer(Base):
 
 
 class Coupon(Base):
-    """A single-use code issued to one customer."""
+    """A single-use code issued to one customer, in answer to the message `message_key`, if to one."""
 
     __tablename__ = "coupon"
     __table_args__ = (UniqueConstraint("offer_id", "customer_id", "sequence"),)
@@ -80,6 +80,7 @@ class Coupon(Base):
     offer_id: Mapped[int] = mapped_column(ForeignKey("offer.id"))
     customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"), index=True)
     sequence: Mapped[int] = mapped_column(default=1)
+    message_key: Mapped[str | None] = mapped_column(String(80))
     issued_at: Mapped[datetime] = mapped_column(default=clock.now)
     expires_at: Mapped[datetime]
 

@@ -168,6 +168,7 @@ def upgrade() -> None:
         sa.Column("offer_id", sa.Integer(), nullable=False),
         sa.Column("customer_id", sa.Integer(), nullable=False),
         sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("message_key", sa.String(length=80), nullable=True),
         sa.Column("issued_at", rapport.kit.database.UtcDateTime(timezone=True), nullable=False),
         sa.Column("expires_at", rapport.kit.database.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(

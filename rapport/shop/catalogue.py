@@ -1,0 +1,86 @@
+"""Which products and categories a message names."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+
+from sqlalchemy import Engine
+
+from rapport.kit.database import read_scope
+from rapport.shop import repository
+from rapport.shop.facts import ShopFacts, get_facts
+from rapport.shop.phrases import Key, PhraseIndex, words
+
+CHECK_SECONDS = 30.0
+# Of a name such as "Vidda 2 tunnel tent" people say "Vidda 2"; a single word is too common to be a name.
+SHORT_NAME_WORDS = 2
+SHORT_NAME_LETTERS = 5
+
+
+class Catalogue:
+    """Product names in all languages and the shop's words for its categories, ready to be matched.
+
+    One per process, for many threads. Products are looked at again every 30 seconds at most.
+    """
+
+    def __init__(self, engine: Engine | None = None, facts: ShopFacts | None = None) -> None:
+        self._engine = engine
+        self._facts = facts or get_facts()
+        self._lock = threading.Lock()
+        self._checked = float("-inf")
+        self._state: tuple[int, int, int] | None = None
+        self._index = PhraseIndex(())
+
+    def match(self, text: str) -> list[dict[str, str]]:
+        """What `text` names: `entity` product or category, `value` sku or category key, `text` as typed."""
+        self._refresh()
+        return [
+            {"entity": item.key[0], "value": item.key[1], "text": text[item.start : item.end]}
+            for item in self._index.find(text)
+        ]
+
+    def reload(self) -> None:
+        """Look at the products again with the next message."""
+        self._checked = float("-inf")
+
+    def _refresh(self) -> None:
+        if time.monotonic() - self._checked < CHECK_SECONDS:
+            return
+        # One thread refreshes; the others go on with what there is, unless there is nothing yet.
+        if not self._lock.acquire(blocking=self._state is None):
+            return
+        try:
+            with read_scope(self._engine) as session:
+                state = repository.products_state(session)
+                if state != self._state:
+                    names = repository.all_product_names(session)
+                    self._index = PhraseIndex(_phrases(self._facts, names))
+                    self._state = state
+            self._checked = time.monotonic()
+        finally:
+            self._lock.release()
+
+
+def _phrases(facts: ShopFacts, names: list[tuple[str, str]]) -> Iterator[tuple[str, Key]]:
+    for category, said in facts.categories.items():
+        for phrase in said.all():
+            yield phrase, ("category", category)
+    for sku, name in names:
+        yield name, ("product", sku)
+    for short, sku in _short_names(names):
+        yield short, ("product", sku)
+
+
+def _short_names(names: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """The beginnings of names that belong to one product only."""
+    owners: dict[str, set[str]] = defaultdict(set)
+    for sku, name in names:
+        tokens = words(name)
+        for count in range(SHORT_NAME_WORDS, len(tokens)):
+            owners[" ".join(tokens[:count])].add(sku)
+    for short, skus in owners.items():
+        if len(skus) == 1 and len(short) >= SHORT_NAME_LETTERS:
+            yield short, next(iter(skus))

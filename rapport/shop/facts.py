@@ -1,0 +1,204 @@
+"""The shop's facts, from `shop.yml`: read once, checked whole."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import yaml
+from babel.numbers import list_currencies
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from rapport.kit.errors import ConfigurationError
+from rapport.kit.format import money
+from rapport.kit.languages import LANGUAGES
+from rapport.kit.settings import get_settings
+
+Text = Annotated[str, Field(min_length=1)]
+Minor = Annotated[int, Field(ge=0)]
+
+
+class Facts(BaseModel):
+    """Base of all parts: nothing unknown, nothing changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Texts(Facts):
+    """One text in every language."""
+
+    en: Text
+    es: Text
+    nb: Text
+    ro: Text
+
+    def of(self, language: str) -> str:
+        """The text in `language` (one of ours)."""
+        return str(getattr(self, language))
+
+
+class Words(Facts):
+    """Words for one thing in every language; the first is its name."""
+
+    en: Annotated[list[Text], Field(min_length=1)]
+    es: Annotated[list[Text], Field(min_length=1)]
+    nb: Annotated[list[Text], Field(min_length=1)]
+    ro: Annotated[list[Text], Field(min_length=1)]
+
+    def of(self, language: str) -> list[str]:
+        """The words in `language` (one of ours)."""
+        words: list[str] = getattr(self, language)
+        return words
+
+    def all(self) -> list[str]:
+        """The words of all languages."""
+        return [word for language in LANGUAGES for word in self.of(language)]
+
+
+class DeliveryOption(Facts):
+    """A way to get an order: price in minor units, time in working days."""
+
+    key: Text
+    price_minor: Minor
+    free_from_minor: Minor | None = None
+    min_days: Annotated[int, Field(ge=0)]
+    max_days: Annotated[int, Field(ge=0)]
+    text: Texts
+
+    @model_validator(mode="after")
+    def _days_in_order(self) -> DeliveryOption:
+        if self.max_days < self.min_days:
+            raise ValueError("max_days is below min_days")
+        for language in LANGUAGES:
+            self.describe(language, "EUR")
+        return self
+
+    def describe(self, language: str, currency: str) -> str:
+        """The option in words, with its price and days filled in.
+
+        Raises ValueError when the text has a placeholder other than price, days and free_from.
+        """
+        try:
+            return self.text.of(language).format(
+                price=money(self.price_minor, currency, language),
+                days=_span(self.min_days, self.max_days),
+                free_from=money(self.free_from_minor or 0, currency, language),
+            )
+        except (KeyError, IndexError, ValueError) as error:
+            raise ValueError(f"text.{language}: unknown placeholder {error}") from None
+
+
+class PaymentMethod(Facts):
+    """A way to pay."""
+
+    key: Text
+    name: Texts
+
+
+class RefundPolicy(Facts):
+    """Days to send something back, and how it is done."""
+
+    days: Annotated[int, Field(ge=0)]
+    how: Texts
+
+
+class Contact(Facts):
+    """How to reach the shop's people, and when."""
+
+    email: Text
+    phone: Text
+    hours: Texts
+
+
+class Club(Facts):
+    """`points` points for every full `per_minor` of an order; a point is worth `point_value_minor`."""
+
+    points: Annotated[int, Field(ge=0)]
+    per_minor: Annotated[int, Field(gt=0)]
+    point_value_minor: Minor
+
+
+class ShopFacts(Facts):
+    """All of shop.yml."""
+
+    name: Text
+    url: Text
+    currency: Text
+    country: Annotated[str, Field(pattern="^[A-Z]{2}$")]
+    timezone: Text
+    language: Text
+    delivery: Annotated[list[DeliveryOption], Field(min_length=1)]
+    payment_methods: Annotated[list[PaymentMethod], Field(min_length=1)]
+    refunds: RefundPolicy
+    contact: Contact
+    club: Club
+    coupon_prefix: Annotated[str, Field(pattern="^[A-Z0-9]{1,6}$")]
+    categories: dict[str, Words]
+
+    @field_validator("currency")
+    @classmethod
+    def _known_currency(cls, value: str) -> str:
+        if value not in list_currencies():
+            raise ValueError("is no ISO 4217 currency")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise ValueError("is no IANA time zone") from None
+        return value
+
+    @field_validator("language")
+    @classmethod
+    def _known_language(cls, value: str) -> str:
+        if value not in LANGUAGES:
+            raise ValueError(f"must be one of {', '.join(LANGUAGES)}")
+        return value
+
+    def delivery_options(self, language: str) -> list[str]:
+        """Each delivery option in words."""
+        return [option.describe(language, self.currency) for option in self.delivery]
+
+    def delivery_days(self) -> str:
+        """From the fastest to the slowest option, in working days, e.g. `1–5`."""
+        return _span(min(o.min_days for o in self.delivery), max(o.max_days for o in self.delivery))
+
+    def payment_names(self, language: str) -> list[str]:
+        """The names of the ways to pay."""
+        return [method.name.of(language) for method in self.payment_methods]
+
+    def category_name(self, key: str, language: str) -> str | None:
+        """What the category is called, or None when there is no such category."""
+        words = self.categories.get(key)
+        return words.of(language)[0] if words else None
+
+
+def _span(low: int, high: int) -> str:
+    return str(low) if low == high else f"{low}–{high}"
+
+
+@cache
+def load_facts(path: Path) -> ShopFacts:
+    """The facts in the file at `path`.
+
+    Raises ConfigurationError with one line per mistake.
+    """
+    try:
+        return ShopFacts.model_validate(yaml.safe_load(path.read_text("utf-8")))
+    except OSError as error:
+        raise ConfigurationError(f"Cannot read the shop's facts: {path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is no valid YAML: {error}") from None
+    except ValidationError as error:
+        lines = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
+        raise ConfigurationError(f"{path} is wrong:\n  " + "\n  ".join(lines)) from None
+
+
+def get_facts() -> ShopFacts:
+    """The facts of this installation's shop."""
+    return load_facts(get_settings().shop_file)

@@ -1,0 +1,101 @@
+"""Finding known phrases in a message: exact by a dictionary of word sequences, then with small typos."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from rapidfuzz import process
+from rapidfuzz.distance import Indel
+
+FUZZY_SCORE = 0.9
+# Below six letters a single slip makes another word (boot, boat).
+FUZZY_LETTERS = 5
+MAX_WORDS = 6
+MAX_TYPO_WORDS = 3
+MAX_TOKENS = 120
+
+_WORD = re.compile(r"\w+")
+_FOLD = str.maketrans({"ø": "o", "æ": "ae", "ß": "ss", "ł": "l", "đ": "d"})
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A phrase found: what it stands for, and where in the text."""
+
+    key: Key
+    start: int
+    end: int
+
+
+def fold(text: str) -> str:
+    """Lower case without accents, letter by letter (Romanian and Spanish are often typed without)."""
+    decomposed = unicodedata.normalize("NFKD", text.lower().translate(_FOLD))
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+
+
+def words(text: str) -> list[str]:
+    """The folded words of a text."""
+    return [fold(match.group()) for match in _WORD.finditer(text)]
+
+
+class PhraseIndex:
+    """Phrases and what they stand for. The first meaning given to a phrase stays."""
+
+    def __init__(self, phrases: Iterable[tuple[str, Key]]) -> None:
+        self._exact: dict[str, Key] = {}
+        for phrase, key in phrases:
+            tokens = words(phrase)
+            if 0 < len(tokens) <= MAX_WORDS:
+                self._exact.setdefault(" ".join(tokens), key)
+        # A typo is looked for among phrases of as many words.
+        self._by_length: dict[int, list[str]] = {}
+        for known in self._exact:
+            if len(known) >= FUZZY_LETTERS:
+                self._by_length.setdefault(known.count(" ") + 1, []).append(known)
+        self._longest = max((known.count(" ") + 1 for known in self._exact), default=0)
+
+    def find(self, text: str) -> list[Found]:
+        """The phrases in `text`, longest first choice, not overlapping, in the order they stand."""
+        spans = [match.span() for match in _WORD.finditer(text)][:MAX_TOKENS]
+        tokens = [fold(text[start:end]) for start, end in spans]
+        free = [True] * len(tokens)
+        found: list[Found] = []
+
+        def take(first: int, count: int, key: Key) -> None:
+            free[first : first + count] = [False] * count
+            found.append(Found(key, spans[first][0], spans[first + count - 1][1]))
+
+        for first, count in _sequences(len(tokens), self._longest):
+            if all(free[first : first + count]) and (
+                key := self._exact.get(" ".join(tokens[first : first + count]))
+            ):
+                take(first, count, key)
+        for first, count in _sequences(len(tokens), min(self._longest, MAX_TYPO_WORDS)):
+            if all(free[first : first + count]) and (
+                key := self._nearest(" ".join(tokens[first : first + count]), count)
+            ):
+                take(first, count, key)
+        return sorted(found, key=lambda item: item.start)
+
+    def _nearest(self, phrase: str, count: int) -> Key | None:
+        if len(phrase) < FUZZY_LETTERS or phrase.isdigit():
+            return None
+        best = process.extractOne(
+            phrase,
+            self._by_length.get(count, ()),
+            scorer=Indel.normalized_similarity,
+            score_cutoff=FUZZY_SCORE,
+        )
+        return self._exact[best[0]] if best else None
+
+
+def _sequences(length: int, longest: int) -> Iterator[tuple[int, int]]:
+    """(first, count) of every run of words, the longest runs first."""
+    for count in range(min(longest, length), 0, -1):
+        for first in range(length - count + 1):
+            yield first, count

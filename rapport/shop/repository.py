@@ -1,0 +1,100 @@
+"""All queries about products and orders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session, selectinload
+
+from rapport.shop.models import ImportRun, Order, Product, ProductText, Refund
+
+
+def _orders_of(customer_id: int) -> Select[Order]:
+    return (
+        select(Order)
+        .where(Order.customer_id == customer_id)
+        .order_by(Order.placed_at.desc(), Order.id.desc())
+        .options(selectinload(Order.items), selectinload(Order.refunds))
+    )
+
+
+def recent_orders(session: Session, customer_id: int, limit: int) -> Sequence[Order]:
+    """The customer's newest orders, newest first."""
+    return session.scalars(_orders_of(customer_id).limit(limit)).all()
+
+
+def order_numbers(session: Session, customer_id: int) -> list[tuple[int, str]]:
+    """(id, number) of all orders of the customer, newest first."""
+    rows = session.execute(
+        select(Order.id, Order.number)
+        .where(Order.customer_id == customer_id)
+        .order_by(Order.placed_at.desc(), Order.id.desc())
+    )
+    return [(row.id, row.number) for row in rows]
+
+
+def order_of_customer(session: Session, customer_id: int, order_id: int) -> Order | None:
+    """The order, if it is this customer's."""
+    return session.scalars(_orders_of(customer_id).where(Order.id == order_id)).one_or_none()
+
+
+def kept_order_count(session: Session, customer_id: int) -> int:
+    """How many orders the customer has that were neither cancelled nor paid back in full."""
+    refunded = (
+        select(func.coalesce(func.sum(Refund.amount_minor), 0))
+        .where(Refund.order_id == Order.id)
+        .correlate(Order)
+        .scalar_subquery()
+    )
+    return (
+        session.scalar(
+            select(func.count())
+            .select_from(Order)
+            .where(
+                Order.customer_id == customer_id,
+                Order.status.not_in(["cancelled", "refunded"]),
+                (refunded == 0) | (refunded < Order.total_minor),
+            )
+        )
+        or 0
+    )
+
+
+def refunded_minor(session: Session, order_id: int) -> int:
+    """What was paid back on the order so far, in minor units."""
+    total = session.scalar(select(func.sum(Refund.amount_minor)).where(Refund.order_id == order_id))
+    return int(total or 0)
+
+
+def product_names(session: Session, language: str, skus: Sequence[str]) -> dict[str, str]:
+    """Name by sku in `language`, of those that have one."""
+    rows = session.execute(
+        select(Product.sku, ProductText.name)
+        .join(ProductText, ProductText.product_id == Product.id)
+        .where(ProductText.language == language, Product.sku.in_(skus))
+    )
+    return {row.sku: row.name for row in rows}
+
+
+def all_product_names(session: Session) -> list[tuple[str, str]]:
+    """(sku, name) of every product in every language."""
+    rows = session.execute(
+        select(Product.sku, ProductText.name)
+        .join(ProductText, ProductText.product_id == Product.id)
+        .order_by(Product.id, ProductText.language)
+    )
+    return [(row.sku, row.name) for row in rows]
+
+
+def product_by_sku(session: Session, sku: str) -> Product | None:
+    """The product with its texts."""
+    return session.scalars(
+        select(Product).where(Product.sku == sku).options(selectinload(Product.texts))
+    ).one_or_none()
+
+
+def products_state(session: Session) -> tuple[int, int, int]:
+    """Something cheap that changes when products are added, removed or imported."""
+    count, newest = session.execute(select(func.count(Product.id), func.max(Product.id))).one()
+    return count, newest or 0, session.scalar(select(func.max(ImportRun.id))) or 0
