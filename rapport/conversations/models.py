@@ -6,21 +6,31 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, TextClause, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from rapport.kit import clock
 from rapport.kit.database import Base
 
 
+def _where(condition: str) -> dict[str, TextClause]:
+    """The options of a partial index, which both databases know."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
 class Conversation(Base):
-    """A talk with one person on one channel. Who that is counts only while `verified_until` lies ahead."""
+    """A talk with one person on one channel. Who that is counts only while `verified_until` lies ahead.
+
+    `status`: bot, waiting (for a person; the bot still answers) or human (the bot is silent).
+    `language_chosen`: the customer asked for the language, so it takes more to leave it.
+    """
 
     __tablename__ = "conversation"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=lambda: uuid4().hex)
     channel: Mapped[str] = mapped_column(String(20))
     language: Mapped[str] = mapped_column(String(2))
+    language_chosen: Mapped[bool] = mapped_column(default=False)
     status: Mapped[str] = mapped_column(String(10), default="bot")
     token_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
     customer_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"), index=True)
@@ -42,7 +52,8 @@ class Message(Base):
     __table_args__ = (
         UniqueConstraint("conversation_id", "sequence"),
         UniqueConstraint("channel", "provider_id"),
-        Index("ix_message_status", "status", "id"),
+        # Small, as it holds only what is still to be answered; `repository.UNANSWERED` matches it word for word.
+        Index("ix_message_unanswered", "conversation_id", "sequence", **_where("status = 'received'")),
         Index("ix_message_reply_to", "reply_to"),
     )
 

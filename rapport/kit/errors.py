@@ -23,6 +23,10 @@ class InvalidInputError(RapportError):
     """What was sent cannot be taken; nothing was changed."""
 
 
+class ConflictError(RapportError):
+    """It contradicts what was stored before; nothing was changed."""
+
+
 class TooManyRequestsError(RapportError):
     """A rate limit was reached; `retry_after` is in seconds."""
 

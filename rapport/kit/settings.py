@@ -54,6 +54,9 @@ class Settings(BaseSettings):
         default="",
         description="Addresses of reverse proxies whose X-Forwarded-For is believed, comma-separated.",
     )
+    rate_limits: bool = Field(
+        default=True, description="Limit messages per conversation and address; off only for benchmarks."
+    )
     shop_file: Path = Field(default=ROOT / "shop.yml", description="The shop's facts in four languages.")
     models_dir: Path = Field(default=ROOT / "models", description="Where trained models are kept.")
     var_dir: Path = Field(default=ROOT / "var", description="Where databases, mails and logs are kept.")

@@ -144,6 +144,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("channel", sa.String(length=20), nullable=False),
         sa.Column("language", sa.String(length=2), nullable=False),
+        sa.Column("language_chosen", sa.Boolean(), nullable=False),
         sa.Column("status", sa.String(length=10), nullable=False),
         sa.Column("token_hash", sa.String(length=64), nullable=True),
         sa.Column("customer_id", sa.Integer(), nullable=True),
@@ -346,7 +347,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("message", schema=None) as batch_op:
         batch_op.create_index("ix_message_reply_to", ["reply_to"], unique=False)
-        batch_op.create_index("ix_message_status", ["status", "id"], unique=False)
+        batch_op.create_index(
+            "ix_message_unanswered",
+            ["conversation_id", "sequence"],
+            unique=False,
+            sqlite_where=sa.text("status = 'received'"),
+            postgresql_where=sa.text("status = 'received'"),
+        )
 
     op.create_table(
         "order_item",
@@ -507,7 +514,11 @@ def downgrade() -> None:
 
     op.drop_table("order_item")
     with op.batch_alter_table("message", schema=None) as batch_op:
-        batch_op.drop_index("ix_message_status")
+        batch_op.drop_index(
+            "ix_message_unanswered",
+            sqlite_where=sa.text("status = 'received'"),
+            postgresql_where=sa.text("status = 'received'"),
+        )
         batch_op.drop_index("ix_message_reply_to")
 
     op.drop_table("message")
