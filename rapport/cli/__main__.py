@@ -1,5 +1,5 @@
 """`python -m rapport.cli`."""
 
-from rapport.cli import main
+from rapport.cli.main import main
 
 main()

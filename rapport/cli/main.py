@@ -1,0 +1,34 @@
+"""Puts the commands together."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from rapport.cli import chat, doctor, imports, log, train, up
+from rapport.kit.errors import RapportError
+
+app = typer.Typer(
+    name="rapport",
+    help="Rapport: a conversational assistant for relationship marketing. Start with `rapport up`.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("up")(up.command)
+app.command("chat")(chat.command)
+app.command("train")(train.command)
+app.command("doctor")(doctor.command)
+app.command("log")(log.command)
+app.command("import")(imports.command)
+
+
+def main() -> None:
+    """Entry point; whatever a person can mend is one clear line, not a stack trace."""
+    try:
+        app()
+    except RapportError as error:
+        Console(stderr=True).print(f"[red]✗[/red] {error}", highlight=False, soft_wrap=True)
+        sys.exit(1)

@@ -1,0 +1,54 @@
+"""When a model is out of date, and what is said about it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rapport.cli import model
+from rapport.kit.errors import ConfigurationError
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for name in ("config.yml", "domain.yml", "bot/uv.lock", "bot/nlu/intent.py", "data/nlu/talk.yml"):
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(name, encoding="utf-8")
+    return tmp_path
+
+
+def test_nothing_changed(project: Path) -> None:
+    assert model.changes(model.inputs(project), model.inputs(project)) == []
+
+
+def test_what_changed_is_named(project: Path) -> None:
+    before = model.inputs(project)
+    (project / "domain.yml").write_text("other", encoding="utf-8")
+    (project / "data/nlu/talk.yml").unlink()
+    (project / "data/nlu/orders.yml").write_text("new", encoding="utf-8")
+    assert model.changes(before, model.inputs(project)) == [
+        "new      data/nlu/orders.yml",
+        "changed  domain.yml",
+        "removed  data/nlu/talk.yml",
+    ]
+
+
+def test_a_missing_config_is_said(project: Path) -> None:
+    (project / "config.yml").unlink()
+    with pytest.raises(ConfigurationError, match=r"config\.yml is missing"):
+        model.inputs(project)
+
+
+def test_the_newest_model_with_an_archive_counts(tmp_path: Path) -> None:
+    assert model.newest(tmp_path) is None
+    for name in ("20260101-000000-0", "20260102-000000-0", "20260103-000000-0"):
+        manifest = {"trained_at": "2026-01-01T00:00:00+00:00", "inputs": {"domain.yml": name}}
+        (tmp_path / f"{name}.json").write_text(json.dumps(manifest), encoding="utf-8")
+        (tmp_path / f"{name}.tar.gz").write_bytes(b"")
+    (tmp_path / "20260103-000000-0.tar.gz").unlink()
+    newest = model.newest(tmp_path)
+    assert newest is not None
+    assert newest.inputs == {"domain.yml": "20260102-000000-0"}
