@@ -27,8 +27,9 @@ def domain() -> Yaml:
     return read(ROOT / "domain.yml")
 
 
-def intents() -> set[str]:
-    return set(domain()["intents"])
+def intents() -> list[str]:
+    """The intents of the domain; one with properties is a mapping of its name."""
+    return [next(iter(intent)) if isinstance(intent, dict) else intent for intent in domain()["intents"]]
 
 
 @cache
