@@ -1,0 +1,228 @@
+"""The ways through a conversation, as Rasa's own policy takes them by domain.yml and data/stories/.
+
+Messages come understood already and the actions are stand-ins, so only the dialogue itself is tested here.
+"""
+
+import asyncio
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rasa.model_training
+from rasa.core.actions.action import RemoteAction
+from rasa.core.agent import Agent
+from rasa.core.channels.channel import CollectingOutputChannel, UserMessage
+from rasa.shared.core.events import ActionExecuted, BotUttered, Event, FollowupAction, SlotSet
+from rasa.shared.core.trackers import DialogueStateTracker
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = """
+recipe: default.v1
+language: en
+assistant_id: test
+pipeline: [{name: KeywordIntentClassifier}]
+policies: [{name: RulePolicy}]
+"""
+PRIVATE = ("action_track_order", "action_points_balance", "action_set_channel")
+RIGHT_CODE = "111111"
+
+# A line is a message (intent, then its entities) and what the bot does; "vf" and "cf" are the two forms.
+CONVERSATIONS = {
+    "an order number outlives verification, but not its answer": """
+        track_order order_number=10001    > action_track_order vf: email
+        inform_email email=a@example.com  > vf: code
+        inform_code code=111111           > vf action_after_verification action_track_order "10001"
+        track_order                       > action_track_order ""
+        inform_order_number order_number=7 > action_track_order "7"
+    """,
+    "an address in the question itself": """
+        track_order email=a@example.com   > action_track_order vf: code
+        inform_code code=111111           > vf action_after_verification action_track_order ""
+    """,
+    "questions in the middle are answered and the form goes on": """
+        track_order                       > action_track_order vf: email
+        delivery_options                  > action_delivery_options vf: email
+        nlu_fallback                      > utter_form_unclear vf: email
+        inform_email                      > utter_email_invalid vf: email
+        ask_why_offer                     > utter_why_verify vf: email
+        inform_email email=a@example.com  > vf: code
+        inform_code                       > utter_form_unclear vf: code
+        affirm                            > utter_form_continue vf: code
+        resend_code                       > vf: code
+        inform_email email=b@example.com  > vf: code
+        inform_code code=222222           > vf: code
+        inform_code code=111111           > vf action_after_verification action_track_order ""
+    """,
+    "another private question takes the place of the first": """
+        track_order                       > action_track_order vf: email
+        ask_points_balance                > action_points_balance vf: email
+        inform_email email=a@example.com  > vf: code
+        inform_code code=111111           > vf action_after_verification action_points_balance
+    """,
+    "a code is no order number and an order number no code": """
+        track_order                       > action_track_order vf: email
+        inform_email email=a@example.com  > vf: code
+        track_order order_number=333333 code=333333 > action_track_order vf: code
+        inform_code order_number=111111 code=111111 > vf action_after_verification action_track_order "333333"
+        inform_code order_number=444444 code=444444 > action_track_order "444444"
+        inform_code order_number=55555    > action_track_order "55555"
+        resend_code                       > utter_verified
+    """,
+    "too many wrong codes end the form": """
+        track_order                       > action_track_order vf: email
+        inform_email email=a@example.com  > vf: code
+        inform_code code=000000           > vf action_after_verification
+        track_order                       > action_track_order vf: email
+    """,
+    "leaving verification": """
+        track_order                       > action_track_order vf: email
+        deny                              > utter_form_left action_deactivate_loop
+        track_order                       > action_track_order vf: email
+        goodbye                           > utter_form_left action_deactivate_loop utter_goodbye
+        track_order                       > action_track_order vf: email
+        contact_human_agent               > action_hand_over action_deactivate_loop
+        greet                             > utter_greet
+    """,
+    "verification without a question": """
+        inform_email email=a@example.com  > vf: code
+        inform_code code=111111           > vf action_after_verification utter_verified
+    """,
+    "the wish for a channel is not the address given": """
+        set_channel_preference channel=sms > action_set_channel vf: email
+        inform_email email=a@example.com channel=email > vf: code
+        inform_code code=111111           > vf action_after_verification action_set_channel "sms"
+    """,
+    "another language, also in a form": """
+        change_language requested_language=es > action_change_language utter_language_changed
+        change_language                   > action_change_language utter_language_which
+        track_order                       > action_track_order vf: email
+        change_language requested_language=ro > action_change_language utter_language_changed vf: email
+    """,
+    "a complaint": """
+        complaint                         > cf: complaint_text
+        delivery_period                   > action_delivery_period cf: complaint_text
+        ask_points_balance                > utter_complaint_first cf: complaint_text
+        get_refund                        > cf action_take_complaint "get_refund"
+        complaint                         > cf: complaint_text
+        deny                              > utter_form_left action_deactivate_loop
+        complaint                         > cf: complaint_text
+        nlu_fallback                      > cf action_take_complaint "nlu_fallback"
+    """,
+    "not served and not understood": """
+        cancel_order                      > utter_cannot_do
+        out_of_scope                      > utter_out_of_scope
+        nlu_fallback                      > action_default_fallback
+    """,
+}
+FORMS = {"verification_form": "vf", "complaint_form": "cf"}
+TOLD = {
+    "action_track_order": "order_number",
+    "action_set_channel": "channel",
+    "action_take_complaint": "complaint_text",
+}
+
+
+@pytest.fixture(scope="module")
+def agent(tmp_path_factory: pytest.TempPathFactory) -> Agent:
+    folder = tmp_path_factory.mktemp("dialogue")
+    for part in ("stories", "responses"):  # the examples are not needed and take long to read
+        shutil.copytree(ROOT / "data" / part, folder / "data" / part)
+    config = folder / "config.yml"
+    config.write_text(CONFIG)
+    domain, data = str(ROOT / "domain.yml"), str(folder / "data")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RASA_CACHE_DIRECTORY", str(folder / "cache"))
+        model = rasa.model_training.train_core(domain, str(config), data, output=str(folder))
+    assert model
+    return Agent.load(model)
+
+
+@pytest.fixture(autouse=True)
+def stand_ins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    async def run(
+        action: RemoteAction, _channel: Any, _nlg: Any, tracker: DialogueStateTracker, *_: Any
+    ) -> list[Event]:
+        return answer(action.name(), tracker)
+
+    monkeypatch.setattr(RemoteAction, "run", run)
+    yield
+
+
+@pytest.mark.parametrize("name", CONVERSATIONS)
+def test_conversation(agent: Agent, name: str) -> None:
+    for line in CONVERSATIONS[name].strip().splitlines():
+        message, expected = (part.strip() for part in re.split(r"\s+> ", line.strip()))
+        assert asyncio.run(turn(agent, name, message)) == expected, message
+
+
+async def turn(agent: Agent, conversation: str, message: str) -> str:
+    """What the bot does: its actions, what the last one told, and the slot asked for."""
+    processor, channel = agent.processor, CollectingOutputChannel()
+    assert processor
+    tracker = await processor.fetch_tracker_and_update_session(conversation, channel)
+    before = len(tracker.events)
+    intent, *pairs = message.split()
+    entities: dict[str, Any] = dict(pair.split("=") for pair in pairs)
+    entities.update(language=tracker.get_slot("language"), verified=bool(tracker.get_slot("verified")))
+    user = UserMessage(intent, channel, conversation)
+    user.parse_data = {
+        "text": intent,
+        "intent": {"name": intent, "confidence": 1.0},
+        "entities": [{"entity": name, "value": value} for name, value in entities.items()],
+    }
+    await processor._handle_message_with_tracker(user, tracker)
+    tracker = await processor.run_action_extract_slots(channel, tracker)
+    await processor._run_prediction_loop(channel, tracker)
+    await processor.save_tracker(tracker)
+    new = list(tracker.events)[before:]
+    done = [event.action_name for event in new if isinstance(event, ActionExecuted)]
+    told = [f'"{event.text}"' for event in new if isinstance(event, BotUttered) and "told" in event.metadata]
+    words = [FORMS.get(name, name) for name in done if name not in ("action_listen", "action_extract_slots")]
+    asked = tracker.get_slot("requested_slot")
+    return " ".join(words + told) + (f": {asked}" if tracker.active_loop_name else "")
+
+
+def answer(name: str, tracker: DialogueStateTracker) -> list[Event]:
+    """What the real actions do, as far as the dialogue depends on it."""
+    verified = bool(tracker.get_slot("verified"))
+    if name in PRIVATE and not verified:
+        return [SlotSet("pending_action", name), FollowupAction("verification_form")]
+    if name in TOLD:
+        slot = TOLD[name]
+        return [BotUttered(tracker.get_slot(slot), metadata={"told": True}), *forget(slot)]
+    if name == "validate_verification_form":
+        return [event for slot, value in just_set(tracker) for event in check(slot, value)]
+    if name == "validate_complaint_form":
+        return [SlotSet(slot, value) for slot, value in just_set(tracker) if slot == "complaint_text"]
+    if name == "action_after_verification":
+        pending = tracker.get_slot("pending_action") or "utter_verified"
+        done = forget("email", "code", "pending_action")
+        right = tracker.get_slot("code") == RIGHT_CODE
+        return [*done, SlotSet("verified", True), FollowupAction(pending)] if right else done
+    if name == "action_change_language":
+        wanted = tracker.get_slot("requested_language")
+        return [SlotSet("language", wanted)] if wanted else [FollowupAction("utter_language_which")]
+    return []
+
+
+def check(slot: str, value: str) -> list[Event]:
+    if slot == "code" and value == "000000":
+        return forget("email", "code", "requested_slot")
+    right = slot == "email" or value == RIGHT_CODE
+    return [SlotSet(slot, value if right else None)] if slot in ("email", "code") else []
+
+
+def forget(*slots: str) -> list[Event]:
+    return [SlotSet(slot, None) for slot in slots]
+
+
+def just_set(tracker: DialogueStateTracker) -> Iterator[tuple[str, Any]]:
+    """The slots set since the last action, which are those to validate."""
+    for event in reversed(list(tracker.events)):
+        if isinstance(event, ActionExecuted):
+            return
+        if isinstance(event, SlotSet):
+            yield event.key, event.value
