@@ -1,0 +1,165 @@
+"""What every action shares: a thread, a database session, the conversation, and one commit at the end.
+
+An action is thin: it reads slots, calls one service and answers with a response's name. Who the customer is
+comes from the conversation's own record, never from slots or text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from anyio import to_thread
+from rasa_sdk.events import FollowupAction, SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+from rasa_sdk.interfaces import Action, Tracker
+from sqlalchemy.orm import Session
+
+from rapport.conversations import service as conversations
+from rapport.conversations.models import Conversation
+from rapport.customers import verification
+from rapport.kit import database, languages
+
+Event = dict[str, Any]
+
+MAX_KEY_LENGTH = 80
+
+
+@dataclass
+class Turn:
+    """All an action needs to know. `customer_id` is set only while the conversation is verified."""
+
+    session: Session
+    conversation: Conversation
+    message_key: str
+    language: str
+    customer_id: int | None
+    tracker: Tracker
+    dispatcher: CollectingDispatcher
+
+    def say(self, response: str, /, **variables: Any) -> None:
+        """Answer with a response by name; `variables` fill its placeholders."""
+        self.dispatcher.utter_message(response=response, **variables)
+
+    def card(self, card: dict[str, Any]) -> None:
+        """Show a card (`type` says which) below what was said."""
+        self.dispatcher.utter_message(json_message=card)
+
+    def slot(self, name: str) -> str | None:
+        """A slot's text; None when it is unset or blank (the domain empties slots with "")."""
+        value = self.tracker.slots.get(name)
+        if isinstance(value, list):  # Rasa hands over a list when a message names several
+            value = value[0] if value else None
+        return value.strip() or None if isinstance(value, str) else None
+
+
+class CrmAction(Action, ABC):
+    """An action on the CRM. Only one that says `writes` can change anything."""
+
+    action_name: ClassVar[str]
+    writes: ClassVar[bool] = False
+
+    def name(self) -> str:
+        return self.action_name
+
+    async def run(
+        self,
+        dispatcher: CollectingDispatcher,
+        tracker: Tracker,
+        domain: Any,
+    ) -> list[Event]:
+        return await to_thread.run_sync(self._run, dispatcher, tracker)
+
+    def _run(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> list[Event]:
+        scope = database.session_scope if self.writes else database.read_scope
+        with scope() as session:
+            return self.perform(_begin(session, dispatcher, tracker))
+
+    def perform(self, turn: Turn) -> list[Event]:
+        """`answer`, with whatever a subclass of this base puts before it."""
+        return self.answer(turn)
+
+    @abstractmethod
+    def answer(self, turn: Turn) -> list[Event]:
+        """Say something and return the events for Rasa's tracker."""
+
+
+class PrivateAction(CrmAction, ABC):
+    """An action that tells or changes something of one customer, so it first makes sure who that is."""
+
+    def perform(self, turn: Turn) -> list[Event]:
+        if turn.customer_id is None:
+            return start_verification(turn, self.action_name)
+        return self.answer_customer(turn, turn.customer_id)
+
+    def answer(self, turn: Turn) -> list[Event]:
+        raise AssertionError("a private action answers through answer_customer")
+
+    @abstractmethod
+    def answer_customer(self, turn: Turn, customer_id: int) -> list[Event]:
+        """Like `answer`, for a verified customer."""
+
+
+class FormValidation(CrmAction, ABC):
+    """Checks what a form just extracted: for each of `slots`, in this order, a method `validate_<slot>`
+    returns the slots to set, as in rasa-sdk.
+
+    rasa-sdk's own FormValidationAction reads the form's slots from the domain, which is not sent to us, and
+    runs outside our session.
+    """
+
+    writes = True
+    slots: ClassVar[tuple[str, ...]]
+
+    def answer(self, turn: Turn) -> list[Event]:
+        extracted = turn.tracker.slots_to_validate()
+        checked: dict[str, Any] = {}
+        for name in self.slots:
+            # A check may already have settled a slot that comes after it.
+            if extracted.get(name) is not None and name not in checked:
+                validate: Callable[[Turn], dict[str, Any]] = getattr(self, f"validate_{name}")
+                checked.update(validate(turn))
+        return [SlotSet(name, value) for name, value in checked.items()]
+
+
+def start_verification(turn: Turn, pending: str) -> list[Event]:
+    """Ask who this is and go on with `pending` afterwards."""
+    events = [SlotSet("pending_action", pending)]
+    if turn.tracker.active_loop_name != "verification_form":
+        # What is left from an earlier attempt would be taken for an answer.
+        events += [SlotSet("email", None), SlotSet("code", None)]
+    return [*events, FollowupAction("verification_form")]
+
+
+def _begin(session: Session, dispatcher: CollectingDispatcher, tracker: Tracker) -> Turn:
+    conversation = conversations.get(session, tracker.sender_id)
+    # The slot, not the conversation: Rasa picks the response's language by it, and what we put in must match.
+    language = languages.normalise(tracker.slots.get("language")) or conversation.language
+    return Turn(
+        session=session,
+        conversation=conversation,
+        message_key=message_key(tracker),
+        language=language,
+        customer_id=verification.current_customer_id(conversation),
+        tracker=tracker,
+        dispatcher=dispatcher,
+    )
+
+
+def message_key(tracker: Tracker) -> str:
+    """The idempotency key of everything this turn writes; the same when Rasa repeats the turn.
+
+    Raises ValueError when the message carries no id.
+    """
+    message = tracker.latest_message or {}
+    message_id = (message.get("metadata") or {}).get("message_id") or message.get("message_id")
+    if not message_id:
+        raise ValueError("the message carries no id")
+    key = f"{tracker.sender_id}:{message_id}"
+    if len(key) <= MAX_KEY_LENGTH:
+        return key
+    digest = hashlib.sha256(str(message_id).encode()).hexdigest()
+    return f"{tracker.sender_id}:{digest}"[:MAX_KEY_LENGTH]

@@ -1,0 +1,67 @@
+"""What someone likes, how they want to be reached, and what we hold about them."""
+
+from __future__ import annotations
+
+from rasa_sdk.events import SlotSet
+
+from actions.base import CrmAction, Event, PrivateAction, Turn
+from actions.words import channel_name, language_name
+from rapport.customers import rules
+from rapport.customers import service as customers
+from rapport.shop import service as shop
+
+UNKNOWN = "–"
+
+
+class RecordInterest(CrmAction):
+    """Notes a product or category someone likes; anonymous visitors may say so as well."""
+
+    action_name = "action_record_interest"
+    writes = True
+
+    def answer(self, turn: Turn) -> list[Event]:
+        topic = turn.slot("product") or turn.slot("category")
+        name = shop.topic_name(turn.session, topic, turn.language) if topic else None
+        if topic is None or name is None:
+            turn.say("utter_interest_which")
+        else:
+            customers.record_interest(turn.session, turn.conversation, topic)
+            turn.say("utter_interest_recorded", interest=name)
+        return [SlotSet("product", None), SlotSet("category", None)]
+
+
+class SetChannel(PrivateAction):
+    """Notes the channel a customer wants to be reached on."""
+
+    action_name = "action_set_channel"
+    writes = True
+
+    def answer_customer(self, turn: Turn, customer_id: int) -> list[Event]:
+        channel = turn.slot("channel")
+        if channel not in rules.CHANNELS:
+            turn.say("utter_channel_which")
+        else:
+            customers.set_preferred_channel(turn.session, customer_id, channel)
+            turn.say("utter_channel_recorded", channel=channel_name(channel, turn.language))
+        return [SlotSet("channel", None)]
+
+
+class ShowPreferences(PrivateAction):
+    """Reads back what the customer told us."""
+
+    action_name = "action_show_preferences"
+
+    def answer_customer(self, turn: Turn, customer_id: int) -> list[Event]:
+        held = customers.preferences(turn.session, customer_id)
+        if not (held.name or held.channel or held.interests or held.language):
+            turn.say("utter_preferences_none")
+            return []
+        names = (shop.topic_name(turn.session, topic, turn.language) or topic for topic in held.interests)
+        turn.say(
+            "utter_preferences",
+            name=held.name or UNKNOWN,
+            channel=channel_name(held.channel, turn.language) if held.channel else UNKNOWN,
+            interests=", ".join(names) or UNKNOWN,
+            language=language_name(held.language, turn.language) if held.language else UNKNOWN,
+        )
+        return []

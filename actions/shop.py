@@ -1,0 +1,74 @@
+"""What anyone may ask about the shop; the answers are the shop's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from actions.base import CrmAction, Event, Turn
+from rapport.kit.format import number
+from rapport.shop.facts import get_facts
+
+
+class DeliveryOptions(CrmAction):
+    """The ways to get an order, with prices."""
+
+    action_name = "action_delivery_options"
+
+    def answer(self, turn: Turn) -> list[Event]:
+        turn.say("utter_delivery_options", options=_bullets(get_facts().delivery_options(turn.language)))
+        return []
+
+
+class DeliveryPeriod(CrmAction):
+    """How long an order takes."""
+
+    action_name = "action_delivery_period"
+
+    def answer(self, turn: Turn) -> list[Event]:
+        turn.say("utter_delivery_period", days=get_facts().delivery_days())
+        return []
+
+
+class PaymentMethods(CrmAction):
+    """The ways to pay."""
+
+    action_name = "action_payment_methods"
+
+    def answer(self, turn: Turn) -> list[Event]:
+        turn.say("utter_payment_methods", methods=_bullets(get_facts().payment_names(turn.language)))
+        return []
+
+
+class RefundPolicy(CrmAction):
+    """How long and how to send something back."""
+
+    action_name = "action_refund_policy"
+
+    def answer(self, turn: Turn) -> list[Event]:
+        refunds = get_facts().refunds
+        turn.say(
+            "utter_refund_policy",
+            days=number(refunds.days, turn.language),
+            how=refunds.how.of(turn.language),
+        )
+        return []
+
+
+class ContactDetails(CrmAction):
+    """How to reach the shop's people."""
+
+    action_name = "action_contact_details"
+
+    def answer(self, turn: Turn) -> list[Event]:
+        contact = get_facts().contact
+        turn.say(
+            "utter_contact_details",
+            email=contact.email,
+            phone=contact.phone,
+            hours=contact.hours.of(turn.language),
+        )
+        return []
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"• {line}" for line in lines)

@@ -1,0 +1,86 @@
+"""Making sure who is asking, in the middle of a conversation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rasa_sdk.events import FollowupAction, SlotSet
+
+from actions.base import CrmAction, Event, FormValidation, PrivateAction, Turn
+from rapport.customers import rules, verification
+
+# The slot `code` holds this when the customer asks for a new code, and DONE once the right one was given:
+# the code itself stays nowhere.
+RESEND = "resend"
+DONE = "done"
+
+# Rasa ends a form that finds no slot requested; action_after_verification then tidies up.
+END_FORM: dict[str, Any] = {"email": None, "code": None, "requested_slot": None}
+
+
+class ValidateVerificationForm(FormValidation):
+    """Sends a code to the address, then checks the code. Never tells whether an address is known."""
+
+    action_name = "validate_verification_form"
+    slots = ("email", "code")
+
+    def validate_email(self, turn: Turn) -> dict[str, Any]:
+        address = rules.normalise_email(turn.slot("email") or "")
+        if address is None:
+            turn.say("utter_email_invalid")
+            return {"email": None}
+        if not self._send_code(turn, address):
+            return END_FORM
+        # A code given in the same breath belongs to an earlier mail.
+        return {"email": address, "code": None}
+
+    def validate_code(self, turn: Turn) -> dict[str, Any]:
+        code = turn.slot("code") or ""
+        if code == RESEND:
+            return self._resend(turn)
+        result = verification.check_code(turn.session, turn.conversation, code, turn.message_key)
+        match result:
+            case "verified":
+                return {"code": DONE}
+            case "too_many":
+                turn.say("utter_code_too_many")
+                return END_FORM
+            case "expired":
+                turn.say("utter_code_expired")
+            case "wrong":
+                turn.say("utter_code_wrong")
+        return {"code": None}
+
+    def _resend(self, turn: Turn) -> dict[str, Any]:
+        address = turn.slot("email")
+        if address is None:
+            return {"code": None}
+        # Too many or not, an earlier code may still be good: go on asking for it.
+        self._send_code(turn, address)
+        return {"code": None}
+
+    def _send_code(self, turn: Turn, address: str) -> bool:
+        result = verification.request_code(turn.session, turn.conversation, address, turn.message_key)
+        turn.say("utter_code_sent" if result == "sent" else "utter_too_many_requests")
+        return result == "sent"
+
+
+class AfterVerification(CrmAction):
+    """Goes on with what was asked for before, if we know now who is asking; forgets what the form collected."""
+
+    action_name = "action_after_verification"
+
+    def answer(self, turn: Turn) -> list[Event]:
+        pending = turn.slot("pending_action")
+        events = [SlotSet(name, None) for name in ("email", "code", "pending_action")]
+        if turn.customer_id is None:
+            return events
+        events.append(SlotSet("verified", True))
+        if pending in _private_actions():
+            return [*events, FollowupAction(pending)]
+        turn.say("utter_verified")
+        return events
+
+
+def _private_actions() -> set[str]:
+    return {action.action_name for action in PrivateAction.__subclasses__()}

@@ -1,0 +1,160 @@
+"""All queries on customers, what they are known by, what they agreed to, and the codes sent to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, delete, func, select, text, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from rapport.conversations.models import Conversation
+from rapport.customers.models import (
+    ConsentEvent,
+    ContactPolicy,
+    Customer,
+    ExternalRef,
+    Identity,
+    Interest,
+    Verification,
+)
+from rapport.kit.database import Base
+
+
+def add_unless_present(session: Session, row: Base) -> bool:
+    """Insert a row; False when a unique constraint says that it is there already."""
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        return False
+    return True
+
+
+def get_customer(session: Session, customer_id: int) -> Customer | None:
+    return session.get(Customer, customer_id)
+
+
+def find_identity(session: Session, kind: str, value: str) -> Identity | None:
+    return session.scalar(select(Identity).where(Identity.kind == kind, Identity.value == value))
+
+
+def find_reference(session: Session, system: str, value: str) -> ExternalRef | None:
+    return session.scalar(select(ExternalRef).where(ExternalRef.system == system, ExternalRef.value == value))
+
+
+def policy_of(session: Session, customer_id: int) -> ContactPolicy | None:
+    return session.get(ContactPolicy, customer_id)
+
+
+def latest_consent(session: Session, customer_id: int, purpose: str, channel: str) -> ConsentEvent | None:
+    return session.scalar(
+        select(ConsentEvent)
+        .where(
+            ConsentEvent.customer_id == customer_id,
+            ConsentEvent.purpose == purpose,
+            ConsentEvent.channel == channel,
+        )
+        .order_by(ConsentEvent.at.desc(), ConsentEvent.id.desc())
+        .limit(1)
+    )
+
+
+def interests_of(session: Session, customer_id: int) -> Sequence[str]:
+    return session.scalars(
+        select(Interest.topic).where(Interest.customer_id == customer_id).order_by(Interest.at, Interest.id)
+    ).all()
+
+
+def move_interests(session: Session, conversation_id: str, customer_id: int) -> None:
+    """Give what the conversation holds to the customer, leaving out what they have already."""
+    known = select(Interest.topic).where(Interest.customer_id == customer_id)
+    held = Interest.conversation_id == conversation_id
+    _change(session, delete(Interest).where(held, Interest.topic.in_(known)))
+    _change(session, update(Interest).where(held).values(customer_id=customer_id, conversation_id=None))
+
+
+def lock_codes_of(session: Session, conversation: Conversation, address_hash: str) -> None:
+    """Let nobody else count or send codes for this conversation or address until this transaction ends.
+
+    SQLite needs nothing: a writing transaction is alone there.
+    """
+    if session.get_bind().dialect.name != "postgresql":
+        return
+    session.execute(
+        select(Conversation.id).where(Conversation.id == conversation.id).with_for_update(key_share=True)
+    )
+    number = int(address_hash[:15], 16)
+    session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+
+
+def find_verification(session: Session, message_key: str) -> Verification | None:
+    return session.scalar(select(Verification).where(Verification.message_key == message_key))
+
+
+def newest_verification(session: Session, conversation_id: str) -> Verification | None:
+    return session.scalar(
+        select(Verification)
+        .where(Verification.conversation_id == conversation_id)
+        .order_by(Verification.id.desc())
+        .limit(1)
+    )
+
+
+def find_try(session: Session, conversation_id: str, message_key: str) -> Verification | None:
+    """The code that this very message was tried on, when the turn is a repetition."""
+    return session.scalar(
+        select(Verification).where(
+            Verification.conversation_id == conversation_id, Verification.last_try_key == message_key
+        )
+    )
+
+
+def count_codes_in_conversation(session: Session, conversation_id: str, since: datetime) -> int:
+    return _count(session, Verification.conversation_id == conversation_id, Verification.created_at > since)
+
+
+def count_codes_to_address(session: Session, address_hash: str, since: datetime) -> int:
+    return _count(session, Verification.address_hash == address_hash, Verification.created_at > since)
+
+
+def take_try(session: Session, verification: Verification, now: datetime, limit: int) -> bool:
+    """Use up one try; False when none is left. Counted by the database, so parallel guesses cannot exceed the
+    limit.
+    """
+    taken = _change(
+        session,
+        update(Verification)
+        .where(
+            Verification.id == verification.id,
+            Verification.tries < limit,
+            Verification.used_at.is_(None),
+            Verification.expires_at > now,
+        )
+        .values(tries=Verification.tries + 1),
+    )
+    session.refresh(verification)
+    return taken == 1
+
+
+def use_code(session: Session, verification: Verification, now: datetime) -> bool:
+    """Mark a code used; False when someone else was faster."""
+    used = _change(
+        session,
+        update(Verification)
+        .where(Verification.id == verification.id, Verification.used_at.is_(None))
+        .values(used_at=now),
+    )
+    session.refresh(verification)
+    return used == 1
+
+
+def _count(session: Session, *conditions: Any) -> int:
+    return session.scalar(select(func.count()).select_from(Verification).where(*conditions)) or 0
+
+
+def _change(session: Session, statement: Any) -> int:
+    result = session.execute(statement.execution_options(synchronize_session=False))
+    return cast("CursorResult[Any]", result).rowcount

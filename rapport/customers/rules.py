@@ -1,0 +1,61 @@
+"""What counts as the same address, and limits. Pure functions."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+
+CODE_LENGTH = 6
+CODE_LIFE = timedelta(minutes=10)
+VERIFIED_FOR = timedelta(minutes=60)
+MAX_TRIES = 5
+
+# (how many codes, in what time): for one conversation, and for one address whoever asks.
+CODES_PER_CONVERSATION = (3, timedelta(minutes=15))
+CODES_PER_ADDRESS = (5, timedelta(hours=1))
+
+CHANNELS = ("email", "sms", "whatsapp", "telegram", "messenger", "web")
+
+
+def normalise_email(text: str) -> str | None:
+    """The address in the form it is stored in, or None when it is none.
+
+    Lower case throughout: providers that tell `Ann@` from `ann@` are a curiosity, people who type either are
+    not.
+    """
+    try:
+        # NUL and line breaks never survive this check, so the result is safe in a header.
+        valid = validate_email(text.strip().removeprefix("mailto:"), check_deliverability=False, strict=True)
+    except EmailNotValidError:
+        return None
+    return valid.normalized.lower()
+
+
+def normalise_phone(text: str, country: str | None) -> str | None:
+    """The number as E.164 (`+4791234567`), or None when it is none. `country` (ISO 3166) reads national
+    numbers.
+    """
+    try:
+        number = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def normalise_identity(kind: str, value: str, country: str | None = None) -> str | None:
+    """An identity's value as it is stored, or None when it cannot be one of this kind."""
+    if kind == "email":
+        return normalise_email(value)
+    if kind in {"phone", "sms", "whatsapp"}:
+        return normalise_phone(value, country)
+    return value.strip() or None
+
+
+def normalise_code(text: str) -> str:
+    """The digits of a typed code: `123 456` and `123-456` are 123456."""
+    return re.sub(r"[^0-9]", "", text)

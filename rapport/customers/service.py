@@ -1,0 +1,171 @@
+"""What others ask of customers: who someone is, what they like, how to reach them, whether we may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy.orm import Session
+
+from rapport.conversations.models import Conversation
+from rapport.customers import repository, rules
+from rapport.customers.models import ConsentEvent, ContactPolicy, Customer, ExternalRef, Identity, Interest
+from rapport.customers.verification import current_customer_id
+from rapport.kit import clock
+from rapport.kit.errors import InvalidInputError, NotFoundError
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """What a customer told us. `interests` are catalogue keys: a category or a product's SKU."""
+
+    name: str | None
+    channel: str | None
+    interests: tuple[str, ...]
+    language: str | None
+
+
+def find_by_identity(session: Session, kind: str, value: str) -> Customer | None:
+    """The customer known by an address or number (`kind` email, phone, telegram …), or None."""
+    normal = rules.normalise_identity(kind, value)
+    identity = repository.find_identity(session, kind, normal) if normal else None
+    return identity.customer if identity else None
+
+
+def ensure_customer(
+    session: Session,
+    *,
+    references: Iterable[tuple[str, str]] = (),
+    identities: Iterable[tuple[str, str]] = (),
+    name: str | None = None,
+    language: str | None = None,
+    country: str | None = None,
+    birthday: date | None = None,
+) -> Customer:
+    """The customer another system speaks of, created if new; what is given overwrites, what is not stays.
+
+    `references` are (system, value) and count first, `identities` (kind, value) second. An identity that
+    belongs to someone else stays theirs: two people are never merged because a file says so. Values that
+    cannot be an identity of their kind are passed over.
+    """
+    references = list(references)
+    normal = [
+        (kind, value)
+        for kind, raw in identities
+        if (value := rules.normalise_identity(kind, raw, country)) is not None
+    ]
+    customer = _find(session, references, normal)
+    if customer is None:
+        customer = Customer()
+        session.add(customer)
+        session.flush()
+    given = {"name": name, "language": language, "country": country, "birthday": birthday}
+    for field, new in given.items():
+        if new is not None:
+            setattr(customer, field, new)
+    for system, value in references:
+        if repository.find_reference(session, system, value) is None:
+            repository.add_unless_present(
+                session, ExternalRef(customer_id=customer.id, system=system, value=value)
+            )
+    for kind, value in normal:
+        if repository.find_identity(session, kind, value) is None:
+            repository.add_unless_present(session, Identity(customer_id=customer.id, kind=kind, value=value))
+    return customer
+
+
+def _find(
+    session: Session, references: list[tuple[str, str]], identities: list[tuple[str, str]]
+) -> Customer | None:
+    for system, value in references:
+        if reference := repository.find_reference(session, system, value):
+            return repository.get_customer(session, reference.customer_id)
+    for kind, value in identities:
+        if identity := repository.find_identity(session, kind, value):
+            return identity.customer
+    return None
+
+
+def record_interest(session: Session, conversation: Conversation, topic: str) -> None:
+    """Note that this person likes a topic; the conversation holds it until we know whose it is."""
+    customer_id = current_customer_id(conversation)
+    interest = Interest(topic=topic, source="conversation", customer_id=customer_id)
+    if customer_id is None:
+        interest.conversation_id = conversation.id
+    repository.add_unless_present(session, interest)
+
+
+def set_preferred_channel(session: Session, customer_id: int, channel: str) -> None:
+    """Note the channel this customer prefers, and that they no longer refuse it.
+
+    Raises InvalidInputError for a channel we do not know.
+    """
+    if channel not in rules.CHANNELS:
+        raise InvalidInputError(f"Choose one of {', '.join(rules.CHANNELS)}.")
+    policy = repository.policy_of(session, customer_id)
+    if policy is None:
+        repository.add_unless_present(session, ContactPolicy(customer_id=customer_id))
+        policy = repository.policy_of(session, customer_id)
+    assert policy is not None
+    if policy.preferred_channel == channel and channel not in policy.refused_channels:
+        return
+    policy.preferred_channel = channel
+    policy.refused_channels = [refused for refused in policy.refused_channels if refused != channel]
+    policy.updated_at = clock.now()
+
+
+def preferences(session: Session, customer_id: int) -> Preferences:
+    """What this customer told us about themselves. Raises NotFoundError."""
+    customer = repository.get_customer(session, customer_id)
+    if customer is None:
+        raise NotFoundError("No such customer.")
+    policy = repository.policy_of(session, customer_id)
+    return Preferences(
+        name=customer.name,
+        channel=policy.preferred_channel if policy else None,
+        interests=tuple(repository.interests_of(session, customer_id)),
+        language=customer.language,
+    )
+
+
+def record_consent(
+    session: Session,
+    customer_id: int,
+    *,
+    purpose: str,
+    channel: str,
+    granted: bool,
+    wording_version: str,
+    source: str,
+    at: datetime | None = None,
+) -> None:
+    """Append that a customer agreed to something or withdrew it; nothing is ever overwritten."""
+    session.add(
+        ConsentEvent(
+            customer_id=customer_id,
+            purpose=purpose,
+            channel=channel,
+            granted=granted,
+            wording_version=wording_version,
+            source=source,
+            at=at or clock.now(),
+        )
+    )
+    session.flush()
+
+
+def may_mail(session: Session, customer_id: int, purpose: str) -> bool:
+    """Whether this customer may get an unasked mail for this purpose.
+
+    Only with a consent on record that was not withdrawn, and not while they refuse mail or paused contact. A
+    code someone just asked for is no such mail and does not ask here.
+    """
+    consent = repository.latest_consent(session, customer_id, purpose, "email")
+    if consent is None or not consent.granted:
+        return False
+    policy = repository.policy_of(session, customer_id)
+    if policy is None:
+        return True
+    paused = policy.paused_until is not None and policy.paused_until > clock.now()
+    return not paused and "email" not in policy.refused_channels
