@@ -1,0 +1,70 @@
+"""The demo shop Fjordly: a catalogue, its customers and two years of orders, the same for the same day.
+
+Everything is made up; addresses end in example.com, .net and .org, which belong to nobody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from random import Random
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from rapport.customers.models import Customer
+from rapport.demo.catalogue import load_offers, load_products
+from rapport.demo.orders import make_orders
+from rapport.demo.people import Persona, make_customers, personas
+from rapport.loyalty import service as loyalty
+from rapport.shop.models import Order, Product
+
+__all__ = ["Persona", "Summary", "is_empty", "load", "personas"]
+
+CUSTOMERS = 300
+SEED = 20_26
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How much was loaded."""
+
+    products: int
+    customers: int
+    orders: int
+    refunds: int
+    points: int
+
+    def __str__(self) -> str:
+        return f"{self.products} products, {self.customers} customers, {self.orders:,} orders"
+
+
+def is_empty(session: Session) -> bool:
+    """Whether there is no product, customer or order yet, so that the demo is in nobody's way."""
+    return all(session.scalar(select(table.id).limit(1)) is None for table in (Product, Customer, Order))
+
+
+def load(session: Session, today: date, seed: int = SEED) -> Summary:
+    """Fill an empty database with the demo shop; its last orders are of `today`."""
+    random = Random(seed)
+    midnight = datetime.combine(today, time(), UTC)
+    products = load_products()
+    people = make_customers(random, CUSTOMERS, midnight)
+    session.add_all([*products.values(), *load_offers(), *(person.customer for person in people)])
+    session.flush()
+    for person in people:
+        session.add_all(person.belongings(person.customer.id))
+    orders, refunds = make_orders(random, people, products, midnight)
+    session.add_all(orders)
+    session.flush()
+    points = sum(
+        loyalty.earn_for_order(session, order, order.placed_at)
+        for order in orders
+        if order.status != "placed"
+    )
+    for order, refund in refunds:
+        refund.order_id = order.id
+        session.add(refund)
+        points -= loyalty.reverse_for_refund(session, refund)
+    session.flush()
+    return Summary(len(products), len(people), len(orders), len(refunds), points)

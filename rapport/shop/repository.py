@@ -98,3 +98,15 @@ def products_state(session: Session) -> tuple[int, int, int]:
     """Something cheap that changes when products are added, removed or imported."""
     count, newest = session.execute(select(func.count(Product.id), func.max(Product.id))).one()
     return count, newest or 0, session.scalar(select(func.max(ImportRun.id))) or 0
+
+
+def products_in(session: Session, language: str, limit: int) -> list[tuple[Product, ProductText]]:
+    """The first products with their texts in `language`."""
+    rows = session.execute(
+        select(Product, ProductText)
+        .join(ProductText, ProductText.product_id == Product.id)
+        .where(ProductText.language == language)
+        .order_by(Product.id)
+        .limit(limit)
+    )
+    return [(product, text) for product, text in rows]
