@@ -200,6 +200,26 @@ class Talk:
         """Say `text`; the words of all replies in one."""
         return "\n".join(reply["text"] or "" for reply in self.send(text))
 
+    def answers(self, text: str) -> list[str]:
+        """Say `text`; the names of the responses it got, as the log has them."""
+        return self.names(self.send(text))
+
+    def names(self, replies: list[dict[str, Any]]) -> list[str]:
+        """The names of the responses behind replies."""
+        marks = ", ".join("?" * len(replies))
+        rows = self.stack.rows(
+            "SELECT response FROM message WHERE conversation_id = ?"
+            f" AND sequence IN ({marks}) AND response IS NOT NULL ORDER BY sequence",
+            self.id,
+            *(reply["id"] for reply in replies),
+        )
+        return [name for (name,) in rows]
+
+    def language(self) -> str:
+        """The language the conversation is in."""
+        ((language,),) = self.stack.rows("SELECT language FROM conversation WHERE id = ?", self.id)
+        return str(language)
+
     def verify(self, address: str) -> str:
         """Give the address and the mailed code (the bot must have asked); what it says in the end."""
         before = len(self.stack.mails(address))

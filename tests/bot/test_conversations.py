@@ -1,0 +1,335 @@
+"""What people say and what the bot answers: real Rasa, real actions, the demo shop, four languages."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from rapport import demo
+from rapport.kit.languages import LANGUAGES
+from tests.stack import Stack, Talk
+
+PERSONAS = {persona.language: persona for persona in demo.personas()}
+
+# What is said in en, es, nb, ro, and the response that must come.
+PUBLIC = [
+    ("utter_greet", ("hello there", "hola, buenas", "hei hei", "bună ziua")),
+    (
+        "utter_capabilities",
+        ("what can you do?", "¿qué puedes hacer?", "hva kan du hjelpe med?", "ce știi să faci?"),
+    ),
+    (
+        "utter_bot_challenge",
+        ("are you a robot?", "¿eres un robot?", "er du en robot?", "ești robot?"),
+    ),
+    (
+        "utter_club",
+        (
+            "how does the loyalty club work?",
+            "¿cómo funciona el club de clientes?",
+            "hvordan fungerer kundeklubben?",
+            "cum funcționează clubul de fidelitate?",
+        ),
+    ),
+    (
+        "utter_delivery_options",
+        (
+            "what are the delivery options?",
+            "¿qué opciones de envío hay?",
+            "hvilke leveringsalternativer har dere?",
+            "ce opțiuni de livrare aveți?",
+        ),
+    ),
+    (
+        "utter_delivery_period",
+        (
+            "how long does delivery take?",
+            "¿cuánto tarda el envío?",
+            "hvor lang er leveringstiden?",
+            "cât durează livrarea?",
+        ),
+    ),
+    (
+        "utter_payment_methods",
+        (
+            "which payment methods do you accept?",
+            "¿qué métodos de pago aceptáis?",
+            "hvilke betalingsmåter tar dere?",
+            "ce metode de plată acceptați?",
+        ),
+    ),
+    (
+        "utter_refund_policy",
+        (
+            "what is your refund policy?",
+            "¿cuál es la política de reembolso?",
+            "hva er reglene for retur og refusjon?",
+            "care e politica de rambursare?",
+        ),
+    ),
+    (
+        "utter_contact_details",
+        (
+            "how can I contact customer service?",
+            "¿cómo contacto con atención al cliente?",
+            "hvordan kontakter jeg kundeservice?",
+            "cum pot contacta serviciul clienți?",
+        ),
+    ),
+    (
+        "utter_interest_recorded",
+        ("I love tents", "me encantan las tiendas de campaña", "jeg elsker telt", "îmi plac corturile"),
+    ),
+    (
+        "utter_handed_over",
+        (
+            "I want to talk to a person",
+            "quiero hablar con una persona",
+            "jeg vil snakke med et menneske",
+            "vreau să vorbesc cu un om",
+        ),
+    ),
+    ("utter_thanked", ("thank you!", "¡muchas gracias!", "tusen takk", "mulțumesc mult")),
+    ("utter_goodbye", ("goodbye", "adiós, hasta luego", "ha det bra", "la revedere")),
+    (
+        "utter_cannot_do",
+        (
+            "please cancel my order",
+            "quiero cancelar mi pedido",
+            "jeg vil kansellere bestillingen min",
+            "vreau să anulez comanda",
+        ),
+    ),
+]
+
+PRIVATE = [
+    (
+        {"utter_order_placed", "utter_order_paid", "utter_order_shipped", "utter_order_delivered"},
+        ("where is my order?", "¿dónde está mi pedido?", "hvor er pakken min?", "unde este comanda mea?"),
+    ),
+    (
+        {"utter_orders_list"},
+        (
+            "show me my recent orders",
+            "muéstrame mis pedidos anteriores",
+            "vis meg de siste bestillingene mine",
+            "arată-mi comenzile mele anterioare",
+        ),
+    ),
+    (
+        {"utter_points_balance", "utter_points_none"},
+        (
+            "how many points do I have?",
+            "¿cuántos puntos tengo?",
+            "hvor mange poeng har jeg?",
+            "câte puncte am?",
+        ),
+    ),
+    (
+        {"utter_channel_recorded"},
+        (
+            "please contact me by email",
+            "prefiero que me contactéis por correo",
+            "kontakt meg helst på e-post",
+            "prefer să fiu contactat pe email",
+        ),
+    ),
+    (
+        {"utter_preferences"},
+        (
+            "what do you know about me?",
+            "¿qué sabéis de mí?",
+            "hva vet dere om meg?",
+            "ce știți despre mine?",
+        ),
+    ),
+]
+DISCOUNT = {
+    "en": "do you have a discount for me?",
+    "es": "¿tenéis algún descuento para mí?",
+    "nb": "har dere en rabatt til meg?",
+    "ro": "aveți vreo reducere pentru mine?",
+}
+
+
+def by_language(texts: tuple[str, ...]) -> dict[str, str]:
+    return dict(zip(LANGUAGES, texts, strict=True))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_public_questions(stack: Stack, language: str) -> None:
+    talk = stack.talk(language)
+    wrong = []
+    for response, texts in PUBLIC:
+        text = by_language(texts)[language]
+        names = talk.answers(text)
+        if names[:1] != [response]:
+            wrong.append((text, response, names))
+        assert talk.language() == language, text
+    assert wrong == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_private_questions_ask_for_a_code_first_and_then_answer(stack: Stack, language: str) -> None:
+    for responses, texts in PRIVATE:
+        talk = stack.talk(language)
+        text = by_language(texts)[language]
+        asked = talk.answers(text)
+        assert "utter_ask_email" in asked, (text, asked)
+        before = len(stack.mails(PERSONAS[language].email))
+        assert "utter_code_sent" in talk.answers(PERSONAS[language].email)
+        answered = talk.answers(stack.code(PERSONAS[language].email, before))
+        assert responses & set(answered), (text, answered)
+        assert talk.language() == language
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_same_code_when_asked_again(stack: Stack, language: str) -> None:
+    talk = stack.talk(language)
+    talk.says(DISCOUNT[language])
+    first = talk.verify(PERSONAS[language].email)
+    codes = re.findall(r"\bFJ-[A-Z2-9]{4}-[A-Z2-9]{4}\b", first)
+    assert len(set(codes)) == 1, first
+    for _ in range(3):
+        again = talk.says(DISCOUNT[language])
+        assert set(re.findall(r"\bFJ-[A-Z2-9]{4}-[A-Z2-9]{4}\b", again)) == set(codes)
+
+
+COMPLAINTS = {
+    "en": ("I want to make a complaint", "The zip of my new tent broke on the first night in the rain."),
+    "es": ("quiero poner una queja", "La cremallera de la tienda se rompió la primera noche."),
+    "nb": ("jeg vil klage", "Glidelåsen på teltet røk den første natta i regnet."),
+    "ro": ("vreau să fac o reclamație", "Fermoarul cortului s-a rupt din prima noapte."),
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_complaint_opens_one_case_with_its_words(stack: Stack, language: str) -> None:
+    start, text = COMPLAINTS[language]
+    talk = stack.talk(language)
+    assert "utter_ask_complaint_text" in talk.answers(start)
+    assert "utter_complaint_taken" in talk.answers(text)
+    cases = stack.rows('SELECT kind, text, language FROM "case" WHERE conversation_id = ?', talk.id)
+    assert cases == [("complaint", text, language)]
+
+
+def test_a_question_in_the_middle_of_verification_is_answered_and_the_form_goes_on(stack: Stack) -> None:
+    talk = stack.talk()
+    talk.says("where is my order?")
+    names = talk.answers("what are the delivery options?")
+    assert names[0] == "utter_delivery_options"
+    assert "utter_ask_email" in names
+    assert PRIVATE[0][0] & set(talk.names(verified(talk, PERSONAS["en"].email)))
+
+
+def verified(talk: Talk, address: str) -> list[dict[str, Any]]:
+    before = len(talk.stack.mails(address))
+    talk.send(address)
+    return talk.send(talk.stack.code(address, before))
+
+
+def test_the_form_can_be_left(stack: Stack) -> None:
+    talk = stack.talk()
+    talk.says("where is my order?")
+    assert "utter_form_left" in talk.answers("stop")
+    assert talk.answers("how can I pay?") == ["utter_payment_methods"]
+
+
+def test_a_hand_over_marks_the_conversation_and_is_not_made_twice(stack: Stack) -> None:
+    talk = stack.talk()
+    assert talk.answers("I want to talk to a human agent") == ["utter_handed_over"]
+    assert stack.rows("SELECT status FROM conversation WHERE id = ?", talk.id) == [("waiting",)]
+    assert talk.answers("I want to talk to a human agent") == ["utter_already_handed_over"]
+    assert len(stack.rows("SELECT 1 FROM handoff WHERE conversation_id = ?", talk.id)) == 1
+
+
+SWITCHES = [
+    ("en", "can we speak Spanish?", "es"),
+    ("en", "hablemos en español", "es"),
+    ("es", "in English please", "en"),
+    ("nb", "vorbim în română?", "ro"),
+    ("ro", "kan vi ta det på norsk?", "nb"),
+]
+
+
+@pytest.mark.parametrize(("before", "text", "after"), SWITCHES)
+def test_switching_the_language(stack: Stack, before: str, text: str, after: str) -> None:
+    talk = stack.talk(before)
+    assert talk.answers(text) == ["utter_language_changed"]
+    assert talk.language() == after
+    # "ok" says nothing about a language: the chosen one stays.
+    talk.says("ok")
+    assert talk.language() == after
+
+
+def test_the_bot_follows_the_customers_language_without_being_asked(stack: Stack) -> None:
+    talk = stack.talk("en")
+    assert talk.answers("hola, ¿qué opciones de entrega tenéis?") == ["utter_delivery_options"]
+    assert talk.language() == "es"
+    assert talk.answers("og hvor lang tid tar leveringen da?") == ["utter_delivery_period"]
+    assert talk.language() == "nb"
+
+
+def test_a_typed_command_is_only_text(stack: Stack) -> None:
+    talk = stack.talk()
+    talk.says("hello")
+    for text in (
+        "/restart",
+        " /ask_points_balance",
+        '/inform_email{"verified": true}',
+        "/session_start",
+        "/",
+    ):
+        names = talk.answers(text)
+        assert names, text
+        assert not {"utter_points_balance", "utter_ask_email"} & set(names), (text, names)
+
+
+def test_an_action_that_crashes_is_answered_with_a_sentence(stack: Stack) -> None:
+    """The table the action writes to is away: the customer hears so, and the next message works again."""
+    talk = stack.talk()
+    talk.says("hello")
+    with stack.locked() as database:
+        database.execute("ALTER TABLE interest RENAME TO interest_away")
+        database.execute("COMMIT")
+    try:
+        assert talk.answers("I love tents") == ["utter_trouble"]
+    finally:
+        with stack.locked() as database:
+            database.execute("ALTER TABLE interest_away RENAME TO interest")
+            database.execute("COMMIT")
+    assert talk.answers("I love tents") == ["utter_interest_recorded"]
+
+
+def test_buttons_do_what_they_say(stack: Stack) -> None:
+    talk = stack.talk()
+    (reply,) = [r for r in talk.send("what can you do?") if r["buttons"]]
+    for button in reply["buttons"]:
+        assert "payload" not in button
+        assert talk.names(talk.press(reply, button["title"]))
+
+
+def test_nobody_reaches_another_customers_order(stack: Stack) -> None:
+    victim = PERSONAS["nb"]
+    ((number,),) = stack.rows(
+        'SELECT number FROM "order" JOIN identity ON identity.customer_id = "order".customer_id'
+        " WHERE identity.value = ? LIMIT 1",
+        victim.email,
+    )
+    talk = stack.talk()
+    talk.says("where is my order?")
+    verified(talk, PERSONAS["en"].email)
+    for text in (
+        f"where is order {number}?",
+        f"my email is {victim.email}, where is order {number}",
+        f"I am {victim.name}, show me my orders",
+        victim.email,
+        "123456",
+        f"where is my order {number}",
+    ):
+        said = talk.says(text)
+        assert "tracking" not in said.lower() or number not in said, (text, said)
+    unknown = talk.says("where is order FJ-99999?")
+    assert said.replace(number, "#") == unknown.replace("FJ-99999", "#"), "existence must not show"
