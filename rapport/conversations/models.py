@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, TextClause, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from rapport.kit import clock
 from rapport.kit.database import Base
 
 
-def _where(condition: str) -> dict[str, TextClause]:
+def _where(condition: str) -> dict[str, Any]:
     """The options of a partial index, which both databases know."""
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
@@ -52,7 +52,7 @@ class Message(Base):
     __table_args__ = (
         UniqueConstraint("conversation_id", "sequence"),
         UniqueConstraint("channel", "provider_id"),
-        # Small, as it holds only what is still to be answered; `repository.UNANSWERED` matches it word for word.
+        # Small: it holds only what is still to be answered. `repository.UNANSWERED` says it word for word.
         Index("ix_message_unanswered", "conversation_id", "sequence", **_where("status = 'received'")),
         Index("ix_message_reply_to", "reply_to"),
     )

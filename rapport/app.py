@@ -1,0 +1,175 @@
+"""The app: web chat, actions, pages and background work in one process.
+
+`python -m rapport.app [--host HOST] [--port PORT] [--parent-pipe FD]`
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy import Engine
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from actions import server as actions
+from rapport import health
+from rapport.channels import site
+from rapport.channels.web import WebChannel
+from rapport.console import dev_mail
+from rapport.conversations import language
+from rapport.conversations.engine import THREADS, ConversationEngine
+from rapport.conversations.events import Events
+from rapport.conversations.rasa import Rasa
+from rapport.conversations.texts import TROUBLE, TROUBLE_FILE, load_response
+from rapport.conversations.turn import Turns
+from rapport.kit import logs, middleware, problems
+from rapport.kit.database import get_engine
+from rapport.kit.errors import RapportError
+from rapport.kit.settings import Settings, get_settings
+from rapport.outreach.mail import FolderMailer, make_mailer
+from rapport.shop.catalogue import Catalogue
+from rapport.worker import Worker
+
+log = logging.getLogger(__name__)
+
+SHUTDOWN_SECONDS = 2
+# If the orderly way out takes longer than this, the process leaves all the same.
+LAST_CALL_SECONDS = 8
+ACTIONS_PATH = "/actions/webhook"
+
+
+def create_app(settings: Settings | None = None, database: Engine | None = None) -> FastAPI:
+    """The app with all its parts; they start and stop with its lifespan.
+
+    Raises ConfigurationError when a file it needs is missing or wrong.
+    """
+    settings = settings or get_settings()
+    database = database or get_engine()
+    rasa = Rasa(settings.rasa_url, settings.bot_secret.get_secret_value(), connections=THREADS + 2)
+    events = Events()
+    turns = Turns(database, rasa, events, Catalogue(database), load_response(TROUBLE, TROUBLE_FILE))
+    engine = ConversationEngine(database, turns)
+    mailer = make_mailer(settings)
+    worker = Worker(database, mailer)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        language.warm_up()
+        engine.start()
+        worker.start()
+        yield
+        events.close()
+        engine.stop()
+        worker.stop(SHUTDOWN_SECONDS)
+        rasa.close()
+
+    app = FastAPI(
+        title="Rapport", version=version("rapport"), docs_url=None, redoc_url=None, lifespan=lifespan
+    )
+    app.state.events = events
+    problems.install(app)
+    app.include_router(WebChannel(settings, database, engine, events).router())
+    app.include_router(health.router(database, rasa))
+    app.include_router(actions.router)
+    if isinstance(mailer, FolderMailer):
+        app.include_router(dev_mail.router(mailer))
+    app.include_router(site.router(database, settings.demo))
+    if settings.demo:
+        # Not a mount: it would also take known addresses asked with a wrong method, which are a 405.
+        app.router.default = site.DemoPages(directory=site.DEMO, html=True)
+    _add_middleware(app, settings)
+    return app
+
+
+def _add_middleware(app: FastAPI, settings: Settings) -> None:
+    """What is added last comes first: headers, then CORS, then errors, then the body's limit."""
+    origins = [origin.strip() for origin in settings.allowed_origins.split(",") if origin.strip()]
+
+    def cors(inner: ASGIApp) -> ASGIApp:
+        opened = CORSMiddleware(
+            inner,
+            allow_origins=origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
+            expose_headers=["Retry-After"],
+            max_age=600,
+        )
+        return middleware.OnlyUnder(inner, opened, ("/api/", "/widget.js"))
+
+    app.add_middleware(middleware.BodyLimit, except_paths=[ACTIONS_PATH])
+    app.add_middleware(middleware.LastResort)
+    app.add_middleware(cors)
+    app.add_middleware(middleware.SecurityHeaders)
+
+
+class Server(uvicorn.Server):
+    """Ends streams and waits as soon as it is told to stop, so that stopping takes no longer than it must."""
+
+    def __init__(self, config: uvicorn.Config, events: Events) -> None:
+        super().__init__(config)
+        self._events = events
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # A signal handler may have interrupted a thread that holds a lock: not from here.
+        threading.Thread(target=self._events.close, name="closing", daemon=True).start()
+        super().handle_exit(sig, frame)
+
+
+def _leave_with_parent(pipe: int) -> None:
+    """Stops this process when the other end of `pipe` closes, which it does even if the parent is killed."""
+
+    def watch() -> None:
+        while os.read(pipe, 1024):
+            pass
+        log.info("The supervisor has gone.")
+        os.kill(os.getpid(), signal.SIGTERM)
+        threading.Event().wait(LAST_CALL_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serves until told to stop by SIGINT or SIGTERM."""
+    parser = argparse.ArgumentParser(prog="python -m rapport.app", description="Run Rapport's app.")
+    parser.add_argument("--host", help="address to listen on (default: RAPPORT_HOST)")
+    parser.add_argument("--port", type=int, help="port to listen on (default: RAPPORT_PORT)")
+    parser.add_argument(
+        "--parent-pipe", type=int, metavar="FD", help="leave when the other end of this pipe closes"
+    )
+    options = parser.parse_args(arguments)
+    if options.parent_pipe is not None:
+        _leave_with_parent(options.parent_pipe)
+    try:
+        settings = get_settings()
+        logs.configure(settings.log_level)
+        app = create_app(settings)
+    except RapportError as error:
+        sys.exit(str(error))
+    config = uvicorn.Config(
+        app,
+        host=options.host or settings.host,
+        port=options.port or settings.port,
+        access_log=False,
+        log_config=None,
+        proxy_headers=False,
+        server_header=False,
+        ws="none",
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+    Server(config, app.state.events).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""What a browser needs beside the chat: the widget's script, and a page to try it on."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from sqlalchemy import Engine
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from rapport.kit import languages, problems
+from rapport.kit.database import read_scope
+from rapport.kit.format import money
+from rapport.kit.settings import ROOT
+from rapport.shop import repository
+
+WIDGET = ROOT / "web" / "widget.js"
+DEMO = ROOT / "web" / "demo"
+MAX_PRODUCTS = 200
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+BARE_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Rapport</title>
+<h1>Rapport is running</h1>
+<p>To put the chat on a page, add this line to it:</p>
+<pre>&lt;script src="{url}widget.js" defer&gt;&lt;/script&gt;</pre>
+<p>The chat is on this page as well.
+<a href="/readyz">Is everything ready?</a> <a href="/openapi.json">The API</a></p>
+<script src="/widget.js" defer></script>
+</html>
+"""
+
+
+@dataclass(frozen=True)
+class _Script:
+    """A script as it is sent; `changed` is its file's time when it was read."""
+
+    changed: int
+    plain: bytes
+    packed: bytes
+    etag: str
+
+
+class Widget:
+    """The widget's script, compressed once; a changed file is read again."""
+
+    def __init__(self, path: Path = WIDGET) -> None:
+        self._path = path
+        self._script: _Script | None = None
+
+    def respond(self, request: Request) -> Response:
+        script = self._read()
+        packed = "gzip" in request.headers.get("accept-encoding", "")
+        headers = {
+            "ETag": script.etag,
+            "Cache-Control": "public, max-age=300",
+            "Vary": "Accept-Encoding",
+            # Pages of other sites may use it, also isolated ones.
+            "Cross-Origin-Resource-Policy": "cross-origin",
+        }
+        if script.etag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        if packed:
+            headers["Content-Encoding"] = "gzip"
+        body = script.packed if packed else script.plain
+        return Response(body, headers=headers, media_type="text/javascript; charset=utf-8")
+
+    def _read(self) -> _Script:
+        changed = self._path.stat().st_mtime_ns
+        if self._script is None or self._script.changed != changed:
+            plain = self._path.read_bytes()
+            # Weak, as the compressed and the plain form share it.
+            etag = f'W/"{hashlib.sha256(plain).hexdigest()[:20]}"'
+            self._script = _Script(changed, plain, gzip.compress(plain, 9, mtime=0), etag)
+        return self._script
+
+
+class DemoPages(StaticFiles):
+    """The demo shop's files, with the policy a careful shop would have."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["Content-Security-Policy"] = PAGE_POLICY
+        response.headers.setdefault("Cache-Control", "no-cache")
+        return response
+
+
+def router(database: Engine, demo: bool) -> APIRouter:
+    """`/widget.js`; with the demo shop its products, without it a page that says how to go on."""
+    routes = APIRouter()
+    widget = Widget()
+
+    @routes.get("/widget.js", include_in_schema=False)
+    async def script(request: Request) -> Response:
+        return widget.respond(request)
+
+    if demo:
+        _add_products(routes, database)
+    else:
+
+        @routes.get("/", include_in_schema=False)
+        async def bare(request: Request) -> Response:
+            page = BARE_PAGE.replace("{url}", _escape(str(request.base_url)))
+            return HTMLResponse(page, headers={"Content-Security-Policy": PAGE_POLICY})
+
+    return routes
+
+
+def _add_products(routes: APIRouter, database: Engine) -> None:
+    def read(language: str) -> list[dict[str, Any]]:
+        with read_scope(database) as session:
+            return [
+                {
+                    "sku": product.sku,
+                    "category": product.category,
+                    "name": text.name,
+                    "description": text.description,
+                    "price": money(product.price_minor, product.currency, language),
+                    "image": product.image,
+                    "url": product.url,
+                }
+                for product, text in repository.products_in(session, language, MAX_PRODUCTS)
+            ]
+
+    @routes.get(
+        "/api/demo/products",
+        tags=["demo"],
+        summary="The demo shop's products",
+        responses=problems.documented(422, 503),
+    )
+    async def products(
+        language: Annotated[str, Query(max_length=35, description="en, es, nb or ro; else English.")] = "en",
+    ) -> JSONResponse:
+        spoken = languages.normalise(language) or languages.DEFAULT_LANGUAGE
+        return JSONResponse({"language": spoken, "products": await to_thread.run_sync(read, spoken)})
+
+
+def _escape(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")

@@ -1,0 +1,141 @@
+"""Conversations as channels, actions and the console use them."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from rapport.channels.base import InboundMessage
+from rapport.conversations import repository, rules
+from rapport.conversations.models import Case, Conversation, Handoff, Message
+from rapport.conversations.rules import PublicMessage
+from rapport.customers import verification
+from rapport.kit import clock, languages
+from rapport.kit.errors import InvalidInputError, NotFoundError, UnauthorizedError
+
+PAGE = 500
+
+
+def start(
+    session: Session, channel: str, language: str | None, token_hash: str | None = None
+) -> Conversation:
+    """A new conversation, in `language` if that is one of ours."""
+    conversation = Conversation(
+        channel=channel,
+        language=languages.normalise(language) or languages.DEFAULT_LANGUAGE,
+        token_hash=token_hash,
+    )
+    session.add(conversation)
+    session.flush()
+    return conversation
+
+
+def get(session: Session, conversation_id: str) -> Conversation:
+    """Raises NotFoundError."""
+    conversation = session.get(Conversation, conversation_id)
+    if conversation is None:
+        raise NotFoundError("There is no such conversation.")
+    return conversation
+
+
+def by_token_hash(session: Session, token_hash: str) -> Conversation:
+    """The conversation a token belongs to; raises UnauthorizedError."""
+    conversation = repository.by_token_hash(session, token_hash)
+    if conversation is None:
+        raise UnauthorizedError("The token is not known here. Start a new session.")
+    return conversation
+
+
+def receive(session: Session, conversation: Conversation, inbound: InboundMessage) -> tuple[Message, bool]:
+    """Stores what a customer sent: (message, whether it is new).
+
+    The same provider id again changes nothing; with other content it raises ConflictError. While a person has
+    the conversation the message is kept for them.
+    """
+    status = repository.lock(session, conversation.id)
+    known = repository.by_provider_id(session, inbound.channel, inbound.provider_id)
+    if known is not None:
+        rules.check_same(known.text, known.payload, inbound.text, inbound.payload)
+        return known, False
+    now = clock.now()
+    sequence, _, _ = repository.advance(session, conversation.id, 1, now)
+    message = Message(
+        conversation_id=conversation.id,
+        sequence=sequence,
+        author="customer",
+        channel=inbound.channel,
+        provider_id=inbound.provider_id,
+        status="kept" if status == "human" else "received",
+        text=inbound.text,
+        payload=inbound.payload,
+        at=now,
+    )
+    session.add(message)
+    session.flush()
+    return message, True
+
+
+def button(session: Session, conversation: Conversation, pressed: str) -> tuple[str, str]:
+    """(title, payload) of a button that a reply of this conversation offered; `pressed` is `7:b1`.
+
+    Raises InvalidInputError or NotFoundError.
+    """
+    sequence, name = rules.split_button(pressed)
+    reply = repository.by_sequence(session, conversation.id, sequence)
+    if reply is not None and reply.author != "customer":
+        for offered in reply.content.get("buttons", ()):
+            if offered["id"] == name:
+                return offered["title"], offered["payload"]
+    raise NotFoundError("No reply of this conversation offers that button.")
+
+
+def history(session: Session, conversation_id: str, after: int = 0, limit: int = PAGE) -> list[PublicMessage]:
+    """Messages after a sequence number, oldest first, as clients see them."""
+    return [rules.public_message(row) for row in repository.after(session, conversation_id, after, limit)]
+
+
+def answer_to(session: Session, message_id: int) -> list[PublicMessage] | None:
+    """The replies to a customer's message; None while there are none (or when a person answers it)."""
+    if repository.message_status(session, message_id) != "answered":
+        return None
+    return [rules.public_message(row) for row in repository.replies_to(session, message_id)]
+
+
+def set_language(session: Session, conversation: Conversation, language: str) -> None:
+    """The customer asked for this language. Raises InvalidInputError when it is none of ours."""
+    ours = languages.normalise(language)
+    if ours is None:
+        raise InvalidInputError("That is none of the languages spoken here.")
+    conversation.language = ours
+    conversation.language_chosen = True
+    session.flush()
+
+
+def hand_over(session: Session, conversation: Conversation, reason: str, message_key: str) -> bool:
+    """Marks that a person is wanted; False when one was already. The same `message_key`: the same result."""
+    if repository.handoff_by_key(session, message_key) is not None:
+        return True
+    if not repository.start_waiting(session, conversation.id):
+        return False
+    session.refresh(conversation, ["status"])
+    session.add(Handoff(conversation_id=conversation.id, message_key=message_key, reason=reason))
+    session.flush()
+    return True
+
+
+def open_case(session: Session, conversation: Conversation, kind: str, text: str, message_key: str) -> Case:
+    """Opens a case for the shop's people; the same `message_key` gives the same case."""
+    repository.lock(session, conversation.id)
+    known = repository.case_by_key(session, message_key)
+    if known is not None:
+        return known
+    case = Case(
+        kind=kind,
+        conversation_id=conversation.id,
+        customer_id=verification.current_customer_id(conversation),
+        message_key=message_key,
+        text=text,
+        language=conversation.language,
+    )
+    session.add(case)
+    session.flush()
+    return case

@@ -1,0 +1,177 @@
+"""One turn: a conversation's next unanswered message goes to Rasa, and its answer is stored exactly once."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import datetime
+from enum import Enum, auto
+from typing import Any
+
+from sqlalchemy import Engine
+
+from rapport.conversations import language, repository, rules
+from rapport.conversations.events import Events
+from rapport.conversations.rasa import Answer, Rasa, RasaBrokeOffError, RasaRefusedError, Reply
+from rapport.conversations.repository import Head
+from rapport.conversations.rules import PublicMessage
+from rapport.customers import verification
+from rapport.kit import clock
+from rapport.kit.database import read_scope, session_scope
+from rapport.shop.catalogue import Catalogue
+
+log = logging.getLogger(__name__)
+
+# A message that brings Rasa down each time must not be sent for ever.
+MAX_ATTEMPTS = 5
+MAX_ENTITIES = 20
+
+
+class Outcome(Enum):
+    """What came of looking after a conversation."""
+
+    NOTHING = auto()  # no message for the bot
+    ANSWERED = auto()
+    ANSWERED_MORE_WAIT = auto()
+
+
+class Turns:
+    """Takes turns; for many threads, but one at a time per conversation (`ConversationQueue` sees to it)."""
+
+    def __init__(
+        self, database: Engine, rasa: Rasa, events: Events, catalogue: Catalogue, trouble: dict[str, Reply]
+    ) -> None:
+        self._database = database
+        self._rasa = rasa
+        self._events = events
+        self._catalogue = catalogue
+        self._trouble = trouble
+
+    def take(self, conversation_id: str) -> Outcome:
+        """Answers the next message, if there is one.
+
+        No transaction is open while Rasa is asked. Raises RasaAwayError: it is to be sent again later.
+        """
+        head = self._head(conversation_id)
+        if head is None:
+            return Outcome.NOTHING
+        if head.conversation.status == "human":
+            self._keep(head)
+            return Outcome.NOTHING
+        started = time.perf_counter()
+        found = self._catalogue.match(head.text)[:MAX_ENTITIES] if head.payload is None else []
+        self._follow_language(head, found)
+        answer = self._ask(head, found)
+        self._store(head, answer, started)
+        return Outcome.ANSWERED_MORE_WAIT if head.more else Outcome.ANSWERED
+
+    def stumbled(self, conversation_id: str) -> None:
+        """Something unforeseen happened with the next message. The fifth time an apology answers it."""
+        head = self._head(conversation_id)
+        if head is not None and not self._count_attempt(head):
+            self._store(head, Answer(replies=[]), time.perf_counter())
+
+    def _count_attempt(self, head: Head) -> bool:
+        """Notes that an attempt failed; False when that was the last one a message gets."""
+        if head.attempts + 1 >= MAX_ATTEMPTS:
+            log.error("Message %s failed %s times; it gets an apology.", head.message_id, MAX_ATTEMPTS)
+            return False
+        with session_scope(self._database) as session:
+            repository.count_attempt(session, head.message_id)
+        return True
+
+    def _head(self, conversation_id: str) -> Head | None:
+        with read_scope(self._database) as session:
+            return repository.head(session, conversation_id)
+
+    def _keep(self, head: Head) -> None:
+        with session_scope(self._database) as session:
+            repository.keep_unanswered(session, head.conversation.id)
+        self._tell(head, None)
+
+    def _follow_language(self, head: Head, found: list[dict[str, str]]) -> None:
+        conversation = head.conversation
+        if head.payload is not None:
+            return
+        names = [item["text"] for item in found if item["entity"] == "product"]
+        spoken = language.follow(head.text, conversation.language, conversation.language_chosen, names)
+        if spoken == conversation.language:
+            return
+        with session_scope(self._database) as session:
+            repository.change_language(session, conversation.id, spoken)
+        conversation.language = spoken
+
+    def _ask(self, head: Head, found: list[dict[str, str]]) -> Answer:
+        conversation = head.conversation
+        metadata = {
+            "language": conversation.language,
+            "verified": verification.current_customer_id(conversation) is not None,
+            "entities": found,
+        }
+        try:
+            return self._rasa.turn(conversation.id, head.message_id, head.text, head.payload, metadata)
+        except RasaBrokeOffError:
+            if self._count_attempt(head):
+                raise
+        except RasaRefusedError as error:
+            log.error("Rasa refused message %s: %s", head.message_id, error)
+        return Answer(replies=[])
+
+    def _store(self, head: Head, answer: Answer, started: float) -> None:
+        """Writes replies and log in one transaction, unless the message was answered meanwhile."""
+        if not answer.replies:
+            log.warning("Message %s got no reply from the bot; it gets an apology.", head.message_id)
+        now = clock.now()
+        with session_scope(self._database) as session:
+            count = max(len(answer.replies), 1)
+            last, status, spoken = repository.advance(session, head.conversation.id, count, now)
+            # A person may have taken over while the bot was thinking: then it holds its tongue.
+            silent = status == "human"
+            settled = repository.settle(
+                session,
+                head.message_id,
+                status="kept" if silent else "answered",
+                answered_at=None if silent else now,
+                language=head.conversation.language,
+                intent=answer.intent,
+                confidence=answer.confidence,
+                entities=answer.entities,
+                actions=answer.actions,
+                took_ms=round((time.perf_counter() - started) * 1000, 2),
+            )
+            if not settled:
+                session.rollback()
+                return
+            if silent:
+                rows = []
+                repository.advance(session, head.conversation.id, -count, now)
+            else:
+                replies = answer.replies or [self._trouble[spoken]]
+                rows = [
+                    _row(head, reply, last - count + number, spoken, now)
+                    for number, reply in enumerate(replies, 1)
+                ]
+                repository.add_messages(session, rows)
+        self._tell(head, None if silent else [rules.public_message(row) for row in rows])
+
+    def _tell(self, head: Head, replies: list[PublicMessage] | None) -> None:
+        self._events.answered(head.message_id, replies)
+        self._events.changed(head.conversation.id)
+
+
+def _row(head: Head, reply: Reply, sequence: int, spoken: str, now: datetime) -> dict[str, Any]:
+    return {
+        "conversation_id": head.conversation.id,
+        "sequence": sequence,
+        "author": "bot",
+        "channel": head.conversation.channel,
+        "provider_id": None,
+        "status": "stored",
+        "text": reply.text,
+        "content": rules.content_of(reply.buttons, reply.card, reply.image),
+        "reply_to": head.message_id,
+        "language": spoken,
+        "response": reply.response,
+        "attempts": 0,
+        "at": now,
+    }
