@@ -103,26 +103,31 @@ class PrivateAction(CrmAction, ABC):
         """Like `answer`, for a verified customer."""
 
 
+# Looks at a slot's new value and returns the slots to set: itself, or None to ask again.
+Check = Callable[[Turn], dict[str, Any]]
+
+
 class FormValidation(CrmAction, ABC):
-    """Checks what a form just extracted: for each of `slots`, in this order, a method `validate_<slot>`
-    returns the slots to set, as in rasa-sdk.
+    """Checks what a form just extracted.
 
     rasa-sdk's own FormValidationAction reads the form's slots from the domain, which is not sent to us, and
     runs outside our session.
     """
 
     writes = True
-    slots: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def checks(self) -> dict[str, Check]:
+        """What checks which slot of the form, in this order."""
 
     def answer(self, turn: Turn) -> list[Event]:
         extracted = turn.tracker.slots_to_validate()
         checked: dict[str, Any] = {}
-        for name in self.slots:
+        for slot, check in self.checks().items():
             # A check may already have settled a slot that comes after it.
-            if extracted.get(name) is not None and name not in checked:
-                validate: Callable[[Turn], dict[str, Any]] = getattr(self, f"validate_{name}")
-                checked.update(validate(turn))
-        return [SlotSet(name, value) for name, value in checked.items()]
+            if extracted.get(slot) is not None and slot not in checked:
+                checked.update(check(turn))
+        return [SlotSet(slot, value) for slot, value in checked.items()]
 
 
 def start_verification(turn: Turn, pending: str) -> list[Event]:

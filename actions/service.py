@@ -6,7 +6,7 @@ from typing import Any
 
 from rasa_sdk.events import FollowupAction, SlotSet
 
-from actions.base import CrmAction, Event, FormValidation, Turn
+from actions.base import Check, CrmAction, Event, FormValidation, Turn
 from rapport.conversations import service as conversations
 from rapport.shop.facts import get_facts
 
@@ -18,9 +18,11 @@ class ValidateComplaintForm(FormValidation):
     """A complaint must say something and fit into a case."""
 
     action_name = "validate_complaint_form"
-    slots = ("complaint_text",)
 
-    def validate_complaint_text(self, turn: Turn) -> dict[str, Any]:
+    def checks(self) -> dict[str, Check]:
+        return {"complaint_text": self._check_text}
+
+    def _check_text(self, turn: Turn) -> dict[str, Any]:
         text = turn.slot("complaint_text") or ""
         if SHORTEST_COMPLAINT <= len(text) <= LONGEST_COMPLAINT:
             return {"complaint_text": text}

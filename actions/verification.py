@@ -6,7 +6,7 @@ from typing import Any
 
 from rasa_sdk.events import FollowupAction, SlotSet
 
-from actions.base import CrmAction, Event, FormValidation, PrivateAction, Turn
+from actions.base import Check, CrmAction, Event, FormValidation, PrivateAction, Turn
 from rapport.customers import rules, verification
 
 # The slot `code` holds this when the customer asks for a new code, and DONE once the right one was given:
@@ -22,9 +22,11 @@ class ValidateVerificationForm(FormValidation):
     """Sends a code to the address, then checks the code. Never tells whether an address is known."""
 
     action_name = "validate_verification_form"
-    slots = ("email", "code")
 
-    def validate_email(self, turn: Turn) -> dict[str, Any]:
+    def checks(self) -> dict[str, Check]:
+        return {"email": self._check_email, "code": self._check_code}
+
+    def _check_email(self, turn: Turn) -> dict[str, Any]:
         address = rules.normalise_email(turn.slot("email") or "")
         if address is None:
             turn.say("utter_email_invalid")
@@ -34,7 +36,7 @@ class ValidateVerificationForm(FormValidation):
         # A code given in the same breath belongs to an earlier mail.
         return {"email": address, "code": None}
 
-    def validate_code(self, turn: Turn) -> dict[str, Any]:
+    def _check_code(self, turn: Turn) -> dict[str, Any]:
         code = turn.slot("code") or ""
         if code == RESEND:
             return self._resend(turn)
@@ -66,7 +68,7 @@ class ValidateVerificationForm(FormValidation):
 
 
 class AfterVerification(CrmAction):
-    """Goes on with what was asked for before, if we know now who is asking; forgets what the form collected."""
+    """Goes on with what was asked for before, if we know now who is asking, and tidies up after the form."""
 
     action_name = "action_after_verification"
 
