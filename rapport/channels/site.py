@@ -91,7 +91,8 @@ class DemoPages(StaticFiles):
     """The demo shop's files, with the policy a careful shop would have."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        response = await super().get_response(path, scope)
+        # The page's own files and its product pictures stand under /demo/.
+        response = await super().get_response(path.removeprefix("demo/"), scope)
         response.headers["Content-Security-Policy"] = PAGE_POLICY
         response.headers.setdefault("Cache-Control", "no-cache")
         return response
