@@ -25,6 +25,8 @@ def errors(domain: Domain, nlu: TrainingData, stories: StoryGraph) -> list[str]:
         domain.responses
     )
     return [
+        *(["there are no examples in data/nlu"] if not labels else []),
+        *(["there are no stories or rules in data/stories"] if not done else []),
         *say("data/nlu uses intents that domain.yml does not list", labels - set(domain.intents)),
         *say("stories use intents that domain.yml does not list", told - set(domain.intents)),
         *say("stories use actions or responses that do not exist", done - known),

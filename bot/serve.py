@@ -115,6 +115,7 @@ def serve(model: Path, secret: str, listener: socket.socket, started: float) -> 
     from bot.channel import RapportChannel, make_app
 
     turns, agent = load(model)
+    speedups.freeze_memory()
     app = make_app(RapportChannel(secret, turns))
 
     async def say_ready(*_: object) -> None:

@@ -67,6 +67,7 @@ def train(project: Path, out: Path, fixed_name: "str | None" = None) -> Path:
     speedups.apply()
     import rasa.model_training
     from rasa.shared.core.domain import Domain
+    from rasa.shared.data import TrainingType
     from rasa.shared.importers.importer import TrainingDataImporter
 
     from bot import project_check
@@ -85,28 +86,23 @@ def train(project: Path, out: Path, fixed_name: "str | None" = None) -> Path:
     if errors:
         raise ValueError("; ".join(errors))
     noted = [" ".join(str(w.message).split()) for w in told if w.category is UserWarning]
-    noted = [
-        text for text in noted if "Slot auto-fill" not in text
-    ]  # about how Rasa 2 was, said to everybody
     for text in dict.fromkeys(noted + project_check.warnings(whole, nlu)):
-        step(f"warning: {text}")
-    step(
-        f"training on {len(nlu.intent_examples)} examples of {len(nlu.number_of_examples_per_intent)} intents"
-    )
+        if "Slot auto-fill" not in text:  # Rasa tells everybody that this was otherwise in Rasa 2
+            step(f"warning: {text}")
+    intents = len(nlu.number_of_examples_per_intent)
+    step(f"training on {len(nlu.intent_examples)} examples of {intents} intents")
     # Rasa's chatter and progress bars; log lines still come through.
     hidden = io.StringIO()
     with warnings.catch_warnings(), contextlib.redirect_stdout(hidden), contextlib.redirect_stderr(hidden):
         warnings.simplefilter("ignore")
-        result = rasa.model_training.train(
-            str(domain),
-            str(config),
-            [str(data)],
-            output=str(out),
-            force_training=True,
+        # Its public `train` would read all files a second time.
+        result = rasa.model_training._train_graph(
+            importer,
+            training_type=TrainingType.BOTH,
+            output_path=str(out),
             fixed_model_name=fixed_name,
+            force_full_training=True,
         )
-    if result.code != 0 or not result.model:
-        raise ValueError("Rasa found nothing to train on")
     return Path(result.model)
 
 

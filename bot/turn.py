@@ -13,10 +13,9 @@ from typing import Any
 
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import OutputChannel, UserMessage
-from rasa.core.policies.policy import PolicyPrediction
 from rasa.core.processor import MessageProcessor
 from rasa.shared.core.constants import ACTION_LISTEN_NAME, ACTION_SESSION_START_NAME
-from rasa.shared.core.events import ActionExecuted, BotUttered, Event, SessionStarted, UserUttered
+from rasa.shared.core.events import ActionExecuted, BotUttered, Event, SessionStarted, SlotSet, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.core.training_data.story_reader.yaml_story_reader import YAMLStoryReader
 from rasa.shared.nlu.constants import ENTITIES, INTENT, INTENT_RANKING_KEY, TEXT
@@ -28,10 +27,9 @@ from bot.trackers import RapportTrackerStore
 
 CHANNEL = "rapport"
 RANKING_LENGTH = 3
-# Each event of a session is read, replayed and copied several times a turn. Restarting the session now and
-# then keeps the slots, forgets the events, and keeps a turn's time flat. Measured: see
-# bot/tests/test_long_conversation.py.
-MESSAGES_PER_SESSION = 20
+# Each event of a session is read, replayed and copied several times a turn, about 0.2 ms for each message so far.
+# A new session keeps the slots and forgets the events: message 200 takes 1.0 to 1.3 times as long as message 5.
+MESSAGES_PER_SESSION = 15
 NOT_SHOWN = (ACTION_LISTEN_NAME, ACTION_SESSION_START_NAME)
 
 
@@ -127,19 +125,10 @@ class Turns:
         }
 
     async def _restart_session(self, tracker: DialogueStateTracker) -> DialogueStateTracker:
-        """Begins a new session with the same slots; saved at once, so that this turn already runs without
-        the old events.
-        """
-        processor = self._processor
-        await processor._run_action(
-            processor._get_action(ACTION_SESSION_START_NAME),
-            tracker,
-            self._output,
-            processor.nlg,
-            PolicyPrediction.for_action_name(processor.domain, ACTION_SESSION_START_NAME),
-        )
-        await processor.save_tracker(tracker)
-        return await processor.get_tracker(tracker.sender_id)
+        """Begins a new session with the same slots; saved at once, so this turn runs without the old events."""
+        tracker.update_with_events(session_start(tracker), self._processor.domain)
+        await self._processor.save_tracker(tracker)
+        return await self._processor.get_tracker(tracker.sender_id)
 
     @asynccontextmanager
     async def _lock(self, conversation_id: str) -> AsyncIterator[None]:
@@ -162,6 +151,16 @@ def is_long(tracker: DialogueStateTracker) -> bool:
             break
         messages += isinstance(event, UserUttered)
     return messages >= MESSAGES_PER_SESSION
+
+
+def session_start(tracker: DialogueStateTracker) -> list[Event]:
+    """What Rasa's action_session_start returns, but one event for each slot instead of one for each change ever."""
+    return [
+        ActionExecuted(ACTION_SESSION_START_NAME),
+        SessionStarted(),
+        *(SlotSet(slot.name, slot.value) for slot in tracker.slots.values() if slot.value != slot.initial_value),
+        ActionExecuted(ACTION_LISTEN_NAME),
+    ]
 
 
 def events_of(tracker: DialogueStateTracker, message_id: str) -> list[Event]:

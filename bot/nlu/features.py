@@ -18,6 +18,7 @@ SMALLEST, LARGEST = 2, 5
 REMEMBERED_WORDS = 50_000
 
 
+@lru_cache(maxsize=REMEMBERED_WORDS)
 def word_features(word: str) -> tuple[str, ...]:
     """The word itself and its character n-grams, with the word's borders as blanks."""
     padded = f" {word} "
@@ -49,9 +50,7 @@ class Vocabulary:
         occurrences: Counter = Counter()
         for counts in counted:
             occurrences.update(counts.keys())
-        # A feature of one text alone tells nothing about the next text; leaving them out halves the model.
-        least = 2 if len(counted) > 500 else 1
-        names = sorted(name for name, number in occurrences.items() if number >= least)
+        names = sorted(occurrences)
         seen = np.array([occurrences[name] for name in names], dtype=np.float32)
         return cls(names, (np.log((1 + len(counted)) / (1 + seen)) + 1).astype(np.float32))
 

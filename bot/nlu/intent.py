@@ -28,7 +28,7 @@ class TfidfLinearClassifier(GraphComponent, IntentClassifier):
     @staticmethod
     def get_default_config() -> dict[str, Any]:
         """`C` is the SVM's; `threshold` overrides the one found in training; `ranking_length` as in Rasa."""
-        return {"C": 1.0, "threshold": None, "ranking_length": 10}
+        return {"C": 2.0, "threshold": None, "ranking_length": 5}
 
     def __init__(
         self,

@@ -45,7 +45,7 @@ class IntentModel:
         return softmax(scores.astype(np.float64), self.facts["temperature"]), True
 
     @classmethod
-    def train(cls, texts: Sequence[str], labels: Sequence[str], c: float = 1.0) -> "IntentModel":
+    def train(cls, texts: Sequence[str], labels: Sequence[str], c: float = 2.0) -> "IntentModel":
         """The same texts and labels in the same order give the same model.
 
         Raises ValueError with fewer than two labels.

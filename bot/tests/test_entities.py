@@ -1,0 +1,63 @@
+"""Entities from the app's metadata and from data/nlu/entities.yml, the real file."""
+
+from pathlib import Path
+
+import pytest
+from rasa.shared.nlu.training_data.loading import load_data
+
+from bot.nlu.metadata import entities_from_metadata
+from bot.nlu.patterns import Patterns, patterns_of
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def patterns() -> Patterns:
+    return patterns_of(load_data(str(ROOT / "data/nlu/entities.yml")))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("my order FJ-10234 please", {("order_number", "FJ-10234")}),
+        ("fj10234", {("order_number", "fj10234")}),
+        ("it is #536365", {("order_number", "536365")}),
+        ("C536365 was cancelled", {("order_number", "C536365")}),
+        ("10234", {("order_number", "10234")}),
+        ("536365", {("code", "536365"), ("order_number", "536365")}),
+        ("code: 123 456.", {("code", "123 456")}),
+        ("I am Ana.Pop+x@exemplu.ro, ok", {("email", "Ana.Pop+x@exemplu.ro")}),
+        ("¿podemos hablar ESPANOL?", {("requested_language", "es")}),
+        ("snakke bokmal", {("requested_language", "nb")}),
+        ("vorbiți românește", {("requested_language", "ro")}),
+        ("es mi pedido en la tienda", set()),
+        ("I want a SLEEPING BAG and tents", {("category", "sleeping_bags"), ("category", "tents")}),
+        ("soveposer og telt", {("category", "sleeping_bags"), ("category", "tents")}),
+        ("write to me on WhatsApp", {("channel", "whatsapp")}),
+        ("call +47 22334455", set()),
+        ("it cost 10000.50", set()),
+        ("", set()),
+    ],
+)
+def test_what_is_found(patterns: Patterns, text: str, expected: set[tuple[str, str]]) -> None:
+    assert {(entity["entity"], entity["value"]) for entity in patterns.find(text)} == expected
+
+
+def test_places_are_those_of_the_text(patterns: Patterns) -> None:
+    (found,) = patterns.find("Ærlig: ROMÂNĂ, takk")
+    assert "Ærlig: ROMÂNĂ, takk"[found["start"] : found["end"]] == "ROMÂNĂ"
+
+
+def test_patterns_survive_json(patterns: Patterns) -> None:
+    data = patterns.as_dict()
+    again = Patterns([tuple(pair) for pair in data["regexes"]], data["words"])
+    assert list(again.find("FJ-10234 spansk")) == list(patterns.find("FJ-10234 spansk"))
+
+
+def test_metadata_becomes_entities() -> None:
+    metadata = {"language": "es", "verified": False, "entities": [{"entity": "product", "value": "s", "text": "Telt"}]}
+    language, verified, product = entities_from_metadata(metadata, "mitt telt")
+    assert (language["value"], verified["value"]) == ("es", False)
+    assert (product["start"], product["end"]) == (5, 9)
+    assert entities_from_metadata(None, "x") == []
+    assert "start" not in entities_from_metadata({"entities": [{"entity": "p", "value": "v"}]}, "x")[0]

@@ -1,0 +1,134 @@
+"""The intent model and its Rasa component."""
+
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rasa.core.agent import Agent
+
+from bot.nlu.calibration import REFUSED_OF_RIGHT, fit_temperature, fit_threshold, softmax
+from bot.nlu.model import IntentModel
+from bot.nlu.text import fold, tokens
+
+ABOUT = {
+    "order": ["order", "parcel", "package", "delivery", "pakke", "pedido", "comanda"],
+    "points": ["points", "balance", "club", "bonus", "poeng", "puntos", "puncte"],
+    "out_of_scope": ["weather", "football", "poem", "joke", "vits", "chiste", "gluma"],
+}
+AROUND = ["where is my {}", "tell me about {}", "{} please", "what of the {}", "I ask about {} again"]
+EXAMPLES = [(a.format(word), intent) for intent, words in ABOUT.items() for word in words for a in AROUND]
+
+
+@pytest.fixture(scope="module")
+def learnt() -> IntentModel:
+    return IntentModel.train(*zip(*EXAMPLES, strict=True))
+
+
+def best(model: IntentModel, text: str) -> str:
+    return model.intents[int(model.confidences(text)[0].argmax())]
+
+
+def test_it_learns_and_is_calibrated(learnt: IntentModel) -> None:
+    assert best(learnt, "has the parcel left") == "order"
+    assert best(learnt, "cuantos puntos tengo") == "points"
+    assert learnt.facts["held_out_accuracy"] > 0.9
+    for text in ("my order", "x", "points or order"):
+        confidences, _ = learnt.confidences(text)
+        assert confidences.sum() == pytest.approx(1.0)
+        assert (confidences >= 0).all()
+
+
+def test_nothing_known_is_said_so(learnt: IntentModel) -> None:
+    for text in ("", "😀", "...", "\0"):
+        confidences, known = learnt.confidences(text)
+        assert not known
+        assert confidences.max() == pytest.approx(1 / 3)
+
+
+def test_saved_and_loaded_it_is_the_same_and_has_no_pickle(learnt: IntentModel, tmp_path: Path) -> None:
+    learnt.save(tmp_path)
+    loaded = IntentModel.load(tmp_path)
+    for text, _ in EXAMPLES[:20]:
+        np.testing.assert_array_equal(loaded.confidences(text)[0], learnt.confidences(text)[0])
+    assert loaded.threshold == learnt.threshold
+    with np.load(tmp_path / "arrays.npz", allow_pickle=False) as arrays:
+        assert all(arrays[name].dtype == np.float32 for name in arrays.files)
+
+
+def test_training_is_deterministic(learnt: IntentModel, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    learnt.save(tmp_path / "one")
+    IntentModel.train(*zip(*EXAMPLES, strict=True)).save(tmp_path / "two")
+    assert (tmp_path / "one/model.json").read_bytes() == (tmp_path / "two/model.json").read_bytes()
+    with np.load(tmp_path / "one/arrays.npz") as one, np.load(tmp_path / "two/arrays.npz") as two:
+        for name in one.files:
+            np.testing.assert_array_equal(one[name], two[name])
+
+
+def test_two_intents_and_too_few_examples_to_hold_any_out() -> None:
+    model = IntentModel.train(["yes", "ja", "no", "nei"], ["affirm", "affirm", "deny", "deny"])
+    assert best(model, "ja") == "affirm"
+    with pytest.raises(ValueError, match="two intents"):
+        IntentModel.train(["yes"], ["affirm"])
+
+
+def test_diacritics_and_case_do_not_matter(learnt: IntentModel) -> None:
+    assert fold("Ærø Ștefan ÑANDÚ ß") == "aro stefan nandu s"
+    assert len(fold("Ǻﬁ\u0130")) == 3
+    assert tokens("Mail ana@x.no, Nº 12345?") == ["mail", "emailaddress", "n", "00000", "?"] or tokens("12345") == [
+        "00000"
+    ]
+    assert learnt.confidences("GLUMĂ")[0].argmax() == learnt.confidences("gluma")[0].argmax()
+
+
+def test_temperature_recovers_the_truth_of_scores() -> None:
+    random = np.random.default_rng(1)
+    scores = random.normal(size=(4000, 5)) * 2
+    truth = np.array([random.choice(5, p=row) for row in softmax(scores, 1.0)])
+    assert fit_temperature(scores * 3, truth) == pytest.approx(3.0, rel=0.1)
+
+
+def test_threshold_keeps_the_right_and_catches_the_wrong() -> None:
+    right = np.array([True] * 100 + [False] * 50)
+    confidence = np.concatenate([np.linspace(0.4, 1.0, 100), np.linspace(0.1, 0.5, 50)])
+    threshold, refused, caught = fit_threshold(confidence, right, np.ones(150, bool))
+    assert refused <= REFUSED_OF_RIGHT
+    assert caught > 0.7
+    clear = np.concatenate([np.linspace(0.8, 1.0, 100), np.linspace(0.1, 0.3, 50)])
+    threshold, refused, caught = fit_threshold(clear, right, np.ones(150, bool))
+    assert (refused, caught) == (0.0, 1.0)
+    assert 0.3 < threshold < 0.31
+
+
+def parse(model: Path, *texts: str) -> list[dict[str, Any]]:
+    import asyncio
+
+    agent = Agent.load(model)
+
+    async def all_of() -> list[dict[str, Any]]:
+        return [await agent.parse_message(text) for text in texts]
+
+    return asyncio.run(all_of())
+
+
+def test_in_rasa_below_the_threshold_it_is_a_fallback_with_the_ranking_kept(model: Path) -> None:
+    sure, unsure = parse(model, "where is my order", "😀")
+    assert sure["intent"]["name"] == "track_order"
+    assert unsure["intent"]["name"] == "nlu_fallback"
+    assert len(unsure["intent_ranking"]) == 5
+    assert all(entry["name"] != "nlu_fallback" for entry in unsure["intent_ranking"])
+
+
+def test_no_pickle_in_the_model_archive(model: Path) -> None:
+    with tarfile.open(model) as archive:
+        names = archive.getnames()
+        assert any(name.endswith("arrays.npz") for name in names)
+        for member in archive.getmembers():
+            file = archive.extractfile(member)
+            if file is not None:
+                # Protocol 2 and later begin with this, and their text form ends in "s." or "."; .npz is a zip.
+                assert not file.read(2).startswith(b"\x80"), member.name
+        assert not [name for name in names if name.endswith((".pkl", ".pickle", ".joblib", ".skops"))]
