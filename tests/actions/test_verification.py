@@ -1,0 +1,205 @@
+"""The verification form, step by step, and that nothing private comes before it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine
+
+from actions.base import PrivateAction
+from rapport.conversations import service as conversations
+from rapport.customers.models import Verification
+from rapport.customers.verification import current_customer_id
+from rapport.kit import clock
+from rapport.kit.database import read_scope, session_scope
+from rapport.outreach.models import OutboxMessage
+from tests.actions.conftest import ANN, NOW, Chat, mailed_code, new_chat, rows
+
+FORM = "verification_form"
+VALIDATE = "validate_verification_form"
+PRIVATE = sorted(action.action_name for action in PrivateAction.__subclasses__())
+END = {"email": None, "code": None, "requested_slot": None}
+
+
+def verified_customer(chat: Chat) -> int | None:
+    with read_scope(chat.engine) as session:
+        return current_customer_id(conversations.get(session, chat.id))
+
+
+def test_what_is_private() -> None:
+    assert PRIVATE == [
+        "action_list_orders",
+        "action_offer_discount",
+        "action_points_balance",
+        "action_set_channel",
+        "action_show_preferences",
+        "action_track_order",
+    ]
+
+
+@pytest.mark.parametrize("action", PRIVATE)
+def test_private_actions_ask_who_it_is_first(chat: Chat, ann: int, action: str) -> None:
+    answer = chat.run(action, verified=True, order_number="10001", channel="email", email=ANN, code="123456")
+    assert answer.messages == []
+    assert answer.slots == {"pending_action": action, "email": None, "code": None}
+    assert answer.next == [FORM]
+
+
+def test_a_verification_that_has_expired_counts_no_more(anns_chat: Chat) -> None:
+    assert anns_chat.run("action_points_balance").next == []
+    with clock.freeze(NOW + timedelta(hours=1)):
+        assert anns_chat.run("action_points_balance").next == [FORM]
+
+
+def test_another_question_in_the_form_keeps_what_was_given(chat: Chat, ann: int) -> None:
+    chat.run("action_track_order")
+    chat.loop = FORM
+    chat.fill(VALIDATE, email=ANN)
+    answer = chat.run("action_points_balance")
+    assert answer.slots == {"pending_action": "action_points_balance"}
+    assert answer.next == [FORM]
+
+
+def test_the_whole_way(chat: Chat, ann: int, engine: Engine) -> None:
+    chat.run("action_points_balance")
+    chat.loop = FORM
+    answer = chat.fill(VALIDATE, email="Ann@Example.com")
+    assert answer.said == ["utter_code_sent"]
+    assert answer.slots == {"email": ANN, "code": None}
+    with read_scope(engine) as session:
+        code = mailed_code(session)
+    answer = chat.fill(VALIDATE, code=code)
+    assert answer.said == []
+    assert answer.slots == {"code": "done"}
+    assert verified_customer(chat) == ann
+    chat.loop = None
+    answer = chat.run("action_after_verification")
+    assert answer.said == []
+    assert answer.slots == {"email": None, "code": None, "pending_action": None, "verified": True}
+    assert answer.next == ["action_points_balance"]
+    assert chat.run("action_points_balance").said == ["utter_points_none"]
+
+
+def test_without_a_question_it_says_that_it_knows_now(anns_chat: Chat) -> None:
+    answer = anns_chat.run("action_after_verification")
+    assert (answer.said, answer.next) == (["utter_verified"], [])
+
+
+def test_only_what_waits_for_verification_is_gone_on_with(anns_chat: Chat) -> None:
+    answer = anns_chat.run("action_after_verification", pending_action="action_restart")
+    assert (answer.said, answer.next) == (["utter_verified"], [])
+
+
+def test_when_it_was_given_up_it_only_tidies_up(chat: Chat) -> None:
+    answer = chat.run("action_after_verification", pending_action="action_points_balance")
+    assert (answer.said, answer.next) == ([], [])
+    assert answer.slots == {"email": None, "code": None, "pending_action": None}
+
+
+def test_known_and_unknown_addresses_get_the_same_answers(ann: int, engine: Engine) -> None:
+    answers = []
+    for address in (ANN, "nobody@example.com"):
+        chat = new_chat(engine)
+        chat.loop = FORM
+        sent = chat.fill(VALIDATE, email=address)
+        assert sent.slots["email"] == address
+        wrong = [chat.fill(VALIDATE, code="abc123") for _ in range(2)]
+        answers.append([sent.messages, *(answer.messages for answer in wrong), [a.slots for a in wrong]])
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("email", ["x", "ann@", ["x", ANN], "a@b.no\nBcc: c@d.no"])
+def test_no_address(chat: Chat, engine: Engine, email: object) -> None:
+    chat.loop = FORM
+    answer = chat.fill(VALIDATE, email=email)
+    assert (answer.said, answer.slots) == (["utter_email_invalid"], {"email": None})
+    assert rows(engine, Verification) == 0
+
+
+def test_too_many_codes_end_the_form(chat: Chat, ann: int) -> None:
+    chat.loop = FORM
+    for _ in range(3):
+        assert chat.fill(VALIDATE, email=ANN).said == ["utter_code_sent"]
+    answer = chat.fill(VALIDATE, email=ANN)
+    assert (answer.said, answer.slots) == (["utter_too_many_requests"], END)
+
+
+def test_too_many_tries_end_the_form(chat: Chat, ann: int, engine: Engine) -> None:
+    chat.loop = FORM
+    chat.fill(VALIDATE, email=ANN)
+    with read_scope(engine) as session:
+        wrong = f"{(int(mailed_code(session)) + 1) % 1_000_000:06d}"
+    for _ in range(4):
+        answer = chat.fill(VALIDATE, code=wrong)
+        assert (answer.said, answer.slots) == (["utter_code_wrong"], {"code": None})
+    answer = chat.fill(VALIDATE, code=wrong)
+    assert (answer.said, answer.slots) == (["utter_code_too_many"], END)
+    assert verified_customer(chat) is None
+
+
+def test_an_expired_code_is_asked_for_again(chat: Chat, ann: int, engine: Engine) -> None:
+    chat.loop = FORM
+    chat.fill(VALIDATE, email=ANN)
+    with read_scope(engine) as session:
+        code = mailed_code(session)
+    with clock.freeze(NOW + timedelta(minutes=10)):
+        answer = chat.fill(VALIDATE, code=code)
+    assert (answer.said, answer.slots) == (["utter_code_expired"], {"code": None})
+
+
+def test_a_new_code_on_request(chat: Chat, ann: int, engine: Engine) -> None:
+    chat.loop = FORM
+    chat.fill(VALIDATE, email=ANN)
+    answer = chat.fill(VALIDATE, code="resend")
+    assert (answer.said, answer.slots) == (["utter_code_sent"], {"code": None})
+    assert rows(engine, Verification) == 2
+    chat.fill(VALIDATE, code="resend")
+    answer = chat.fill(VALIDATE, code="resend")
+    assert (answer.said, answer.slots) == (["utter_too_many_requests"], {"code": None})
+    with read_scope(engine) as session:
+        code = mailed_code(session)
+    assert chat.fill(VALIDATE, code=code).slots == {"code": "done"}
+
+
+def test_an_address_and_a_code_at_once(chat: Chat, ann: int, engine: Engine) -> None:
+    chat.loop = FORM
+    answer = chat.fill(VALIDATE, email=ANN, code="123456")
+    assert (answer.said, answer.slots) == (["utter_code_sent"], {"email": ANN, "code": None})
+    with read_scope(engine) as session:
+        assert session.query(Verification.tries).scalar() == 0
+
+
+def test_a_repeated_turn_does_nothing_twice(chat: Chat, ann: int, engine: Engine) -> None:
+    """Rasa repeats a turn that it did not save: same answer, no second mail, no second try."""
+    chat.loop = FORM
+    first, again = (chat.fill(VALIDATE, "m1", email=ANN) for _ in range(2))
+    assert first == again
+    assert rows(engine, OutboxMessage) == rows(engine, Verification) == 1
+    first, again = (chat.fill(VALIDATE, "m2", code="000000") for _ in range(2))
+    assert first == again
+    with session_scope(engine) as session:
+        assert session.query(Verification.tries).scalar() == 1
+        code = mailed_code(session)
+    first, again = (chat.fill(VALIDATE, "m3", code=code) for _ in range(2))
+    assert first == again
+    assert verified_customer(chat) == ann
+
+
+def test_nothing_given_nothing_done(chat: Chat) -> None:
+    chat.loop = FORM
+    answer = chat.fill(VALIDATE)
+    assert (answer.said, answer.events) == ([], [])
+    answer = chat.fill(VALIDATE, email=None, code=None)
+    assert (answer.said, answer.events) == ([], [])
+
+
+def test_a_code_of_one_chat_opens_no_other(ann: int, engine: Engine) -> None:
+    mine, other = new_chat(engine), new_chat(engine)
+    for chat, address in ((other, "eve@example.com"), (mine, ANN)):
+        chat.loop = FORM
+        chat.fill(VALIDATE, email=address)
+    with read_scope(engine) as session:
+        code = mailed_code(session)
+    assert other.fill(VALIDATE, code=code).slots == {"code": None}
+    assert verified_customer(other) is None
