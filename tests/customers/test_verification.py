@@ -238,7 +238,7 @@ def test_an_unknown_address_takes_the_same_way(session: Session, ann: Customer) 
     outcomes = []
     for address in (KNOWN, UNKNOWN):
         conversation = talk(session)
-        steps = [request_code(session, conversation, address, f"{address}-1")]
+        steps: list[str] = [request_code(session, conversation, address, f"{address}-1")]
         row = session.scalars(select(Verification).order_by(Verification.id.desc()).limit(1)).one()
         # Not the right one with certainty for neither: a code of letters only would not be a guess.
         steps += [check_code(session, conversation, f"99999{n}", f"{address}-t{n}") for n in range(5)]
