@@ -117,7 +117,7 @@ def verify_with_token(session: Session, conversation: Conversation, token: str) 
         claims = jwt.decode(
             token, secret.get_secret_value(), algorithms=["HS256"], options={"require": ["exp", "email"]}
         )
-    except jwt.PyJWTError:
+    except (jwt.PyJWTError, ValueError):  # ValueError when it is no text that can be encoded
         raise UnauthorizedError("The identity token is not valid or has expired.") from None
     email = rules.normalise_email(claims["email"]) if isinstance(claims["email"], str) else None
     if email is None:
@@ -131,7 +131,7 @@ def verify_with_token(session: Session, conversation: Conversation, token: str) 
 
 
 def _new_customer(session: Session, email: str, name: object) -> Identity:
-    customer = Customer(name=name[:200] if isinstance(name, str) else None)
+    customer = Customer(name=name.replace("\0", "")[:200] if isinstance(name, str) else None)
     identity = Identity(customer=customer, kind="email", value=email)
     if repository.add_unless_present(session, identity):
         return identity

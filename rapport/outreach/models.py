@@ -14,8 +14,8 @@ from rapport.kit.database import Base
 class OutboxMessage(Base):
     """A mail to send once. `key` is unique; a lease keeps two workers apart; the text goes once it is sent.
 
-    `status`: queued → sent, or failed (refused for good, outlived `expires_at`, cancelled, or there was nobody
-    to send it to).
+    `status`: queued → sent, or failed (refused for good, outlived `expires_at`, cancelled, or there was
+    nobody to send it to).
     """
 
     __tablename__ = "outbox"

@@ -317,7 +317,7 @@ def test_the_host_sites_token_verifies(session: Session, ann: Customer) -> None:
 
 @pytest.mark.usefixtures("identity")
 def test_someone_new_with_a_token_becomes_a_customer(session: Session, ann: Customer) -> None:
-    first = verify_with_token(session, talk(session), token(email="new@example.com", name="New"))
+    first = verify_with_token(session, talk(session), token(email="new@example.com", name="Ne\0w"))
     assert first != ann.id
     assert verify_with_token(session, talk(session), token(email="new@example.com")) == first
     assert session.get_one(Customer, first).name == "New"
@@ -334,6 +334,8 @@ def test_a_bad_token_verifies_nobody(session: Session, ann: Customer) -> None:
         "",
         "x",
         "a.b.c",
+        "\ud800",
+        "\0",
         unsigned,
         f"{header}.{payload}.",
         f"{header}.{payload}.{signature[::-1]}",
