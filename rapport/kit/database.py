@@ -6,6 +6,7 @@ PostgreSQL is one setting away.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,13 +14,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Engine, MetaData, create_engine, event, make_url
+from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, create_engine, event, make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 from rapport.kit.settings import get_settings
 
 BUSY_TIMEOUT_SECONDS = 15
+# The database cannot be reached or is too busy; the same may work later.
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -75,14 +81,44 @@ def make_engine(url: str) -> Engine:
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
 
+    _begin_transactions(engine)
+    return engine
+
+
+def _begin_transactions(engine: Engine) -> None:
+    """How transactions on SQLite start, and how the threads of this process take turns to write.
+
+    SQLite has one writer at a time, and a connection that finds it busy sleeps for longer and longer spells.
+    So writers queue up for a lock of ours first; what other processes do is left to SQLite.
+    """
+    lock = threading.Lock()
+
+    def release(info: dict[Any, Any]) -> None:
+        if info.pop("writing", False):
+            lock.release()
+
     @event.listens_for(engine, "begin")
-    def _begin(connection: Any) -> None:
+    def _begin(connection: Connection) -> None:
         # A deferred transaction that turns into a write can fail with SQLITE_BUSY at once;
         # IMMEDIATE waits its turn instead. Read-only sessions ask for DEFERRED.
-        read_only = connection.get_execution_options().get("read_only", False)
-        connection.exec_driver_sql("BEGIN DEFERRED" if read_only else "BEGIN IMMEDIATE")
+        if connection.get_execution_options().get("read_only", False):
+            connection.exec_driver_sql("BEGIN DEFERRED")
+            return
+        connection.info["writing"] = lock.acquire(timeout=BUSY_TIMEOUT_SECONDS)
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except BaseException:
+            release(connection.info)
+            raise
 
-    return engine
+    @event.listens_for(engine, "commit")
+    @event.listens_for(engine, "rollback")
+    def _end(connection: Connection) -> None:
+        release(connection.info)
+
+    @event.listens_for(engine, "reset")
+    def _returned(_connection: Any, record: ConnectionPoolEntry, _state: Any) -> None:
+        release(record.info)
 
 
 @cache

@@ -9,12 +9,11 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from rapport.kit import errors
+from rapport.kit.database import DATABASE_AWAY
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +87,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(errors.RapportError, _rapport_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
-    for kind in (OperationalError, InterfaceError, PoolTimeoutError):
+    for kind in DATABASE_AWAY:
         app.add_exception_handler(kind, _database_away)
 
 
