@@ -90,8 +90,9 @@ class FolderMailer(Mailer):
 
     def list(self) -> list[StoredMail]:
         """Every mail, the newest first."""
-        mails = [self._load(path) for path in self._folder.glob("*.eml")]
-        return sorted(mails, key=lambda mail: (mail.at, mail.name), reverse=True)
+        # By when it was written, as a mail's own date knows no fractions of a second.
+        paths = sorted(self._folder.glob("*.eml"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+        return [self._load(path) for path in paths]
 
     def read(self, name: str) -> StoredMail | None:
         """One mail by its file's name, or None. Any other path is none."""
