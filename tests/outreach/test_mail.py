@@ -6,6 +6,7 @@ import socket
 import ssl
 import stat
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
@@ -180,6 +181,14 @@ def test_the_folder_lists_and_reads(tmp_path: Path) -> None:
     assert "123456" in stored.text
     assert mailer.read(stored.name) == stored
     assert stat.S_IMODE((tmp_path / "mail" / stored.name).stat().st_mode) == 0o600
+
+
+def test_the_newest_mail_comes_first(tmp_path: Path) -> None:
+    mailer = FolderMailer(tmp_path / "mail")
+    for number in range(10):
+        mailer.send(a_mail(subject=str(number), message_id=f"<{number}@fjordly.example>"))
+        time.sleep(0.01)  # a file's time is no finer than the kernel's clock tick
+    assert [stored.subject for stored in mailer.list()] == [str(number) for number in reversed(range(10))]
 
 
 @pytest.mark.parametrize(
