@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -9,13 +10,16 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal, get_currency_precision
 
+NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 LOCALES = {"en": "en_GB", "es": "es_ES", "nb": "nb_NO", "ro": "ro_RO"}
 
 
 def money(minor: int, currency: str, language: str) -> str:
     """An amount of minor units (øre, cents) with its currency, e.g. `1 249,00 kr`."""
     amount = Decimal(minor).scaleb(-get_currency_precision(currency))
-    return format_currency(amount, currency, locale=LOCALES[language])
+    text = format_currency(amount, currency, locale=LOCALES[language])
+    # CLDR puts a space between a code in letters and the number; Babel leaves it out.
+    return re.sub(r"(?<=[A-Z])(?=\d)", NO_BREAK_SPACE, text)
 
 
 def day(at: datetime, language: str, timezone: str) -> str:

@@ -14,12 +14,12 @@ from rapport.kit.languages import LANGUAGES, normalise
     ("minor", "currency", "language", "written"),
     [
         (124900, "NOK", "nb", "1 249,00 kr"),
-        (124900, "NOK", "en", "NOK1,249.00"),
+        (124900, "NOK", "en", "NOK 1,249.00"),
         (124900, "EUR", "es", "1.249,00 €"),
         (124900, "RON", "ro", "1.249,00 RON"),
         (500, "JPY", "en", "JP¥500"),
         (-50, "NOK", "nb", "-0,50 kr"),
-        (10**17 + 1, "NOK", "en", "NOK1,000,000,000,000,000.01"),
+        (10**17 + 1, "NOK", "en", "NOK 1,000,000,000,000,000.01"),
     ],
 )
 def test_money(minor: int, currency: str, language: str, written: str) -> None:
