@@ -5,6 +5,7 @@ They replace inner parts of one known version of Rasa, so `apply` refuses any ot
 with one custom action on a two-core machine, unless said otherwise.
 """
 
+import gc
 from functools import cache
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Rasa's SQL tracker store with what the channel needs: one turn saved whole and once, found again, and deleted.
+"""Rasa's SQL tracker store with what the channel needs: a turn is saved whole and once, found again, deleted.
 
 Rasa's own queries look at all events of a conversation three times a turn; ours are led by an index to the
 present session, so that a long conversation costs no more than a new one.
@@ -18,7 +18,7 @@ SESSION_INDEX = sa.Index("ix_events_sender_type", EventRow.sender_id, EventRow.t
 
 
 class AnsweredMessage(SQLTrackerStore.Base):  # type: ignore[misc]
-    """Which message was answered, and where its turn begins. The key makes a second turn for it impossible."""
+    """Which message was answered, and where its turn begins. The key forbids a second turn for it."""
 
     __tablename__ = "answered_message"
 

@@ -7,6 +7,7 @@ read out of the tracker's events, so a first and a repeated answer cannot differ
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import OutputChannel, UserMessage
 from rasa.core.processor import MessageProcessor
+from rasa.exceptions import ActionLimitReached
 from rasa.shared.core.constants import ACTION_LISTEN_NAME, ACTION_SESSION_START_NAME
 from rasa.shared.core.events import ActionExecuted, BotUttered, Event, SessionStarted, SlotSet, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
@@ -25,10 +27,12 @@ from bot.messages import InvalidTurn, Turn
 from bot.nlu.metadata import entities_from_metadata
 from bot.trackers import RapportTrackerStore
 
+logger = logging.getLogger(__name__)
 CHANNEL = "rapport"
 RANKING_LENGTH = 3
-# Each event of a session is read, replayed and copied several times a turn, about 0.2 ms for each message so far.
-# A new session keeps the slots and forgets the events: message 200 takes 1.0 to 1.3 times as long as message 5.
+# Each event of a session is read, replayed and copied several times a turn: about 0.2 ms for each message
+# before. A new session keeps the slots and forgets the events: message 200 takes 1.0 to 1.3 times as long as
+# message 5.
 MESSAGES_PER_SESSION = 15
 NOT_SHOWN = (ACTION_LISTEN_NAME, ACTION_SESSION_START_NAME)
 
@@ -86,10 +90,24 @@ class Turns:
             tracker = await self._restart_session(tracker)
         await processor._handle_message_with_tracker(message, tracker)
         tracker = await processor.run_action_extract_slots(self._output, tracker)
-        await processor._run_prediction_loop(self._output, tracker)
+        await self._act(tracker)
         await processor.run_anonymization_pipeline(tracker)
         await processor.save_tracker(tracker)
         return events_of(tracker, turn.message_id)
+
+    async def _act(self, tracker: DialogueStateTracker) -> None:
+        """Rasa's prediction loop. Its own has no end when actions are rejected again and again."""
+        processor = self._processor
+        for _ in range(2 * processor.max_number_of_predictions):
+            if not processor._should_handle_message(tracker):
+                return
+            try:
+                action, prediction = processor.predict_next_with_tracker_if_should(tracker)
+            except ActionLimitReached:
+                break
+            if not await processor._run_action(action, tracker, self._output, processor.nlg, prediction):
+                return
+        logger.warning("A turn was cut off: too many actions, or rejected ones, in a row")
 
     def _message(self, turn: Turn) -> UserMessage:
         metadata = {"message_id": turn.message_id, **turn.metadata.as_dict()}
@@ -125,7 +143,7 @@ class Turns:
         }
 
     async def _restart_session(self, tracker: DialogueStateTracker) -> DialogueStateTracker:
-        """Begins a new session with the same slots; saved at once, so this turn runs without the old events."""
+        """Begins a new session with the same slots; saved at once, so this turn runs without old events."""
         tracker.update_with_events(session_start(tracker), self._processor.domain)
         await self._processor.save_tracker(tracker)
         return await self._processor.get_tracker(tracker.sender_id)
@@ -154,11 +172,15 @@ def is_long(tracker: DialogueStateTracker) -> bool:
 
 
 def session_start(tracker: DialogueStateTracker) -> list[Event]:
-    """What Rasa's action_session_start returns, but one event for each slot instead of one for each change ever."""
+    """As Rasa's action_session_start, but with one event for each slot, not for each change it ever had."""
     return [
         ActionExecuted(ACTION_SESSION_START_NAME),
         SessionStarted(),
-        *(SlotSet(slot.name, slot.value) for slot in tracker.slots.values() if slot.value != slot.initial_value),
+        *(
+            SlotSet(slot.name, slot.value)
+            for slot in tracker.slots.values()
+            if slot.value != slot.initial_value
+        ),
         ActionExecuted(ACTION_LISTEN_NAME),
     ]
 

@@ -15,7 +15,7 @@ _NOT_DECOMPOSED = {"ø": "o", "æ": "a", "ð": "d", "đ": "d", "ł": "l", "ß": 
 
 
 def fold(text: str) -> str:
-    """Lower case without diacritics, character by character: every position means the same place in `text`."""
+    """Lower case without diacritics; one character for each, so positions are those of `text`."""
     return "".join(map(_fold_character, text))
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,15 @@ from bot import logs, speedups  # noqa: E402
 logs.configure()
 speedups.apply()
 
+from rasa.core.agent import Agent  # noqa: E402
+
+from bot.actions_client import ActionEndpoint  # noqa: E402
 from bot.messages import read_turn  # noqa: E402
 from bot.serve import load  # noqa: E402
 from bot.tests.fake_actions import SECRET, FakeActions  # noqa: E402
+from bot.trackers import RapportTrackerStore  # noqa: E402
 from bot.train import train  # noqa: E402
+from bot.turn import Turns  # noqa: E402
 
 CONVERSATION = "0123456789abcdef0123456789abcdef"
 
@@ -47,34 +52,43 @@ def actions() -> Iterator[FakeActions]:
     fake.stop()
 
 
-class Bot:
-    """Rasa with our channel's turns, without HTTP. Each `take` loads everything anew, like a restarted process."""
+@pytest.fixture(scope="session")
+def agent(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Agent:
+    """Loaded as the start script does it, once: that takes longer than most tests."""
+    database = tmp_path_factory.mktemp("unused") / "tracker.db"
+    os.environ.update(RAPPORT_ACTIONS_URL="http://127.0.0.1:9", RAPPORT_BOT_SECRET=SECRET)
+    os.environ["RAPPORT_TRACKER_URL"] = f"sqlite:///{database}"
+    return load(model)[1]
 
-    def __init__(self, model: Path, actions: FakeActions, database: Path) -> None:
-        self.model, self.actions = model, actions
-        self.url = f"sqlite:///{database}"
-        self.database = database
+
+class Bot:
+    """Rasa with our channel's turns, without HTTP. Each `take` has only the database of the one before."""
+
+    def __init__(self, agent: Agent, actions: FakeActions, database: Path) -> None:
+        self.agent, self.actions, self.database = agent, actions, database
 
     def take(self, *bodies: dict[str, Any]) -> list[dict[str, Any]]:
         """The answers to `bodies`; each needs only what differs from an ordinary message."""
         return self.run(lambda turns: self._each(turns, bodies))
 
-    def run(self, use: Any) -> Any:
-        os.environ.update(
-            RAPPORT_ACTIONS_URL=self.actions.url, RAPPORT_BOT_SECRET=SECRET, RAPPORT_TRACKER_URL=self.url
+    def run(self, use: Callable[[Turns], Awaitable[Any]], secret: str = SECRET) -> Any:
+        endpoint = ActionEndpoint(
+            self.actions.url, headers={"X-Rapport-Secret": secret}, enable_selective_domain=True
         )
+        self.agent.processor.action_endpoint = endpoint
+        store = RapportTrackerStore(self.agent.domain, host=f"sqlite:///{self.database}")
 
         async def once() -> Any:
-            turns, agent = load(self.model)
             try:
-                return await use(turns)
+                return await use(Turns(self.agent, store))
             finally:
-                await agent.action_endpoint.close()
+                await endpoint.close()
+                store.engine.dispose()
 
         return asyncio.run(once())
 
     @staticmethod
-    async def _each(turns: Any, bodies: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
+    async def _each(turns: Turns, bodies: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
         answers = []
         for number, body in enumerate(bodies):
             full = {"conversation_id": CONVERSATION, "message_id": f"m{number}", **body}
@@ -83,5 +97,5 @@ class Bot:
 
 
 @pytest.fixture
-def bot(model: Path, actions: FakeActions, tmp_path: Path) -> Bot:
-    return Bot(model, actions, tmp_path / "tracker.db")
+def bot(agent: Agent, actions: FakeActions, tmp_path: Path) -> Bot:
+    return Bot(agent, actions, tmp_path / "tracker.db")

@@ -9,7 +9,7 @@ SECRET = "test-secret"
 
 
 class FakeActions:
-    """Runs in a thread. `behaviour` is ok, crashed, rejected, unknown, broken (a 502 page) or silent (hangs up)."""
+    """Runs in a thread. `behaviour`: ok, crashed, rejected, unknown, broken (a 502 page), silent (hangs up)."""
 
     def __init__(self) -> None:
         self.behaviour = "ok"
@@ -40,7 +40,7 @@ class FakeActions:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}/actions/webhook"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def answer(self, call: dict[str, Any]) -> tuple[int, Any]:
         name = call["next_action"]

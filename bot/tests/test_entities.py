@@ -55,7 +55,11 @@ def test_patterns_survive_json(patterns: Patterns) -> None:
 
 
 def test_metadata_becomes_entities() -> None:
-    metadata = {"language": "es", "verified": False, "entities": [{"entity": "product", "value": "s", "text": "Telt"}]}
+    metadata = {
+        "language": "es",
+        "verified": False,
+        "entities": [{"entity": "product", "value": "s", "text": "Telt"}],
+    }
     language, verified, product = entities_from_metadata(metadata, "mitt telt")
     assert (language["value"], verified["value"]) == ("es", False)
     assert (product["start"], product["end"]) == (5, 9)

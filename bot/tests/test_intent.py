@@ -78,9 +78,7 @@ def test_two_intents_and_too_few_examples_to_hold_any_out() -> None:
 def test_diacritics_and_case_do_not_matter(learnt: IntentModel) -> None:
     assert fold("Ærø Ștefan ÑANDÚ ß") == "aro stefan nandu s"
     assert len(fold("Ǻﬁ\u0130")) == 3
-    assert tokens("Mail ana@x.no, Nº 12345?") == ["mail", "emailaddress", "n", "00000", "?"] or tokens("12345") == [
-        "00000"
-    ]
+    assert tokens("Mail ana@x.no: 12345?") == ["mail", "emailaddress", "00000", "?"]
     assert learnt.confidences("GLUMĂ")[0].argmax() == learnt.confidences("gluma")[0].argmax()
 
 
@@ -129,6 +127,6 @@ def test_no_pickle_in_the_model_archive(model: Path) -> None:
         for member in archive.getmembers():
             file = archive.extractfile(member)
             if file is not None:
-                # Protocol 2 and later begin with this, and their text form ends in "s." or "."; .npz is a zip.
+                # What pickles of protocol 2 and later begin with; .npz is a zip.
                 assert not file.read(2).startswith(b"\x80"), member.name
         assert not [name for name in names if name.endswith((".pkl", ".pickle", ".joblib", ".skops"))]

@@ -11,7 +11,12 @@ GOOD: dict[str, Any] = {"conversation_id": "0" * 32, "message_id": "m1", "text":
 
 def test_a_plain_message() -> None:
     turn = read_turn({**GOOD, "metadata": {"language": "nb", "verified": True, "entities": []}})
-    assert (turn.text, turn.payload, turn.metadata.language, turn.metadata.verified) == ("hello", None, "nb", True)
+    assert (turn.text, turn.payload, turn.metadata.language, turn.metadata.verified) == (
+        "hello",
+        None,
+        "nb",
+        True,
+    )
 
 
 @pytest.mark.parametrize(

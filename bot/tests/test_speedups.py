@@ -23,13 +23,15 @@ def test_the_locked_rasa_is_the_one_they_were_written_for() -> None:
 
 def test_another_rasa_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rasa, "__version__", "3.6.22")
-    with pytest.raises(speedups.UnknownRasa, match="3.6.22"):
+    with pytest.raises(speedups.UnknownRasa, match=r"3\.6\.22"):
         speedups.apply()
 
 
 def test_action_responses_are_still_checked() -> None:
     action = RemoteAction("action_x", None)
-    assert action._validate_action_result({"events": [{"event": "slot", "name": "a", "value": 1}], "responses": []})
+    assert action._validate_action_result(
+        {"events": [{"event": "slot", "name": "a", "value": 1}], "responses": []}
+    )
     for wrong in ({"events": [{"event": "nonsense"}]}, {"events": "no"}, {"responses": [1]}):
         with pytest.raises(jsonschema.ValidationError):
             action._validate_action_result(wrong)

@@ -71,7 +71,11 @@ def test_an_old_message_again_after_later_ones_and_a_new_session(bot: Bot) -> No
 
 def test_a_new_session_keeps_slots_and_is_short(bot: Bot) -> None:
     spoken = {"metadata": {"language": "es"}}
-    messages = [{"text": "where is my order FJ-777", **spoken}, *[{"text": "hello"}] * MESSAGES_PER_SESSION, TRACK]
+    messages = [
+        {"text": "where is my order FJ-777", **spoken},
+        *[{"text": "hello"}] * MESSAGES_PER_SESSION,
+        TRACK,
+    ]
     answers = bot.take(*messages)
     assert answers[-2]["replies"][0]["text"] == "¡Hola!"
     call = bot.actions.calls[-1]
@@ -101,9 +105,14 @@ def test_unreachable_actions_leave_nothing_behind(bot: Bot, behaviour: str) -> N
     assert answer["replies"][0]["text"] == "Order FJ-1 is on its way"
 
 
-def test_a_wrong_secret_is_unreachable(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.tests.conftest.SECRET", "another")
+def test_a_wrong_secret_is_unreachable(bot: Bot) -> None:
     with pytest.raises(ActionsUnreachable, match="401"):
+        bot.run(lambda turns: bot._each(turns, (TRACK,)), secret="another")
+
+
+def test_nobody_there_is_unreachable(bot: Bot) -> None:
+    bot.actions.stop()
+    with pytest.raises(ActionsUnreachable):
         bot.take(TRACK)
 
 
@@ -116,10 +125,13 @@ def test_a_crashed_action_ends_the_turn_without_a_reply(bot: Bot, behaviour: str
     assert bot.take(TRACK)[0]["repeated"] is True
 
 
-def test_a_rejected_action_hands_on_to_the_fallback(bot: Bot) -> None:
+def test_actions_that_are_all_rejected_come_to_an_end(bot: Bot) -> None:
     bot.actions.behaviour = "rejected"
     (answer,) = bot.take(TRACK)
     assert answer["replies"] == []
+    assert bot.actions.calls[-1]["next_action"] == "action_default_fallback"
+    bot.actions.behaviour = "ok"
+    assert bot.take({"text": "hello", "message_id": "next"})[0]["replies"]
 
 
 def test_a_payload_sets_slots_from_itself_and_from_metadata(bot: Bot) -> None:
@@ -152,10 +164,7 @@ def test_forgetting_leaves_nothing_in_the_files(bot: Bot) -> None:
     secret = uuid.uuid4().hex
     bot.take({"text": f"hello {secret}"})
 
-    async def forget(turns: object) -> None:
-        await turns.forget(CONVERSATION)  # type: ignore[attr-defined]
-
-    bot.run(forget)
+    bot.run(lambda turns: turns.forget(CONVERSATION))
     assert stored(bot) == 0
     for file in bot.database.parent.glob("tracker.db*"):
         assert secret.encode() not in file.read_bytes()
