@@ -126,6 +126,23 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
+def make_server(app: FastAPI, host: str, port: int) -> Server:
+    """The HTTP server around an app of `create_app`; port 0 takes a free one."""
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        access_log=False,
+        log_config=None,
+        # Whom to believe about forwarded addresses is decided in one place: rapport/kit/addresses.py.
+        proxy_headers=False,
+        server_header=False,
+        ws="none",
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+    return Server(config, app.state.events)
+
+
 def _leave_with_parent(pipe: int) -> None:
     """Stops this process when the other end of `pipe` closes, which it does even if the parent is killed."""
 
@@ -157,18 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         app = create_app(settings)
     except RapportError as error:
         sys.exit(str(error))
-    config = uvicorn.Config(
-        app,
-        host=options.host or settings.host,
-        port=options.port or settings.port,
-        access_log=False,
-        log_config=None,
-        proxy_headers=False,
-        server_header=False,
-        ws="none",
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-    )
-    Server(config, app.state.events).run()
+    make_server(app, options.host or settings.host, options.port or settings.port).run()
 
 
 if __name__ == "__main__":

@@ -180,12 +180,12 @@ class WebChannel(Channel):
         with read_scope(self._database) as session:
             conversation = service.by_token_hash(session, token_hash)
             messages = service.history(session, conversation.id, after, service.PAGE + 1)
-        return {
-            "messages": messages[: service.PAGE],
-            "status": conversation.status,
-            "language": conversation.language,
-            "more": len(messages) > service.PAGE,
-        }
+            return {
+                "messages": messages[: service.PAGE],
+                "status": conversation.status,
+                "language": conversation.language,
+                "more": len(messages) > service.PAGE,
+            }
 
     def _conversation_id(self, token_hash: str) -> str:
         with read_scope(self._database) as session:
@@ -208,7 +208,7 @@ class WebChannel(Channel):
         with self._events.expect(message.id) as answered:
             self._wake(message, created)
             if created:
-                await _at_most(answered, LOOK_SECONDS)
+                await _at_most(answered, min(LOOK_SECONDS, WAIT_SECONDS))
             while not answered.done():
                 status, replies = await self._in_thread(self._look, message.id)
                 if replies is not None:

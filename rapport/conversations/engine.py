@@ -6,15 +6,16 @@ import logging
 import threading
 import time
 import traceback
+from datetime import timedelta
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from rapport.conversations import repository
 from rapport.conversations.queue import ConversationQueue
 from rapport.conversations.rasa import RasaAwayError
 from rapport.conversations.turn import Outcome, Turns
-from rapport.kit.database import read_scope
+from rapport.kit import clock
+from rapport.kit.database import DATABASE_AWAY, read_scope
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class ConversationEngine:
         except RasaAwayError as error:
             self._away(error)
             self._queue.failed(conversation_id, away=True)
-        except SQLAlchemyError as error:
+        except DATABASE_AWAY as error:
             log.error("The database failed: %s. Trying again.", type(error).__name__)
             self._queue.failed(conversation_id, away=False)
         except Exception as error:  # noqa: BLE001 - a thread that ends would leave customers without answer
@@ -83,9 +84,10 @@ class ConversationEngine:
         log.error("Conversation %s: %s\n%s", conversation_id, type(error).__name__, trace)
         try:
             self._turns.stumbled(conversation_id)
-        except SQLAlchemyError as again:
-            log.error("The database failed: %s. Trying again.", type(again).__name__)
-        self._queue.failed(conversation_id, away=False)
+        except Exception as again:  # noqa: BLE001 - as above
+            log.error("It could not even be noted: %s. Trying again.", type(again).__name__)
+        finally:
+            self._queue.failed(conversation_id, away=False)
 
     def _away(self, error: RasaAwayError) -> None:
         if self._away_since is None:
@@ -99,13 +101,16 @@ class ConversationEngine:
         self._queue.back()
 
     def _sweep(self) -> None:
+        # The newest are left to `wake`: who stored one may not be listening for its answer yet.
+        grace = timedelta()
         while True:
             try:
                 with read_scope(self._database) as session:
-                    waiting = repository.unanswered_conversations(session, SWEEP_LIMIT)
+                    waiting = repository.unanswered_conversations(session, clock.now() - grace, SWEEP_LIMIT)
                 for conversation_id in waiting:
                     self._queue.put(conversation_id)
-            except SQLAlchemyError as error:
+            except Exception as error:  # noqa: BLE001 - without this thread forgotten messages stay forgotten
                 log.error("The database cannot be read: %s", type(error).__name__)
+            grace = timedelta(seconds=self._sweep_seconds)
             if self._stopping.wait(self._sweep_seconds):
                 return

@@ -13,11 +13,13 @@ from sqlalchemy import (
     CursorResult,
     RowMapping,
     Table,
+    bindparam,
     insert,
     literal_column,
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from rapport.conversations.models import Case, Conversation, Handoff, Message
@@ -26,6 +28,7 @@ from rapport.conversations.models import Case, Conversation, Handoff, Message
 UNANSWERED: ColumnElement[bool] = literal_column("message.status = 'received'", Boolean)
 
 _messages = cast(Table, Message.__table__)
+_conversations = cast(Table, Conversation.__table__)
 _PUBLIC = (
     Message.conversation_id,
     Message.sequence,
@@ -35,6 +38,39 @@ _PUBLIC = (
     Message.language,
     Message.at,
     Message.provider_id,
+)
+
+
+# What every turn needs is built once, and as plain columns: building it costs more than running it.
+_BY_TOKEN_HASH = select(Conversation).where(Conversation.token_hash == bindparam("token_hash"))
+_ADVANCE = (
+    update(_conversations)
+    .where(_conversations.c.id == bindparam("conversation"))
+    .values(last_sequence=_conversations.c.last_sequence + bindparam("count"), updated_at=bindparam("now"))
+    .returning(_conversations.c.last_sequence, _conversations.c.status, _conversations.c.language)
+)
+_BY_PROVIDER_ID = select(Message).where(
+    Message.channel == bindparam("channel"), Message.provider_id == bindparam("provider_id")
+)
+_INSERT_NEW = {
+    name: dialect.insert(_messages)
+    .on_conflict_do_nothing(index_elements=["channel", "provider_id"])
+    .returning(_messages.c.id)
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
+_INSERT = insert(_messages)
+_HEAD = (
+    select(Message.id, Message.text, Message.payload, Message.attempts, Conversation)
+    .join(Conversation, Conversation.id == Message.conversation_id)
+    .where(Message.conversation_id == bindparam("conversation"), UNANSWERED)
+    .order_by(Message.sequence)
+    .limit(2)
+)
+_AFTER = (
+    select(*_PUBLIC)
+    .where(Message.conversation_id == bindparam("conversation"), Message.sequence > bindparam("sequence"))
+    .order_by(Message.sequence)
+    .limit(bindparam("count"))
 )
 
 
@@ -51,7 +87,7 @@ class Head:
 
 
 def by_token_hash(session: Session, token_hash: str) -> Conversation | None:
-    return session.scalar(select(Conversation).where(Conversation.token_hash == token_hash))
+    return session.scalar(_BY_TOKEN_HASH, {"token_hash": token_hash})
 
 
 def lock(session: Session, conversation_id: str) -> str:
@@ -62,20 +98,13 @@ def lock(session: Session, conversation_id: str) -> str:
 
 def advance(session: Session, conversation_id: str, count: int, now: datetime) -> tuple[int, str, str]:
     """Takes `count` sequence numbers, and with them the lock: (last number, status, language)."""
-    statement = (
-        update(Conversation)
-        .where(Conversation.id == conversation_id)
-        .values(last_sequence=Conversation.last_sequence + count, updated_at=now)
-        .returning(Conversation.last_sequence, Conversation.status, Conversation.language)
-        .execution_options(synchronize_session=False)
-    )
-    last, status, language = session.execute(statement).one()
+    parameters = {"conversation": conversation_id, "count": count, "now": now}
+    last, status, language = session.execute(_ADVANCE, parameters).one()
     return last, status, language
 
 
 def by_provider_id(session: Session, channel: str, provider_id: str) -> Message | None:
-    query = select(Message).where(Message.channel == channel, Message.provider_id == provider_id)
-    return session.scalar(query)
+    return session.scalar(_BY_PROVIDER_ID, {"channel": channel, "provider_id": provider_id})
 
 
 def by_sequence(session: Session, conversation_id: str, sequence: int) -> Message | None:
@@ -85,13 +114,8 @@ def by_sequence(session: Session, conversation_id: str, sequence: int) -> Messag
 
 def after(session: Session, conversation_id: str, sequence: int, limit: int) -> Sequence[RowMapping]:
     """Messages after a sequence number, oldest first, as the columns `rules.public_message` needs."""
-    query = (
-        select(*_PUBLIC)
-        .where(Message.conversation_id == conversation_id, Message.sequence > sequence)
-        .order_by(Message.sequence)
-        .limit(limit)
-    )
-    return session.execute(query).mappings().all()
+    parameters = {"conversation": conversation_id, "sequence": sequence, "count": limit}
+    return session.execute(_AFTER, parameters).mappings().all()
 
 
 def replies_to(session: Session, message_id: int) -> Sequence[RowMapping]:
@@ -117,34 +141,22 @@ def state(session: Session, conversation_id: str) -> tuple[str, str, bool]:
 
 def head(session: Session, conversation_id: str) -> Head | None:
     """The first message of a conversation that has no answer yet."""
-    query = (
-        select(Message.id, Message.text, Message.payload, Message.attempts, Conversation)
-        .join(Conversation, Conversation.id == Message.conversation_id)
-        .where(Message.conversation_id == conversation_id, UNANSWERED)
-        .order_by(Message.sequence)
-        .limit(2)
-    )
-    rows = session.execute(query).all()
+    rows = session.execute(_HEAD, {"conversation": conversation_id}).all()
     if not rows:
         return None
     message_id, text, payload, attempts, conversation = rows[0]
     return Head(message_id, text or "", payload, attempts, conversation, len(rows) > 1)
 
 
-def unanswered_conversations(session: Session, limit: int) -> Sequence[str]:
-    """Conversations with a message that has no answer yet."""
-    query = select(Message.conversation_id).where(UNANSWERED).distinct().limit(limit)
+def unanswered_conversations(session: Session, before: datetime, limit: int) -> Sequence[str]:
+    """Conversations with a message from before then that has no answer yet."""
+    query = select(Message.conversation_id).where(UNANSWERED, Message.at <= before).distinct().limit(limit)
     return session.scalars(query).all()
 
 
 def settle(session: Session, message_id: int, **values: Any) -> bool:
     """Writes the outcome of a message, if nobody else has; False if somebody has."""
-    statement = (
-        update(Message)
-        .where(Message.id == message_id, UNANSWERED)
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
+    statement = update(_messages).where(_messages.c.id == message_id, UNANSWERED).values(**values)
     return cast(CursorResult[Any], session.execute(statement)).rowcount == 1
 
 
@@ -167,8 +179,18 @@ def count_attempt(session: Session, message_id: int) -> None:
     )
 
 
+def add_unless_known(session: Session, message: Message) -> bool:
+    """Stores a message and gives it its id; False when its provider id is stored already."""
+    parameters = {c.key: getattr(message, c.key) for c in _messages.columns if c.key != "id"}
+    message_id = session.execute(_INSERT_NEW[session.get_bind().dialect.name], parameters).scalar()
+    if message_id is None:
+        return False
+    message.id = message_id
+    return True
+
+
 def add_messages(session: Session, rows: list[dict[str, Any]]) -> None:
-    session.execute(insert(_messages), rows)
+    session.execute(_INSERT, rows)
 
 
 def change_language(session: Session, conversation_id: str, language: str) -> None:

@@ -51,27 +51,31 @@ def receive(session: Session, conversation: Conversation, inbound: InboundMessag
     The same provider id again changes nothing; with other content it raises ConflictError. While a person has
     the conversation the message is kept for them.
     """
-    status = repository.lock(session, conversation.id)
     known = repository.by_provider_id(session, inbound.channel, inbound.provider_id)
-    if known is not None:
-        rules.check_same(known.text, known.payload, inbound.text, inbound.payload)
-        return known, False
-    now = clock.now()
-    sequence, _, _ = repository.advance(session, conversation.id, 1, now)
-    message = Message(
-        conversation_id=conversation.id,
-        sequence=sequence,
-        author="customer",
-        channel=inbound.channel,
-        provider_id=inbound.provider_id,
-        status="kept" if status == "human" else "received",
-        text=inbound.text,
-        payload=inbound.payload,
-        at=now,
-    )
-    session.add(message)
-    session.flush()
-    return message, True
+    if known is None:
+        now = clock.now()
+        sequence, status, _ = repository.advance(session, conversation.id, 1, now)
+        message = Message(
+            conversation_id=conversation.id,
+            sequence=sequence,
+            author="customer",
+            channel=inbound.channel,
+            provider_id=inbound.provider_id,
+            status="kept" if status == "human" else "received",
+            text=inbound.text,
+            payload=inbound.payload,
+            content={},
+            attempts=0,
+            at=now,
+        )
+        if repository.add_unless_known(session, message):
+            return message, True
+        # The same message came twice at the same time, and the other one was faster.
+        repository.advance(session, conversation.id, -1, now)
+        known = repository.by_provider_id(session, inbound.channel, inbound.provider_id)
+        assert known is not None
+    rules.check_same(known.text, known.payload, inbound.text, inbound.payload)
+    return known, False
 
 
 def button(session: Session, conversation: Conversation, pressed: str) -> tuple[str, str]:

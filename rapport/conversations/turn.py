@@ -82,7 +82,9 @@ class Turns:
 
     def _head(self, conversation_id: str) -> Head | None:
         with read_scope(self._database) as session:
-            return repository.head(session, conversation_id)
+            head = repository.head(session, conversation_id)
+            session.expunge_all()  # it is read after the session has ended
+        return head
 
     def _keep(self, head: Head) -> None:
         with session_scope(self._database) as session:

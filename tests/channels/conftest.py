@@ -1,0 +1,38 @@
+"""A running app for the tests of channels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine
+
+from rapport.kit.settings import Settings
+from tests.fake_rasa import FakeRasa
+from tests.running import Chat, RunningApp
+
+
+@pytest.fixture
+def rasa() -> Iterator[FakeRasa]:
+    fake = FakeRasa()
+    yield fake
+    fake.stop()
+
+
+@pytest.fixture
+def app(settings: Settings, sqlite_engine: Engine, rasa: FakeRasa) -> Iterator[RunningApp]:
+    running = RunningApp(settings, sqlite_engine, rasa)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def app_on_both(settings: Settings, engine: Engine, rasa: FakeRasa) -> Iterator[RunningApp]:
+    running = RunningApp(settings, engine, rasa)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def chat(app: RunningApp) -> Chat:
+    return app.chat()
