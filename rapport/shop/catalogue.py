@@ -30,7 +30,7 @@ class Catalogue:
         self._facts = facts or get_facts()
         self._lock = threading.Lock()
         self._checked = float("-inf")
-        self._state: tuple[int, int, int] | None = None
+        self._state: object = None
         self._index = PhraseIndex(())
 
     def match(self, text: str) -> list[dict[str, str]]:

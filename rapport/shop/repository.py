@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, selectinload
@@ -94,10 +95,10 @@ def product_by_sku(session: Session, sku: str) -> Product | None:
     ).one_or_none()
 
 
-def products_state(session: Session) -> tuple[int, int, int]:
+def products_state(session: Session) -> tuple[int, int, datetime | None]:
     """Something cheap that changes when products are added, removed or imported."""
     count, newest = session.execute(select(func.count(Product.id), func.max(Product.id))).one()
-    return count, newest or 0, session.scalar(select(func.max(ImportRun.id))) or 0
+    return count, newest or 0, session.scalar(select(func.max(ImportRun.finished_at)))
 
 
 def products_in(session: Session, language: str, limit: int) -> list[tuple[Product, ProductText]]:
