@@ -103,7 +103,7 @@
     const node = document.createElement(tag);
     node.words = [];
     for (const [name, value] of Object.entries(props)) {
-      if (name.startsWith("on")) node[name] = value;
+      if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
       else if (typeof value !== "function") apply(node, name, value);
       else node.words.push([name, value]);
     }
@@ -227,6 +227,7 @@
     #wakers = new Set();
     #opening = null;
     #sending = false;
+    #hears = false; // the stream works
     #live = null; // AbortController of the running follow loop
 
     constructor(view, identityToken) {
@@ -345,9 +346,8 @@
     /** Asks, should the stream stay silent after a message: a proxy may hold it back. */
     async #expectEcho(item) {
       for (const delay of [2000, 4000, 8000]) {
-        const before = this.#last;
         await sleep(delay);
-        if (item.echoed && this.#last > before) return;
+        if (item.echoed && this.#hears) return;
         await this.#catchUp().catch(() => {});
       }
     }
@@ -380,7 +380,7 @@
           await this.#pause((mute ? 1000 * Math.min(mute, 3) : 300) + Math.random() * 500, signal);
         } catch (error) {
           if (signal.aborted) return;
-          if (error.status === 401 || error.status === 404) return this.#dropSession(this.session.token);
+          if (error.status === 401) return this.#dropSession(this.session.token);
           this.view.showTrouble({ down: true });
           await this.#pause(error.status === 429 ? error.wait * 1000 : backoff(++lost), signal);
         }
@@ -391,11 +391,12 @@
     async #catchUp() {
       const { session } = this;
       const answer = await this.#request(`messages?after=${this.#last}`, { token: session.token });
-      const { messages, ...state } = await answer.json();
+      const { messages, more, ...state } = await answer.json();
       if (session !== this.session) return;
       this.view.batch(this.#old, () => messages.forEach((message) => this.#receive(message)));
-      this.#old = false;
       this.#setState(state);
+      if (more && messages.length) return this.#catchUp();
+      this.#old = false;
     }
 
     /** True if the stream was of use: brought an event, or stayed open for a while. */
@@ -410,6 +411,7 @@
         const answer = await this.#request("events", { token: this.session.token, headers, signal: reading.signal });
         const heard = () => {
           heardAt = Date.now();
+          this.#hears = true;
           clearTimeout(guard);
           guard = setTimeout(stop, SILENCE);
         };
@@ -421,12 +423,12 @@
           else if (event === "message") {
             if (content.id > this.#last + 1) await this.#catchUp(); // a gap
             this.#receive(content);
-            this.#setState({ status: content.author === "staff" ? "human" : undefined, language: content.language });
           }
         }
       } catch (error) {
-        if ([401, 404, 429].includes(error.status)) throw error;
+        if (error.status === 401) throw error;
       } finally {
+        this.#hears = false;
         clearTimeout(guard);
         signal.removeEventListener("abort", stop);
       }
@@ -533,7 +535,7 @@
     .photo { max-width: 100%; max-height: 240px; border-radius: 12px; }
 
     .choices { display: flex; flex-wrap: wrap; gap: 8px; margin: 4px 0; }
-    .choices button, .card button, .go { padding: 9px 16px; border: 1.5px solid var(--accent); border-radius: 23px; color: var(--accent); font-size: 15px; font-weight: 600; text-align: left; }
+    .choices button, .card button, .go { padding: 10px 16px; border: 1.5px solid var(--accent); border-radius: 23px; color: var(--accent); font-size: 15px; font-weight: 600; text-align: left; }
     .choices button:disabled { border-color: var(--line); color: var(--muted); }
     .choices .chosen { background: var(--raised); }
     .card { width: 100%; max-width: 330px; padding: 14px 16px; border: 1px solid var(--line); border-radius: 16px; }
@@ -590,7 +592,6 @@
     #entries = new Map(); // id → {message, node}
     #pending = new Map(); // client_id → {item, node}, not yet received
     #lastCustomer = 0; // id
-    #lastAnswer = 0;
     #unread = 0;
     #old = false; // receiving history
     #trouble = {};
@@ -657,7 +658,6 @@
     setStatus(status) {
       const { state, face } = this.#ui;
       face.replaceChildren(icon(status === "human" ? "staff" : "bot"));
-      if (status !== "bot") this.setTyping(false);
       label(state);
     }
 
@@ -707,7 +707,6 @@
         this.#lastCustomer = Math.max(this.#lastCustomer, id);
         this.#endChoices(id, message.text);
       } else if (author !== "system") {
-        this.#lastAnswer = Date.now();
         this.setTyping(false);
       }
       if (stick) this.#toEnd();
@@ -721,7 +720,6 @@
       const entry = this.#pending.get(item.client_id);
       if (entry) this.#setFate(entry, sent ? "" : "failed");
       if (sent) this.showTrouble({ ended: false });
-      if (sent && this.#connection.status === "bot" && this.#lastAnswer < item.at) this.setTyping(true);
     }
 
     /** A new conversation; what is not sent yet goes there. */
@@ -752,7 +750,7 @@
       ui.announcer = make("p", { class: "quiet", role: "status" });
       ui.starters = make("div", { class: "choices" }, ...[0, 1, 2].map((n) => this.#choice(() => LABELS[language].starters[n])));
       ui.typing = make("div", { class: "typing", "aria-hidden": "true", hidden: true }, make("i"), make("i"), make("i"));
-      ui.log = make("div", { class: "log", role: "log", tabindex: "0", "aria-label": () => say("log"), onscroll: () => this.#atEnd() && (ui.newest.hidden = true) },
+      ui.log = make("div", { class: "log", role: "log", "aria-live": "polite", tabindex: "0", "aria-label": () => say("log"), onscroll: () => this.#atEnd() && (ui.newest.hidden = true) },
         make("div", { class: "entry bot" }, this.#mark("bot"), make("div", { class: "bubble", text: () => say("greeting") })), ui.starters, ui.typing);
       ui.newest = make("button", { class: "newest", type: "button", hidden: true, text: () => `↓ ${say("unread")}`, onclick: () => (this.#toEnd(), ui.log.focus()) });
       ui.count = make("p", { class: "count", id: "count", hidden: true });
@@ -897,7 +895,7 @@
     // Writing
 
     #say(text, button) {
-      const item = { client_id: uuid(), text, button, at: Date.now() };
+      const item = { client_id: uuid(), text, button };
       const entry = { item, node: this.#draw({ author: "customer", text }) };
       this.#endChoices(Infinity, text);
       this.#pending.set(item.client_id, entry);

@@ -9,7 +9,6 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -19,14 +18,11 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import Route
 
-WEB = Path(__file__).parents[2] / "web"
-STRICT_CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
+from rapport.channels import site
+
+WEB = site.WIDGET.parent
 
 
 @dataclass
@@ -50,6 +46,7 @@ class Conversation:
             "buttons": [],
             "card": None,
             "image": None,
+            "language": self.language,
             "at": datetime.now(UTC).isoformat(),
             "client_id": None,
         } | more
@@ -68,13 +65,15 @@ class FakeApi:
         self.streaming = True  # False: a proxy that never lets a stream's bytes through
         self.silent = False  # True: the bot says nothing by itself
         self.lose_answers = 0  # this many POSTs are stored, but their answer never arrives
+        self.history_page = 500
+        self.skipped: set[int] = set()  # ids the stream leaves out
         self.generation = 0  # raised to cut every open stream
-        self.page = {"lang": "en", "attributes": "", "body": ""}
+        self.page = {"lang": "en", "attributes": ""}
 
     # What tests do to it
 
     def fail(self, path: str, *statuses: int, **headers: str) -> None:
-        """Answers the next requests to a path ("messages", "sessions", "history", "events") with these statuses."""
+        """Answers the next requests to messages, sessions, history or events with these statuses."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         self.failures.setdefault(path, []).extend((status, named) for status in statuses)
 
@@ -122,7 +121,12 @@ class FakeApi:
             after = int(request.query_params.get("after", 0))
             newer = [m for m in conversation.messages if m["id"] > after]
             return JSONResponse(
-                {"messages": newer, "status": conversation.status, "language": conversation.language}
+                {
+                    "messages": newer[: self.history_page],
+                    "status": conversation.status,
+                    "language": conversation.language,
+                    "more": len(newer) > self.history_page,
+                }
             )
         return await self._take(conversation, await request.json())
 
@@ -141,12 +145,14 @@ class FakeApi:
         if client_id not in conversation.answered:
             conversation.answered.add(client_id)
             conversation.add("customer", text, client_id=client_id)
-            if not self.silent:
+            if not self.silent and conversation.status != "human":
                 asyncio.get_running_loop().call_later(0.15, self._answer, conversation, text)
         if self.lose_answers:
             self.lose_answers -= 1
             return problem(504)
-        return Response(status_code=202)
+        return JSONResponse(
+            {"id": len(conversation.messages), "status": conversation.status}, status_code=202
+        )
 
     def _answer(self, conversation: Conversation, text: str) -> None:
         for reply in self.replies.get(text, [{"text": f"You said: {text}"}]):
@@ -171,6 +177,7 @@ class FakeApi:
     async def _stream(self, conversation: Conversation, last: int) -> AsyncIterator[str]:
         generation = self.generation
         state: dict[str, str] = {}
+        typing = False
         yield ": keep-alive\r\n\r\n"
         while generation == self.generation:
             now = {"status": conversation.status, "language": conversation.language}
@@ -179,31 +186,35 @@ class FakeApi:
                 yield f"event: status\ndata: {json.dumps(state)}\n\n"
             for message in conversation.messages[last:]:
                 last = message["id"]
+                if last in self.skipped:
+                    continue
                 lines = json.dumps(message, ensure_ascii=False, indent=1).replace("\n", "\ndata: ")
                 event = f"event: message\r\nid: {last}\r\ndata: {lines}\r\n\r\n"
-                yield event[: len(event) // 2]  # in two pieces: streams do not respect events
+                middle = len(event) // 2
+                yield event[:middle]  # in two pieces: a network knows nothing of events
                 await asyncio.sleep(0.01)
-                yield event[len(event) // 2 :]
+                yield event[middle:]
+            waiting = bool(conversation.messages) and conversation.messages[-1]["author"] == "customer"
+            if waiting != typing:
+                typing = waiting
+                yield f"event: typing\ndata: {json.dumps({'on': typing})}\n\n"
             await asyncio.sleep(0.02)
         yield "event: message\ndata: {"  # cut in the middle of an event
 
     # Pages
 
     async def host_page(self, request: Request) -> Response:
-        """A page with the widget. From localhost the script comes from 127.0.0.1, that is from another origin."""
+        """A page with the widget. Asked for as localhost, its script comes from another origin, 127.0.0.1."""
         shop = f"http://127.0.0.1:{request.url.port}"
         foreign = request.url.hostname == "localhost"
         page = (
             f'<!doctype html><html lang="{self.page["lang"]}"><head><title>A shop</title>'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f'<script src="{shop if foreign else ""}/widget.js" {self.page["attributes"]} defer></script></head>'
-            f'<body><main><h1>A shop</h1><p>Things to buy. <a href="#more">More</a></p>{self.page["body"]}</main></body></html>'
+            f'<script src="{shop if foreign else ""}/widget.js" {self.page["attributes"]} defer></script>'
+            '</head><body><main><h1>A shop</h1><p>Buy. <a href="#more">More</a></p></main></body></html>'
         )
-        policy = STRICT_CSP.replace("'self'", shop) if foreign else STRICT_CSP
+        policy = site.PAGE_POLICY.replace("'self'", shop) if foreign else site.PAGE_POLICY
         return Response(page, media_type="text/html", headers={"Content-Security-Policy": policy})
-
-    async def demo_page(self, request: Request) -> Response:
-        return FileResponse(WEB / "demo" / "index.html", headers={"Content-Security-Policy": STRICT_CSP})
 
     async def widget(self, request: Request) -> Response:
         return FileResponse(WEB / "widget.js")
@@ -230,19 +241,27 @@ class FakeApi:
         )
 
     def app(self) -> Starlette:
-        return Starlette(
+        app = Starlette(
             routes=[
-                Route("/", self.demo_page),
                 Route("/page", self.host_page),
                 Route("/widget.js", self.widget),
                 Route("/api/chat/sessions", self.sessions, methods=["POST"]),
                 Route("/api/chat/messages", self.messages, methods=["GET", "POST"]),
                 Route("/api/chat/events", self.events),
                 Route("/api/demo/products", self.products),
-                Mount("/demo", StaticFiles(directory=WEB / "demo")),
             ],
-            middleware=[Middleware(CORSMiddleware, allow_origins=["*"], allow_headers=["*"], expose_headers=["Retry-After"])],
+            middleware=[
+                Middleware(
+                    CORSMiddleware,
+                    allow_origins=["*"],
+                    allow_methods=["GET", "POST"],
+                    allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
+                    expose_headers=["Retry-After"],
+                )
+            ],
         )
+        app.router.default = site.DemoPages(directory=site.DEMO, html=True)
+        return app
 
 
 def problem(status: int, headers: dict[str, str] | None = None) -> Response:
