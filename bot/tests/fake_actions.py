@@ -9,7 +9,7 @@ SECRET = "test-secret"
 
 
 class FakeActions:
-    """Runs in a thread. `behaviour`: ok, crashed, rejected, unknown, broken (a 502 page), silent (hangs up)."""
+    """In a thread. `behaviour`: ok, crashed, rejected, unknown, broken (a 502 page), silent (hangs up)."""
 
     def __init__(self) -> None:
         self.behaviour = "ok"

@@ -1,25 +1,25 @@
 """The bot's own tests run on the bot's own Python; here they take part in the whole run."""
 
+from __future__ import annotations
+
 import os
+import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
-BOT = Path(__file__).resolve().parents[2] / "bot"
-PYTHON = BOT / ".venv" / "bin" / "python"
-LEFT_OUT = {"VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "PYTEST_ADDOPTS", "PYTHONWARNINGS"}
+from rapport.cli import bot_environment
 
 
-@pytest.mark.skipif(
-    not PYTHON.exists(), reason="the bot's environment is not there: run `uv sync --directory bot`"
-)
 def test_the_bots_own_suite() -> None:
-    environment = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
+    uv = os.environ.get("UV") or shutil.which("uv")
+    # `uv run` also installs what only the tests need; without uv, what is there has to do.
+    runner = [uv, "run", "--locked", "--directory", str(bot_environment.BOT), "python"]
+    command = runner if uv else [str(bot_environment.python())]
     done = subprocess.run(
-        [str(PYTHON), "-m", "pytest", "-q"],
-        cwd=BOT,
-        env=environment,
+        [*command, "-m", "pytest", "-q"],
+        cwd=bot_environment.BOT,
+        env=bot_environment.clean_environment(),
         capture_output=True,
         text=True,
         timeout=600,
