@@ -1,8 +1,9 @@
-"""All of Rasa's costs that we cut from outside, in one place: each a small function with its reason and its
-gain.
+"""All of Rasa's costs that we cut from outside, each in a small function with its reason and its gain.
 
-They replace inner parts of one known version of Rasa, so `apply` refuses any other. Gains are of one turn
-with one custom action on a two-core machine, unless said otherwise.
+They replace inner parts of one known version of Rasa, so `apply` refuses any other. Where Rasa lets us plug
+in a part of our own, the gain is had there: trackers.py (a turn of 13 ms became one of 8), turn.py (sessions
+that stay short), actions_client.py (connections kept open), nlu/ (0.1 ms a message), endpoints.yml (no domain
+in action calls).
 """
 
 import gc
@@ -31,8 +32,8 @@ def apply() -> None:
 
 
 def freeze_memory() -> None:
-    """Pauses of 200-270 ms, each some hundred turns. Python's collector walks through the two million objects
-    of TensorFlow and Rasa that will never go away; call this once all is loaded.
+    """Pauses of 200 ms and more, one in some hundred turns: Python's collector walks through everything that
+    TensorFlow and Rasa hold, which never goes away. Call this once all is loaded.
     """
     gc.collect()
     gc.freeze()
@@ -46,10 +47,7 @@ def import_skops_first() -> None:
 
 
 def cache_action_schema() -> None:
-    """46-85 ms to 11 ms.
-
-    Rasa compiles the JSON schema of action responses anew for each response (rasa#11717).
-    """
+    """17 ms to 0.3 ms an action call: Rasa compiles the schema of responses anew each time (rasa#11717)."""
     from jsonschema import Draft202012Validator
     from rasa.core.actions.action import RemoteAction
 
@@ -63,8 +61,8 @@ def cache_action_schema() -> None:
 
 
 def cache_event_types() -> None:
-    """Rasa searches the tree of event classes for each event it reads; the tree does not change while it
-    runs.
+    """25 µs for each stored event, 1-3 ms a turn: Rasa searches the tree of event classes for each one it
+    reads; the tree does not change while it runs.
     """
     from rasa.shared.core.events import Event
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 # Longer messages are cut: what somebody wants stands at the beginning, and time should not grow with the
 # length.
 MAX_CHARS = 1500
+MAX_WORD = 40
 _EMAIL = re.compile(r"\S+@\S+\.\w+")
 _TOKEN = re.compile(r"[^\W_]+|\?")
 _NOT_DECOMPOSED = {"ø": "o", "æ": "a", "ð": "d", "đ": "d", "ł": "l", "ß": "s", "ı": "i", "þ": "t", "œ": "o"}
@@ -31,4 +32,5 @@ def tokens(text: str) -> list[str]:
     """
     folded = fold(unicodedata.normalize("NFC", text[:MAX_CHARS]))
     folded = _EMAIL.sub(" emailaddress ", folded)
-    return ["0" * len(token) if token.isdigit() else token for token in _TOKEN.findall(folded)]
+    found = (token[:MAX_WORD] for token in _TOKEN.findall(folded))
+    return ["0" * len(token) if token.isdigit() else token for token in found]
