@@ -155,13 +155,13 @@
   /** Who is logged in, as a number: the next person at this browser must not find their chat. */
   const fingerprint = (token) => {
     if (!token) return 0;
-    let person = token;
+    let person;
     try {
-      person = JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"))).sub;
+      person = JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"))).email;
     } catch {
       // not a JWT: the token stands for the person
     }
-    return [...String(person)].reduce((hash, c) => Math.imul(hash ^ c.codePointAt(), 16777619) >>> 0, 2166136261);
+    return [...String(person ?? token)].reduce((hash, c) => Math.imul(hash ^ c.codePointAt(), 16777619) >>> 0, 2166136261);
   };
 
   /** The saved session; in memory where the browser refuses localStorage. */
@@ -526,7 +526,7 @@
     .customer .bubble { background: var(--accent); color: var(--on-accent); border-radius: 16px 16px 5px; }
     .staff .bubble { box-shadow: inset 3px 0 var(--person); }
     .system .bubble { background: none; color: var(--muted); font-size: 14px; }
-    .bot:has(+ .bot:not(.newday)) time, .customer:has(+ :is(.customer, .bot):not(.newday)) time { display: none; }
+    .bot:has(+ .bot:not(.newday)) time, .customer:has(+ :is(.customer, .bot):not(.newday)) time, .system time { display: none; }
     .customer + :not(.customer), :not(.customer) + .customer { margin-top: 8px; }
     .failed { color: var(--danger); }
     .fate button { padding: 0 8px; text-decoration: underline; }
@@ -742,7 +742,7 @@
       const ui = (this.#ui = {});
 
       ui.badge = make("span", { class: "badge", "aria-hidden": "true", hidden: true });
-      ui.launcher = make("button", { class: "launcher", type: "button", part: "launcher", "aria-haspopup": "dialog", "aria-label": () =>
+      ui.launcher = make("button", { class: "launcher", type: "button", "aria-haspopup": "dialog", "aria-label": () =>
         say("open") + (this.#unread ? `. ${say("unread")}: ${this.#unread}` : ""), onclick: () => this.open() }, icon("chat"), ui.badge);
       ui.face = make("span", { class: "face" }, icon("bot"));
       ui.state = make("p", { class: "state", role: "status", text: () => say(this.#connection.status) });
@@ -756,7 +756,7 @@
       ui.count = make("p", { class: "count", id: "count", hidden: true });
       ui.input = make("textarea", { rows: 1, enterkeyhint: "send", autocomplete: "off", "aria-describedby": "count", "aria-label": () => say("message"),
         placeholder: () => say("message"), oninput: () => this.#measure(), onkeydown: (event) => this.#typed(event) });
-      ui.panel = make("dialog", { id: "panel", part: "panel", role: "dialog", "aria-labelledby": "title", tabindex: "-1",
+      ui.panel = make("dialog", { id: "panel", role: "dialog", "aria-labelledby": "title", tabindex: "-1",
         onkeydown: (event) => event.key === "Escape" && !event.isComposing && this.close(), oncancel: () => this.close() },
         make("header", {}, ui.face, make("div", {}, make("h2", { id: "title", text: title ?? (() => say("title")) }), ui.state),
           button("close", () => this.close())),
@@ -799,7 +799,7 @@
       return make("div", { class: `entry ${kind}${this.#old ? "" : " fresh"}` },
         kind !== "system" && this.#mark(kind),
         text && make("div", { class: "bubble" }, ...(kind === "customer" ? [text] : linked(text))),
-        photo && make("img", { class: "photo", src: photo, alt: "", onload: () => this.#atEnd(300) && this.#toEnd() }),
+        photo && make("img", { class: "photo", src: photo, alt: "", onload: () => this.#atEnd(300) && this.#toEnd(), onerror: (event) => event.target.remove() }),
         card && this.#drawCard(card),
         buttons?.length && make("div", { class: "choices" }, ...buttons.map((button) =>
           this.#choice(button.title, `${id}:${button.id}`, id < this.#lastCustomer))),
@@ -832,7 +832,7 @@
       }
       if (type !== "product") return null;
       const [photo, page] = [image, url].map(safeUrl);
-      return box(photo && make("img", { src: photo, alt: "" }), make("h3", { text: name }), price && make("p", { text: price }),
+      return box(photo && make("img", { src: photo, alt: "", onerror: (event) => event.target.remove() }), make("h3", { text: name }), price && make("p", { text: price }),
         page && make("a", { class: "go", href: page, "aria-label": () => `${say("view")}: ${name}`, text: () => say("view") }));
     }
 
@@ -921,12 +921,14 @@
       const { input, count } = this.#ui;
       const length = [...input.value.trim()].length;
       const over = length > MAX_TEXT;
+      const stick = this.#atEnd();
       count.textContent = say("tooLong", length.toLocaleString(locale()));
       if (over && count.hidden) this.#announce(count.textContent);
       count.hidden = !over;
       input.setAttribute("aria-invalid", over);
       input.style.height = "auto";
       input.style.height = `${input.scrollHeight + 3}px`;
+      if (stick) this.#toEnd();
       return over;
     }
 

@@ -132,7 +132,7 @@ class FakeApi:
 
     async def _take(self, conversation: Conversation, body: dict[str, Any]) -> Response:
         assert set(body) in ({"text", "client_id"}, {"button", "client_id"}), body
-        text, client_id = body.get("text"), body["client_id"]
+        text, client_id = str(body.get("text")), body["client_id"]
         if "button" in body:
             message_id, _, button_id = body["button"].partition(":")
             known = [m for m in conversation.messages if str(m["id"]) == message_id]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 
+import jwt
 import pytest
 from playwright.sync_api import expect
 
@@ -136,6 +137,28 @@ def test_product_card(chat: Chat, api: FakeApi) -> None:
     )
 
 
+def test_a_picture_that_does_not_load_leaves_no_hole(chat: Chat, api: FakeApi) -> None:
+    api.replies = {
+        "tent": [{"text": "This:", "image": "/none.png", "card": PRODUCT | {"image": "/none.svg"}}]
+    }
+    chat.say("tent")
+    expect(chat.log).to_contain_text("Storr tent")
+    expect(chat.log.locator("img")).to_have_count(0)
+
+
+def test_the_same_customer_finds_the_chat_with_a_new_token(open_page: OpenPage, api: FakeApi) -> None:
+    chat = open_page()
+    for issued in (1, 2):
+        api.page["attributes"] = (
+            f'data-identity-token="{identity_token("åse@example.com", name="Åse", iat=issued)}"'
+        )
+        chat.page.reload()
+        chat.open()
+        chat.say("hello")
+        expect(chat.bubbles).to_have_count(2 * issued)
+    assert len(api.conversations) == 1
+
+
 def test_markup_is_shown_as_text(chat: Chat, api: FakeApi) -> None:
     evil = "javascript:document.title='hacked'"
     api.replies = {
@@ -207,8 +230,8 @@ def test_the_page_can_open_and_close_it_and_hears_of_it(open_page: OpenPage) -> 
     chat = open_page()
     chat.page.evaluate(
         """() => { window.heard = [];
-        for (const name of ["open", "close", "message", "language"])
-          document.addEventListener(`rapport-${name}`, ({ detail }) => heard.push([name, detail?.author])) }"""
+        for (const n of ["open", "close", "message", "language"])
+          document.addEventListener(`rapport-${n}`, ({ detail }) => heard.push([n, detail?.author])) }"""
     )
     chat.page.evaluate("document.querySelector('rapport-chat').open()")
     chat.say("hello")
@@ -227,7 +250,12 @@ def test_the_page_can_open_and_close_it_and_hears_of_it(open_page: OpenPage) -> 
     ]
 
 
-@pytest.mark.parametrize("token", ["not-a-jwt", "e30.eyJzdWIiOiJhbm5lIn0.x"])
+def identity_token(email: str, **claims: object) -> str:
+    """A token as a host site would sign it; the widget only reads who it is for."""
+    return jwt.encode({"email": email, **claims}, "a secret of the host site, long enough", algorithm="HS256")
+
+
+@pytest.mark.parametrize("token", ["not-a-jwt", identity_token("anne@example.com")])
 def test_another_customer_does_not_find_the_chat(open_page: OpenPage, api: FakeApi, token: str) -> None:
     api.page["attributes"] = f'data-identity-token="{token}"'
     chat = open_page()
@@ -238,7 +266,7 @@ def test_another_customer_does_not_find_the_chat(open_page: OpenPage, api: FakeA
     chat.page.reload()
     chat.open()
     expect(chat.bubbles).to_have_count(2)
-    for attributes in ('data-identity-token="e30.eyJzdWIiOiJwZXIifQ.x"', ""):
+    for attributes in (f'data-identity-token="{identity_token("per@example.com")}"', ""):
         api.page["attributes"] = attributes
         chat.page.reload()
         chat.open()

@@ -156,7 +156,7 @@ def test_an_old_session_is_replaced_after_a_reload(chat: Chat, api: FakeApi) -> 
 
 
 def test_an_expired_identity_token_leaves_an_unverified_chat(open_page: OpenPage, api: FakeApi) -> None:
-    api.page["attributes"] = 'data-identity-token="e30.eyJzdWIiOiJhbm5lIn0.x"'
+    api.page["attributes"] = 'data-identity-token="expired"'
     api.fail("sessions", 401)
     chat = open_page()
     chat.open()
