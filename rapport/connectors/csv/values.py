@@ -56,6 +56,7 @@ NO = {"0", "n", "no", "false", "f", "nei", "nu", "off", "denied", "opt-out", "op
 NO |= {"withdrawn", "refused", "rechazado", "dezabonat", "avmeldt", "falso", "usann"}
 
 _AMOUNT = re.compile(r"[-+−]?\d[\d.,\s'’]*")
+_NO_CENTS = re.compile(r"[.,]\s*[-–—]$")
 _FLOAT_ID = re.compile(r"\d+[.,]0+")
 _DATE = re.compile(r"(\d{1,4})[-./](\d{1,2})[-./](\d{1,4})")
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:[T ]?(\d{2})(\d{2})(\d{2})?)?")
@@ -118,7 +119,8 @@ def whole(text: str, decimal: str) -> int:
 
 
 def _number(text: str, decimal: str) -> Decimal:
-    text = text.replace("\0", "").strip()
+    # `99,-` is how Scandinavians write 99.00.
+    text = _NO_CENTS.sub("", text.replace("\0", "").strip())
     found = _AMOUNT.findall(text)
     if len(found) != 1:
         raise ValueError("not a number")
