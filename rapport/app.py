@@ -86,8 +86,7 @@ def create_app(settings: Settings | None = None, database: Engine | None = None)
         app.include_router(dev_mail.router(mailer))
     app.include_router(site.router(database, settings.demo))
     if settings.demo:
-        # Not a mount: it would also take known addresses asked with a wrong method, which are a 405.
-        app.router.default = site.DemoPages(directory=site.DEMO, html=True)
+        app.mount("/demo", site.DemoFiles(directory=site.DEMO))
     _add_middleware(app, settings)
     return app
 

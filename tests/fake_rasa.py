@@ -41,8 +41,8 @@ def echo(turn: Body) -> Body:
 
 
 class FakeRasa:
-    """`turns` are the bodies it took. `before(turn)` and `after(turn)` run around saving the answer; both may raise
-    `DropConnection`. `status` other than 200 is answered to everything."""
+    """`turns` are the bodies it took. `before(turn)` and `after(turn)` run around saving the answer; both may
+    raise `DropConnection`. `status` other than 200 is answered to everything."""
 
     def __init__(self, port: int = 0) -> None:
         self.turns: list[Body] = []
@@ -96,7 +96,7 @@ class FakeRasa:
             with self._lock:
                 self.running[conversation_id] -= 1
 
-    def _handler(fake) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - `self` is the handler's
+    def _handler(fake) -> type[BaseHTTPRequestHandler]:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True

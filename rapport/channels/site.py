@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -87,15 +88,24 @@ class Widget:
         return self._script
 
 
-class DemoPages(StaticFiles):
-    """The demo shop's files, with the policy a careful shop would have."""
+class DemoFiles(StaticFiles):
+    """The demo shop's files; browsers ask each time whether they have changed."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        # The page's own files and its product pictures stand under /demo/.
-        response = await super().get_response(path.removeprefix("demo/"), scope)
+        response = await super().get_response(path, scope)
         response.headers["Content-Security-Policy"] = PAGE_POLICY
-        response.headers.setdefault("Cache-Control", "no-cache")
+        response.headers["Cache-Control"] = "no-cache"
         return response
+
+
+def page(demo: bool, url: str = "/") -> Response:
+    """The demo shop's page, or one that says how to put the chat on a page of one's own."""
+    if demo:
+        content = (DEMO / "index.html").read_text(encoding="utf-8")
+    else:
+        content = BARE_PAGE.replace("{url}", escape(url))
+    headers = {"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-cache"}
+    return HTMLResponse(content, headers=headers)
 
 
 def router(database: Engine, demo: bool) -> APIRouter:
@@ -107,15 +117,12 @@ def router(database: Engine, demo: bool) -> APIRouter:
     async def script(request: Request) -> Response:
         return widget.respond(request)
 
+    @routes.get("/", include_in_schema=False)
+    def root(request: Request) -> Response:
+        return page(demo, str(request.base_url))
+
     if demo:
         _add_products(routes, database)
-    else:
-
-        @routes.get("/", include_in_schema=False)
-        async def bare(request: Request) -> Response:
-            page = BARE_PAGE.replace("{url}", _escape(str(request.base_url)))
-            return HTMLResponse(page, headers={"Content-Security-Policy": PAGE_POLICY})
-
     return routes
 
 
@@ -146,7 +153,3 @@ def _add_products(routes: APIRouter, database: Engine) -> None:
     ) -> JSONResponse:
         spoken = languages.normalise(language) or languages.DEFAULT_LANGUAGE
         return JSONResponse({"language": spoken, "products": await to_thread.run_sync(read, spoken)})
-
-
-def _escape(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")

@@ -17,15 +17,13 @@ CHANNEL = "web"
 def read_text(text: str) -> str:
     """The text without blanks around it.
 
-    Raises InvalidInputError when nothing is left or a character cannot be stored, and MessageTooLongError.
+    Raises InvalidInputError when nothing is left, and MessageTooLongError.
     """
     text = text.strip()
     if not text:
         raise InvalidInputError("text: is empty.")
     if len(text) > MAX_TEXT:
         raise MessageTooLongError(f"text: has {len(text)} characters; at most {MAX_TEXT} are taken.")
-    if "\0" in text:
-        raise InvalidInputError("text: contains a NUL character.")
     return text
 
 

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, StrictStr, Tag
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, StrictStr, Tag
 
 # Not empty, not only blanks, no NUL. The exact rules (length after trimming) are the route's.
 CLIENT_ID_PATTERN = r"^[\x21-\x7e]{1,100}$"
 BUTTON_PATTERN = r"^[0-9]{1,9}:[a-z0-9]{1,10}$"
 
+
+def _check_characters(value: str) -> str:
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError("contains half a surrogate pair, which is no character")
+    if "\0" in value:
+        raise ValueError("contains a NUL character")
+    return value
+
+
+# JSON can carry these; no database and no other program could take them.
+Text = Annotated[StrictStr, AfterValidator(_check_characters)]
 ClientId = Annotated[
     StrictStr,
     Field(
@@ -27,12 +38,12 @@ class _Request(BaseModel):
 class SessionRequest(_Request):
     """A new conversation."""
 
-    language: StrictStr | None = Field(
+    language: Text | None = Field(
         default=None,
         max_length=35,
         description="BCP 47 tag of the page or browser; English is spoken when it is none of ours.",
     )
-    identity_token: StrictStr | None = Field(
+    identity_token: Text | None = Field(
         default=None,
         max_length=8192,
         description="A JWT (HS256) that the host site signed for its logged-in customer.",
@@ -51,7 +62,7 @@ class TextRequest(_Request):
     """Something the customer typed."""
 
     text: Annotated[
-        StrictStr,
+        Text,
         Field(
             description="1 to 4,000 characters, after blanks around it are removed.",
             json_schema_extra={"minLength": 1, "maxLength": 4000, "pattern": r"^[^\x00]*[^\x00\s][^\x00]*$"},

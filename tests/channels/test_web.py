@@ -45,7 +45,12 @@ def test_a_message_is_acknowledged_at_once_and_answered(app_on_both: RunningApp,
     assert time.monotonic() - started < 0.8
     assert (taken.status_code, taken.json()) == (202, {"id": 1, "status": "bot"})
     said, replied = chat.answered(2)
-    assert (said["id"], said["author"], said["text"], said["client_id"]) == (1, "customer", "hello there", "c1")
+    assert (said["id"], said["author"], said["text"], said["client_id"]) == (
+        1,
+        "customer",
+        "hello there",
+        "c1",
+    )
     assert (replied["id"], replied["author"], replied["text"]) == (2, "bot", "echo: hello there")
     assert replied["client_id"] is None
     assert set(replied) == {
@@ -291,9 +296,7 @@ def test_limits_per_conversation_and_address(
         assert codes == [201] * 18 + [429]
         # Nobody gets a fresh allowance by making up who forwarded the request.
         headers = {"X-Forwarded-For": "203.0.113.9"}
-        codes = [
-            running.client.post("/api/chat/sessions", headers=headers).status_code for _ in range(6)
-        ]
+        codes = [running.client.post("/api/chat/sessions", headers=headers).status_code for _ in range(6)]
         assert codes.count(429) >= 4
     finally:
         running.stop()
@@ -317,5 +320,3 @@ def test_the_log_has_what_was_understood(app: RunningApp, chat: Chat, sqlite_eng
 def _set_status(engine: Engine, chat: Chat, status: str) -> None:
     with session_scope(engine) as session:
         session.execute(update(Conversation).where(Conversation.id == chat.id).values(status=status))
-
-
