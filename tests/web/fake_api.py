@@ -260,7 +260,8 @@ class FakeApi:
                 )
             ],
         )
-        app.router.default = site.DemoPages(directory=site.DEMO, html=True)
+        app.add_route("/", lambda _request: site.page(demo=True))
+        app.mount("/demo", site.DemoFiles(directory=site.DEMO))
         return app
 
 
