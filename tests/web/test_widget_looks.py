@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
+from tests.browser import assert_accessible
 from tests.web.conftest import Chat, OpenPage
 from tests.web.fake_api import FakeApi
 from tests.web.test_widget import BUTTONS, COUPON, ORDERS, PRODUCT
@@ -19,13 +19,6 @@ WORDS = {
     "nb": ("Åpne chatten", "Skriv en melding", "Digital assistent", "På vei"),
     "ro": ("Deschide chatul", "Scrie un mesaj", "Asistent digital", "Pe drum"),
 }
-
-
-def assert_accessible(page: Page) -> None:
-    """Fails with axe's own report on any violation."""
-    page.wait_for_timeout(350)  # axe measures colours; animations have to be over
-    results = Axe().run(page)
-    assert results.violations_count == 0, results.generate_report()
 
 
 def fill(chat: Chat, api: FakeApi) -> None:
