@@ -73,7 +73,7 @@ def command(
             dry_run=dry_run,
         )
     for line in report.lines():
-        console.print(line)
+        console.print(line, soft_wrap=True, markup=False)
 
 
 def overrides(pairs: list[str]) -> dict[str, str]:
