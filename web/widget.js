@@ -1,6 +1,6 @@
-/* Rapport's chat widget: <script src="https://shop.example/widget.js" data-language="nb" defer></script>
+/* Rapport's chat widget: <script src="https://shop.example/widget.js" defer></script>
  * How to embed and theme it: web/README.md. Nothing is requested or stored before it is opened; what messages say
- * is only ever set as text. At most 15 kB gzipped, as it is: short comments. */
+ * is only ever set as text. */
 (() => {
   "use strict";
   if (customElements.get("rapport-chat")) return;
@@ -589,9 +589,9 @@
 
     #ui = null; // parts by name
     #connection = null;
-    #entries = new Map(); // id → {message, node}
     #pending = new Map(); // client_id → {item, node}, not yet received
     #lastCustomer = 0; // id
+    #offers = []; // {message, node} with buttons in use
     #unread = 0;
     #old = false; // receiving history
     #trouble = {};
@@ -683,14 +683,14 @@
 
     batch(old, work) {
       this.#old = old;
-      if (old) this.#quietly(work);
+      if (old) this.#quietly(() => (work(), this.#toEnd()));
       else work();
       this.#old = false;
     }
 
     received(message) {
       const { id, author, client_id } = message;
-      const stick = this.#old || this.#atEnd();
+      const stick = !this.#old && this.#atEnd();
       const own = this.#pending.get(client_id);
       const entry = own ?? { node: this.#draw(message) };
       entry.message = message;
@@ -700,19 +700,19 @@
         this.#setFate(own, "");
         own.node.append(this.#drawTime(message.at));
       }
-      this.#entries.set(id, entry);
       this.#place(entry.node, id);
       this.#ui.starters.hidden = true;
       if (author === "customer") {
         this.#lastCustomer = Math.max(this.#lastCustomer, id);
         this.#endChoices(id, message.text);
-      } else if (author !== "system") {
-        this.setTyping(false);
-      }
+      } else if (id > this.#lastCustomer) this.#offers.push(entry);
+      if (this.#old) return;
       if (stick) this.#toEnd();
       else this.#ui.newest.hidden = false;
-      if (this.#old) return;
-      if (author !== "customer" && !this.#ui.panel.open) this.#setUnread(this.#unread + 1);
+      if (author !== "customer") {
+        this.setTyping(false);
+        if (!this.#ui.panel.open) this.#setUnread(this.#unread + 1);
+      }
       this.#emit("message", { id, author });
     }
 
@@ -724,9 +724,10 @@
 
     /** A new conversation; what is not sent yet goes there. */
     reset() {
-      this.showTrouble({ ended: this.#entries.size > 0 });
-      for (const { node } of this.#entries.values()) node.remove();
-      this.#entries.clear();
+      const old = [...this.#ui.log.children].filter((node) => node.sequence);
+      this.showTrouble({ ended: old.length });
+      old.forEach((node) => node.remove());
+      this.#offers = [];
       this.#lastCustomer = 0;
       this.#ui.starters.hidden = this.#pending.size > 0;
     }
@@ -885,11 +886,13 @@
 
     /** Buttons above message `id` are over; the one that was said is marked. */
     #endChoices(id, said) {
-      for (const { message, node } of this.#entries.values())
-        for (const button of message.id < id ? node.querySelectorAll(".choices button:enabled") : []) {
+      this.#offers = this.#offers.filter(({ message, node }) => {
+        if (message.id > id) return true;
+        for (const button of node.querySelectorAll(".choices button")) {
           button.disabled = true;
           button.classList.toggle("chosen", button.textContent === said);
         }
+      });
     }
 
     // Writing
