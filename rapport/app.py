@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from types import FrameType
 
@@ -173,7 +173,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         app = create_app(settings)
     except RapportError as error:
         sys.exit(str(error))
-    make_server(app, options.host or settings.host, options.port or settings.port).run()
+    with suppress(KeyboardInterrupt):  # Ctrl-C, raised once more when everything has ended
+        make_server(app, options.host or settings.host, options.port or settings.port).run()
 
 
 if __name__ == "__main__":

@@ -148,16 +148,13 @@ class WebChannel(Channel):
         self,
         credentials: Credentials,
         last_event_id: Annotated[
-            str | None,
-            Header(description="The last id already known.", pattern=r"^[0-9]{1,9}$"),
-        ] = None,
+            str, Header(description="The last id already known.", pattern=r"^[0-9]{1,9}$")
+        ] = "0",
     ) -> EventSourceResponse:
         """Messages from `Last-Event-ID` on, and then as they come."""
         conversation_id = await self._in_thread(self._conversation_id, self._token_hash(credentials))
         self._events.check_room(conversation_id)
-        return web_stream.respond(
-            self._database, self._events, conversation_id, after=int(last_event_id or 0)
-        )
+        return web_stream.respond(self._database, self._events, conversation_id, after=int(last_event_id))
 
     # In threads, with a transaction each
 

@@ -125,12 +125,20 @@ def _place(location: tuple[int | str, ...]) -> str:
     return ".".join(str(name)[:60] for name in names).encode("utf-8", "replace").decode()
 
 
-def _http_error(_request: Request, error: Exception) -> JSONResponse:
+def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        return problem("method-not-allowed", headers=_allowed(request) or error.headers)
     slug = _SLUG_OF.get(
         error.status_code, "internal-error" if error.status_code >= 500 else "invalid-request"
     )
     return problem(slug, headers=error.headers)
+
+
+def _allowed(request: Request) -> dict[str, str]:
+    """All methods of an address; the framework names only those of the first route it finds there."""
+    operations = request.app.openapi()["paths"].get(request.url.path, {})
+    return {"Allow": ", ".join(sorted(method.upper() for method in operations))} if operations else {}
 
 
 def _database_away(_request: Request, error: Exception) -> JSONResponse:
