@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import RowMapping
+from typing import Any, Protocol
 
 from rapport.kit.errors import ConflictError, InvalidInputError
 
 PublicMessage = dict[str, Any]
 
 
-def public_message(row: RowMapping | dict[str, Any]) -> PublicMessage:
+class Row(Protocol):
+    """Columns by name: a row of a query, or what is about to become one."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
+
+
+def public_message(row: Row) -> PublicMessage:
     """A message (its columns by name) as clients see it: with the ids of buttons, not their payloads."""
     content = row["content"] or {}
     return {
