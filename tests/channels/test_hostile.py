@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from rapport.kit import middleware
+from rapport.kit.database import make_engine
+from rapport.kit.settings import get_settings
+from tests.fake_rasa import FakeRasa
 from tests.running import Chat, RunningApp
 
 DEEP = "[" * 20_000
+
+
+@pytest.fixture(scope="module")
+def app(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+    """One app for all these tests: nothing they send may harm it."""
+    folder = tmp_path_factory.mktemp("hostile")
+    shutil.copy(migrated_sqlite, folder / "rapport.db")
+    database, rasa = make_engine(f"sqlite:///{folder / 'rapport.db'}"), FakeRasa()
+    running = RunningApp(get_settings(), database, rasa, var_dir=folder)
+    yield running
+    assert running.chat().say("still there?")[0]["text"] == "echo: still there?"
+    running.stop()
+    rasa.stop()
+    database.dispose()
 
 
 def assert_problem(answered: httpx.Response, *statuses: int) -> None:
