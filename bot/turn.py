@@ -108,6 +108,8 @@ class Turns:
             if not await processor._run_action(action, tracker, self._output, processor.nlg, prediction):
                 return
         logger.warning("A turn was cut off: too many actions, or rejected ones, in a row")
+        # Rules begin with listening: without this the next message would match none of them.
+        tracker.update(ActionExecuted(ACTION_LISTEN_NAME), processor.domain)
 
     def _message(self, turn: Turn) -> UserMessage:
         metadata = {"message_id": turn.message_id, **turn.metadata.as_dict()}

@@ -37,20 +37,20 @@ def sync(say: Callable[[str], None]) -> None:
     uv = os.environ.get("UV") or shutil.which("uv")
     if uv is None:
         raise ConfigurationError("uv is not installed: https://docs.astral.sh/uv/ (or: pip install uv)")
-    process = subprocess.Popen(
+    lines: list[str] = []
+    with subprocess.Popen(
         # --inexact: what the tests added to the environment stays.
         [uv, "sync", "--locked", "--no-dev", "--inexact", "--directory", str(BOT)],
         env=clean_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )
-    lines: list[str] = []
-    assert process.stdout is not None
-    for line in process.stdout:
-        lines.append(line.rstrip())
-        say(line.strip())
-    if process.wait() == 0:
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line.rstrip())
+            say(line.strip())
+    if process.returncode == 0:
         return
     output = "\n".join(lines)
     if "python-build-standalone" in output or "No interpreter found" in output:

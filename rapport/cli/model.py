@@ -64,28 +64,26 @@ def train(models: Path, say: Callable[[str], None]) -> Model:
     made_from = inputs()
     now = clock.now()
     name = now.strftime("%Y%m%d-%H%M%S-%f")
-    process = subprocess.Popen(
+    lines: list[str] = []
+    with subprocess.Popen(
         [bot_environment.python(), "train.py", "--out", str(models.resolve()), "--fixed-name", name],
         cwd=bot_environment.BOT,
         env=bot_environment.clean_environment(PYTHONUNBUFFERED="1"),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )
-    lines: list[str] = []
-    assert process.stdout is not None
-    try:
-        for line in process.stdout:
-            if line.strip():
-                lines.append(line.rstrip())
-                say(line.strip())
-        code = process.wait()
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
+    ) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                if line.strip():
+                    lines.append(line.rstrip())
+                    say(line.strip())
+        except BaseException:
+            process.kill()
+            raise
     archive = models / f"{name}.tar.gz"
-    if code != 0 or not archive.is_file():
+    if process.returncode != 0 or not archive.is_file():
         raise ConfigurationError("Training failed:\n  " + "\n  ".join(lines[-8:]))
     manifest = {"trained_at": now.isoformat(), "inputs": made_from}
     (models / f"{name}.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
