@@ -43,8 +43,10 @@ def command(
     ] = False,
 ) -> None:
     """Set everything up, start Rasa and the app, and keep them running until Ctrl-C."""
-    # A terminal that closes or a service manager that stops us must end the parts as Ctrl-C does.
-    signal.signal(signal.SIGTERM, _raise_interrupt)
+    # A service manager that stops us must end the parts as Ctrl-C does; and a shell that starts us in the
+    # background has Ctrl-C ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _raise_interrupt)
     start = time.monotonic()
     ensure_secrets(ROOT / ".env")
     settings = _settings(host, port, no_demo)
