@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
@@ -12,19 +13,48 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 # Norwegian has two written forms; whoever writes nynorsk is answered in bokmål.
 LABELS = {"en": "en", "es": "es", "no": "nb", "nn": "nb", "ro": "ro"}
 
-# On one or two words no detector is right more than four times in five; these few are unmistakable. Words
-# that people of any language write ("ok", "hello", "thanks") are left out.
-UNMISTAKABLE = {
-    "es": {"hola", "gracias", "buenas", "buenos", "adiós", "adios", "vale", "quiero", "ayuda"},
-    "nb": {"hei", "heisann", "takk", "hallo", "nei", "hvor", "hva", "hjelp", "morn"},
-    "ro": {"bună", "buna", "salut", "salutare", "mulțumesc", "multumesc", "mersi", "nu", "vreau", "ajutor"},
-    "en": {"please", "what", "where"},
+# On one or two words no detector is right more than four times in five; these are unmistakable. Words that people
+# of any language write ("ok", "hello", "thanks"), or that mean something in another one ("cat", "mal"), are left out.
+# Without diacritics, because many leave them out.
+_WORDS = {
+    "es": """
+        hola gracias buenas buenos adios vale saludos perdon porfa olvidalo dejalo luego bien muy pero
+        holaa holi wenas nada tampoco nunca
+        que como donde cuando cuanto cuanta cuantos cuantas cual cuales quien por para los mis vuestra vuestro
+        quiero quisiera necesito tengo tienes teneis tienen puedo puedes eres estoy esta gustaria prefiero busco
+        ayuda ayudame hablar hablas alguien humano aqui ahora hoy otra otro
+        pedido pedidos paquete envio envios entrega seguimiento devolucion devoluciones reembolso reembolsos
+        cuenta contrasena direccion correo correos codigo datos puntos descuento descuentos precio pago pagar tarjeta
+        facturas compra compras comprar cancelar anular cambiar borrar eliminar crear registrarme suscripcion boletin
+        queja reclamacion telefono horario idioma espanol ingles tienda mochila botas campana perfil registro
+        arroba ofertas cupones rebajas promociones historial teneis vendeis enviais aceptais
+    """,
+    "nb": "hei heisann takk hallo nei hvor hva hjelp morn",
+    "ro": """
+        buna salut salutare servus multumesc mersi scuze revedere seara noapte ziua bine bun sigur desigur
+        neata slt ceau deloc nimic lasa renunt gata frumos foarte multumim
+        nu ce cum unde cand cine cate cati pentru pe meu mea mele mei esti sunt aveti puteti poti vreau vrea
+        doresc dori trebuie imi rog acum azi dupa inca inapoi
+        ajutor ajuta-ma arata-mi vorbesc vorbesti vorbiti cineva limba romana engleza spaniola norvegiana
+        comanda comenzi comenzile comenzilor colet coletul livrare livrarea curierul rambursare rambursarea
+        cont contul contului parola adresa datele banii puncte punctele punctelor reducere reduceri pret pretul
+        plati platesc anulare anulez schimb schimbare modificare sterge stergere inregistrare creare inchidere
+        abonare abonez dezabonare dezabonez plangere reclamatie geaca cort cortul corturi rucsac rucsacul bocanci
+        arond punct oferte cupoane recenzie vindeti livrati acceptati trimite trimite-mi retrimite prieten prieteni
+        profilul clubul programul clienti istoricul
+    """,
+    "en": "please what where",
 }
+UNMISTAKABLE = {language: frozenset(words.split()) for language, words in _WORDS.items()}
+# "å" and "ø" are in names of places and products, so they prove nothing.
+LETTERS = {"es": frozenset("ñ¿¡"), "ro": frozenset("ășțşţ")}
 FEW_WORDS = 2
 # From how many words, and how sure, another language than the conversation's is believed …
 SURE = {3: 0.8, 4: 0.7, 5: 0.6}
 # … and the same when the customer has asked for the conversation's language.
 CHOSEN_WORDS, CHOSEN_SURE = 5, 0.97
+# An unmistakable word outweighs the detector, unless it is this sure of another language.
+OUTWEIGHED = 0.9
 
 _NOT_WORDS = re.compile(r"\S+@\S+|https?://\S+|www\.\S+|\S*\d\S*|[^\w\s'’-]|_")
 
@@ -38,9 +68,12 @@ def follow(text: str, current: str, chosen: bool = False, names: Iterable[str] =
     for name in names:
         text = text.replace(name, " ")
     words = _NOT_WORDS.sub(" ", text).split()
-    if len(words) <= FEW_WORDS:
-        return current if chosen else _by_word(words) or current
+    told = _by_word(text, words)
+    if len({word.lower() for word in words}) <= FEW_WORDS:  # "no no no" is one word
+        return current if chosen else told or current
     language, sure = _most_likely(" ".join(words))
+    if told is not None and not chosen and (told == language or sure < OUTWEIGHED):
+        return told
     if language == current:
         return current
     if chosen:
@@ -48,11 +81,19 @@ def follow(text: str, current: str, chosen: bool = False, names: Iterable[str] =
     return language if sure >= SURE[min(len(words), max(SURE))] else current
 
 
-def _by_word(words: list[str]) -> str | None:
-    """The only language whose unmistakable words occur."""
-    said = {word.lower() for word in words}
-    found = [language for language, known in UNMISTAKABLE.items() if said & known]
-    return found[0] if len(found) == 1 else None
+def _by_word(text: str, words: list[str]) -> str | None:
+    """The only language whose unmistakable words or letters occur."""
+    said = {_plain(word) for word in words}
+    letters = set(text.lower())
+    found = {language for language, known in UNMISTAKABLE.items() if said & known}
+    found |= {language for language, known in LETTERS.items() if letters & known}
+    return found.pop() if len(found) == 1 else None
+
+
+def _plain(word: str) -> str:
+    """In lower case without diacritics."""
+    parts = unicodedata.normalize("NFKD", word.lower())
+    return "".join(part for part in parts if not unicodedata.combining(part))
 
 
 def _most_likely(text: str) -> tuple[str, float]:

@@ -78,6 +78,10 @@ def test_a_sentence_is_followed_from_any_language(language: str, text: str, curr
         "👍 👍 👍",
         "???",
         "Tromsø",
+        "no no no",
+        "da",
+        "si",
+        "cat",
         "sms",
     ],
 )
@@ -99,6 +103,48 @@ def test_what_says_nothing_changes_nothing(text: str, current: str) -> None:
 def test_unmistakable_words_are_enough(text: str, language: str) -> None:
     assert follow(text, "en") == language
     assert follow(text, "en", chosen=True) == "en"
+
+
+@pytest.mark.parametrize("current", LANGUAGES)
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("mis puntos", "es"),
+        ("cuánto cuesta", "es"),
+        ("cancelar cuenta", "es"),
+        ("¿catálogo?", "es"),
+        ("muy mal servicio", "es"),
+        ("por whatsapp mejor", "es"),
+        ("kiero saber dnd sta mi pedido", "es"),
+        ("comenzile mele", "ro"),
+        ("cât costă", "ro"),
+        ("sterge contul", "ro"),
+        ("înapoi", "ro"),
+        ("ma abonez la newsletterul vostru, da?", "ro"),
+        ("pe messenger te rog", "ro"),
+        ("cu ce platesc", "ro"),
+    ],
+)
+def test_words_of_one_language_only_tell_more_than_the_detector(
+    text: str, language: str, current: str
+) -> None:
+    assert follow(text, current) == language
+
+
+@pytest.mark.parametrize(
+    ("text", "current"),
+    [
+        ("do you ship to Los Angeles", "en"),
+        ("do you deliver to España", "en"),
+        ("I bought it for my bun and dog", "en"),
+        ("mi pedido de rumano", "es"),
+        ("la comanda mea de ieri, hola", "ro"),
+        ("ana arond example punct org", "ro"),
+        ("carmen arroba example punto net", "es"),
+    ],
+)
+def test_a_foreign_word_changes_nothing(text: str, current: str) -> None:
+    assert follow(text, current) == current
 
 
 def test_a_chosen_language_takes_several_clear_words_to_leave() -> None:
