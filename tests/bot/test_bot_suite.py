@@ -18,7 +18,8 @@ def test_the_bots_own_suite() -> None:
     command = runner if uv else [str(bot_environment.python())]
     done = subprocess.run(
         [*command, "-m", "pytest", "-q"],
-        cwd=bot_environment.BOT,
+        # uv changes the folder itself; started there, pyenv would look for a uv of Python 3.10.
+        cwd=None if uv else bot_environment.BOT,
         env=bot_environment.clean_environment(),
         capture_output=True,
         text=True,
