@@ -13,19 +13,22 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 # Norwegian has two written forms; whoever writes nynorsk is answered in bokmål.
 LABELS = {"en": "en", "es": "es", "no": "nb", "nn": "nb", "ro": "ro"}
 
-# On one or two words no detector is right more than four times in five; these are unmistakable. Words that people
-# of any language write ("ok", "hello", "thanks"), or that mean something in another one ("cat", "mal"), are left out.
-# Without diacritics, because many leave them out.
+# On one or two words no detector is right more than four times in five; these are unmistakable. Words that
+# people of any language write ("ok", "hello", "thanks"), or that mean something in another one ("cat",
+# "mal"), are left out. Without diacritics, because many leave them out.
 _WORDS = {
     "es": """
         hola gracias buenas buenos adios vale saludos perdon porfa olvidalo dejalo luego bien muy pero
         holaa holi wenas nada tampoco nunca
         que como donde cuando cuanto cuanta cuantos cuantas cual cuales quien por para los mis vuestra vuestro
-        quiero quisiera necesito tengo tienes teneis tienen puedo puedes eres estoy esta gustaria prefiero busco
+        quiero quisiera necesito tengo tienes teneis tienen puedo puedes eres estoy esta gustaria
+        prefiero busco
         ayuda ayudame hablar hablas alguien humano aqui ahora hoy otra otro
         pedido pedidos paquete envio envios entrega seguimiento devolucion devoluciones reembolso reembolsos
-        cuenta contrasena direccion correo correos codigo datos puntos descuento descuentos precio pago pagar tarjeta
-        facturas compra compras comprar cancelar anular cambiar borrar eliminar crear registrarme suscripcion boletin
+        cuenta contrasena direccion correo correos codigo datos puntos descuento descuentos precio
+        pago pagar tarjeta
+        facturas compra compras comprar cancelar anular cambiar borrar eliminar crear registrarme
+        suscripcion boletin
         queja reclamacion telefono horario idioma espanol ingles tienda mochila botas campana perfil registro
         arroba ofertas cupones rebajas promociones historial teneis vendeis enviais aceptais
     """,
@@ -37,10 +40,13 @@ _WORDS = {
         doresc dori trebuie imi rog acum azi dupa inca inapoi
         ajutor ajuta-ma arata-mi vorbesc vorbesti vorbiti cineva limba romana engleza spaniola norvegiana
         comanda comenzi comenzile comenzilor colet coletul livrare livrarea curierul rambursare rambursarea
-        cont contul contului parola adresa datele banii puncte punctele punctelor reducere reduceri pret pretul
+        cont contul contului parola adresa datele banii puncte punctele punctelor reducere reduceri
+        pret pretul
         plati platesc anulare anulez schimb schimbare modificare sterge stergere inregistrare creare inchidere
-        abonare abonez dezabonare dezabonez plangere reclamatie geaca cort cortul corturi rucsac rucsacul bocanci
-        arond punct oferte cupoane recenzie vindeti livrati acceptati trimite trimite-mi retrimite prieten prieteni
+        abonare abonez dezabonare dezabonez plangere reclamatie geaca cort cortul corturi rucsac
+        rucsacul bocanci
+        arond punct oferte cupoane recenzie vindeti livrati acceptati trimite trimite-mi retrimite
+        prieten prieteni
         profilul clubul programul clienti istoricul
     """,
     "en": "please what where",
