@@ -14,6 +14,7 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.nlu.model import IntentModel
+from bot.nlu.sentences import judge
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +70,9 @@ class TfidfLinearClassifier(GraphComponent, IntentClassifier):
         examples = [e for e in training_data.intent_examples if e.get(TEXT) and e.get(INTENT)]
         texts, labels = [e.get(TEXT) for e in examples], [e.get(INTENT) for e in examples]
         self._model = IntentModel.train(texts, labels, self._config["C"])
-        known = {name: value for name, value in self._model.facts.items() if name != "intents"}
+        known = {
+            name: value for name, value in self._model.facts.items() if name not in ("intents", "by_heart")
+        }
         logger.info("Trained on %d examples of %d intents: %s", len(texts), len(self._model.intents), known)
         with self._storage.write_to(self._resource) as folder:
             self._model.save(folder)
@@ -82,7 +85,7 @@ class TfidfLinearClassifier(GraphComponent, IntentClassifier):
         return messages
 
     def _classify(self, message: Message, model: IntentModel) -> None:
-        confidences, known = model.confidences(message.get(TEXT) or "")
+        confidences, known = judge(model, message.get(TEXT) or "")
         order = confidences.argsort(kind="stable")[::-1][: self._config["ranking_length"]]
         ranking = [{"name": model.intents[i], "confidence": float(confidences[i])} for i in order]
         threshold = model.threshold if self._config["threshold"] is None else self._config["threshold"]

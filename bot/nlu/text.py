@@ -11,7 +11,8 @@ from functools import lru_cache
 MAX_CHARS = 1500
 MAX_WORD = 40
 _EMAIL = re.compile(r"\S+@\S+\.\w+")
-_TOKEN = re.compile(r"[^\W_]+|\?")
+# Of emoji each is a word, but not what only changes the skin's colour (U+1F3FB to U+1F3FF).
+_TOKEN = re.compile("[^\\W_]+|\\?|[\u2600-\u27bf\U0001f300-\U0001f3fa\U0001f400-\U0001faff]")
 _NOT_DECOMPOSED = {"ø": "o", "æ": "a", "ð": "d", "đ": "d", "ł": "l", "ß": "s", "ı": "i", "þ": "t", "œ": "o"}
 
 
@@ -27,8 +28,8 @@ def _fold_character(character: str) -> str:
 
 
 def tokens(text: str) -> list[str]:
-    """The folded words and question marks; digits become 0 and addresses one word, since only their
-    presence matters.
+    """The folded words, question marks and emoji; digits become 0 and addresses one word, since only
+    their presence matters.
     """
     folded = fold(unicodedata.normalize("NFC", text[:MAX_CHARS]))
     folded = _EMAIL.sub(" emailaddress ", folded)

@@ -10,6 +10,7 @@ from rasa.core.agent import Agent
 
 from bot.nlu.calibration import REFUSED_OF_RIGHT, fit_temperature, fit_threshold, softmax
 from bot.nlu.model import IntentModel
+from bot.nlu.sentences import judge
 from bot.nlu.text import fold, tokens
 
 ABOUT = {
@@ -80,6 +81,57 @@ def test_diacritics_and_case_do_not_matter(learnt: IntentModel) -> None:
     assert len(fold("Ǻﬁ\u0130")) == 3
     assert tokens("Mail ana@x.no: 12345?") == ["mail", "emailaddress", "00000", "?"]
     assert learnt.confidences("GLUMĂ")[0].argmax() == learnt.confidences("gluma")[0].argmax()
+
+
+def test_emoji_are_words_in_any_colour_of_skin() -> None:
+    assert tokens("ok 👍🏽👍") == ["ok", "👍", "👍"]
+    assert tokens("❤️") == ["❤"]
+
+
+def test_an_example_the_weights_cannot_fit_is_known_by_heart(tmp_path: Path) -> None:
+    many = [(f"{a} my {thing}", "order") for a in ("drop", "drop drop") for thing in ("tent", "boots", "bag")]
+    model = IntentModel.train(*zip(*EXAMPLES, *many, ("drop", "points"), strict=True))
+    assert best(model, "Drop!") == "points"
+    assert best(model, "drop my bag") == "order"
+    model.save(tmp_path)
+    assert best(IntentModel.load(tmp_path), "drop") == "points"
+
+
+def test_a_wording_with_two_meanings_is_not_known_by_heart() -> None:
+    model = IntentModel.train(
+        [*(text for text, _ in EXAMPLES), "x", "X!"], [*(of for _, of in EXAMPLES), "order", "points"]
+    )
+    assert "x" not in model.facts["by_heart"]
+
+
+class Unsure:
+    """As sure of a text as the table says, and of anything else not at all."""
+
+    intents = ("order", "points", "thank")
+
+    def __init__(self, **sure: tuple[str, float]) -> None:
+        self.sure = {text.replace("_", " "): told for text, told in sure.items()}
+
+    def confidences(self, text: str) -> tuple[np.ndarray, bool]:
+        intent, confidence = self.sure.get(text.rstrip("."), ("order", 0.34))
+        rest = (1 - confidence) / 2
+        return np.array([confidence if name == intent else rest for name in self.intents]), True
+
+
+def test_of_a_long_message_the_surest_sentence_counts() -> None:
+    model: Any = Unsure(
+        how_many_points=("points", 0.9), we_met_before=("order", 0.5), thank_you_much=("thank", 0.99)
+    )
+    confidences, known = judge(model, "We met before. How? how many points. thank you much.")
+    assert (model.intents[int(confidences.argmax())], confidences.max(), known) == ("points", 0.9, True)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "...", "how many points", "Hi. how many. Bye."]
+)
+def test_a_short_message_is_judged_as_a_whole(text: str) -> None:
+    model: Any = Unsure(how_many=("points", 0.9))
+    np.testing.assert_array_equal(judge(model, text)[0], model.confidences(text)[0])
 
 
 def test_temperature_recovers_the_truth_of_scores() -> None:
