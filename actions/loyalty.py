@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actions.base import CrmAction, Event, PrivateAction, Turn
-from rapport.kit.format import day, money, number
+from rapport.kit.format import counted, day, money, number
 from rapport.loyalty import service as loyalty
 from rapport.shop.facts import get_facts
 
@@ -20,7 +20,7 @@ class PointsBalance(PrivateAction):
             turn.say("utter_points_none")
             return []
         value = money(points * facts.club.point_value_minor, facts.currency, turn.language)
-        turn.say("utter_points_balance", points=number(points, turn.language), value=value)
+        turn.say("utter_points_balance", points=counted(points, turn.language), value=value)
         return []
 
 

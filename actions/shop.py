@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from actions.base import CrmAction, Event, Turn
-from rapport.kit.format import number
+from rapport.kit.format import counted
 from rapport.shop.facts import get_facts
 
 
@@ -48,7 +48,7 @@ class RefundPolicy(CrmAction):
         refunds = get_facts().refunds
         turn.say(
             "utter_refund_policy",
-            days=number(refunds.days, turn.language),
+            days=counted(refunds.days, turn.language),
             how=refunds.how.of(turn.language),
         )
         return []

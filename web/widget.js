@@ -63,7 +63,7 @@
       tooLong: "{} din 4.000 de caractere. Te rugăm să scurtezi mesajul.",
       offline: "Ești offline. Mesajele se trimit mai târziu.", down: "Conexiune pierdută. Se reîncearcă…",
       limited: "Așteaptă puțin. Mesajul tău se trimite în {} s.", ended: "Aceasta este o conversație nouă.",
-      waiting: "Se așteaptă un coleg", human: "Vorbești cu o persoană",
+      waiting: "Așteptăm un coleg", human: "Vorbești cu o persoană",
       orders: "Comenzile tale", discount: "Reducere {}%", expires: "Valabil până la {}", copy: "Copiază codul", copied: "Copiat", view: "Vezi produsul",
       placed: "Înregistrată", paid: "Plătită", shipped: "Pe drum", delivered: "Livrată", cancelled: "Anulată", refunded: "Rambursată",
     },

@@ -30,3 +30,9 @@ def day(at: datetime, language: str, timezone: str) -> str:
 def number(value: int, language: str) -> str:
     """A whole number with the language's grouping."""
     return format_decimal(value, locale=LOCALES[language])
+
+
+def counted(value: int, language: str) -> str:
+    """A whole number as it stands before the word it counts: in Romanian `5 zile`, but `30 de zile`."""
+    of = language == "ro" and value and not 1 <= value % 100 <= 19
+    return f"{number(value, language)} de" if of else number(value, language)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from rapport.kit.format import day, money, number
+from rapport.kit.format import counted, day, money, number
 from rapport.kit.languages import LANGUAGES, normalise
 
 
@@ -38,6 +38,24 @@ def test_a_day_is_the_shops_day_not_utcs() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_numbers_are_written_in_every_language(language: str) -> None:
     assert number(7, language) == "7"
+
+
+@pytest.mark.parametrize(
+    ("value", "language", "written"),
+    [
+        (0, "ro", "0"),
+        (5, "ro", "5"),
+        (19, "ro", "19"),
+        (20, "ro", "20 de"),
+        (30, "ro", "30 de"),
+        (100, "ro", "100 de"),
+        (101, "ro", "101"),
+        (1234, "ro", "1.234 de"),
+        (30, "es", "30"),
+    ],
+)
+def test_a_number_before_what_it_counts(value: int, language: str, written: str) -> None:
+    assert counted(value, language) == written
 
 
 @pytest.mark.parametrize(
