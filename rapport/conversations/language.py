@@ -15,7 +15,7 @@ LABELS = {"en": "en", "es": "es", "no": "nb", "nn": "nb", "ro": "ro"}
 
 # On one or two words no detector is right more than four times in five; these are unmistakable. Words that
 # people of any language write ("ok", "hello", "thanks"), or that mean something in another one ("cat",
-# "mal"), are left out. Without diacritics, because many leave them out.
+# "mal", "mine"), are left out. Without diacritics, because many leave them out.
 _WORDS = {
     "es": """
         hola gracias buenas buenos adios vale saludos perdon porfa olvidalo dejalo luego bien muy pero
@@ -32,7 +32,25 @@ _WORDS = {
         queja reclamacion telefono horario idioma espanol ingles tienda mochila botas campana perfil registro
         arroba ofertas cupones rebajas promociones historial teneis vendeis enviais aceptais
     """,
-    "nb": "hei heisann takk hallo nei hvor hva hjelp morn",
+    "nb": """
+        hei heisann hallais takk tusen takker hallo nei neida niks morn morgen goddag hadet farvel
+        snakkes sees beklager unnskyld greit kult supert fint flott stopp avbryt glem hjelp hjelpen
+        hjelpe hvor hva hvordan hvorfor hvem hvilke hvilken hvilket hvis jeg meg deg dere deres det
+        dette ikke noe noen ingen ingenting aldri gjerne mitt ditt og har skal trenger ønsker liker
+        elsker lurer skjønner forstar eg ikkje kva kvar korleis æ hæ ordre ordren ordrer bestilling
+        bestillingen bestillinger bestille bestilte pakke pakken pakka sporing spore kommet levering
+        leveringstid leveringsadresse frakt frakten betaling betale koster faktura fakturaen
+        kvittering refusjon refusjonen pengene returnere bytte angre rabatt rabatter rabatten
+        rabattkode kupong tilbud poeng poengene poengsaldo koden kundeklubb kundeklubben medlem medlemskap
+        konto kontoen bruker profilen passord passordet adressen opplysningene opplysninger e-post
+        epost eposten mailen nyhetsbrev nyhetsbrevet avmelding pamelding melde endre endring
+        oppdatere redigere registrere opprette slette slett avbestille avbestill avbestilling
+        kansellere kanseller kjøp kjøpe kjøpt klage klager reklamasjon ødelagt mangler misfornøyd
+        menneske snakke snakker ringe kundeservice apningstider apent telefonnummer butikken sprak
+        norsk engelsk spansk rumensk meny telt teltet sovepose soveposer soveposen ryggsekk
+        ryggsekker sekken jakke jakka skoene fjellsko vervekode verve venn venner anmeldelse omtale
+        tilbakemelding forrige siste tidligere
+    """,
     "ro": """
         buna salut salutare servus multumesc mersi scuze revedere seara noapte ziua bine bun sigur desigur
         neata slt ceau deloc nimic lasa renunt gata frumos foarte multumim
@@ -49,12 +67,23 @@ _WORDS = {
         prieten prieteni
         profilul clubul programul clienti istoricul
     """,
-    "en": "please what where",
+    "en": """
+        please the what what's where where's wheres when why who how which you your you're my i'm
+        i'd it's that's want need can can't cant could would should does doesn't doesnt did didn't
+        don't dont isn't haven't with about this something anything nothing everything someone
+        anyone somebody anybody again still yet forget forgot goodbye english spanish norwegian
+        romanian language speak talk human order orders parcel package packages track delivery
+        shipping refund refunds invoice receipt payment pay points account password address
+        unsubscribe subscribe cancellation purchase purchases buy bought complaint broken missing
+        wrong phone opening hours membership balance tent backpack sleeping jacket
+    """,
 }
 UNMISTAKABLE = {language: frozenset(words.split()) for language, words in _WORDS.items()}
 # "å" and "ø" are in names of places and products, so they prove nothing.
 LETTERS = {"es": frozenset("ñ¿¡"), "ro": frozenset("ășțşţ")}
 FEW_WORDS = 2
+# The beginning of a message tells enough; the time of some expressions grows with its square.
+MAX_CHARS = 1000
 # From how many words, and how sure, another language than the conversation's is believed …
 SURE = {3: 0.8, 4: 0.7, 5: 0.6}
 # … and the same when the customer has asked for the conversation's language.
@@ -71,6 +100,7 @@ def follow(text: str, current: str, chosen: bool = False, names: Iterable[str] =
     `chosen`: the customer asked for the current one. `names` (of products) in the text say nothing of its
     language. When in doubt the current language stays.
     """
+    text = text[:MAX_CHARS]
     for name in names:
         text = text.replace(name, " ")
     words = _NOT_WORDS.sub(" ", text).split()

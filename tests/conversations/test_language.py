@@ -109,6 +109,16 @@ def test_unmistakable_words_are_enough(text: str, language: str) -> None:
 @pytest.mark.parametrize(
     ("text", "language"),
     [
+        ("opening hours", "en"),
+        ("my points", "en"),
+        ("wheres my oder", "en"),
+        ("can't sign in", "en"),
+        ("mine bestillinger", "nb"),
+        ("siste ordre", "nb"),
+        ("eg treng hjelp", "nb"),
+        ("åpningstider?", "nb"),
+        ("hæ", "nb"),
+        ("kor e pakken min", "nb"),
         ("mis puntos", "es"),
         ("cuánto cuesta", "es"),
         ("cancelar cuenta", "es"),
@@ -135,6 +145,11 @@ def test_words_of_one_language_only_tell_more_than_the_detector(
     ("text", "current"),
     [
         ("do you ship to Los Angeles", "en"),
+        ("where is Bodø", "en"),
+        ("newsletter da", "ro"),
+        ("tracking", "nb"),
+        ("hei my friend", "en"),
+        ("min, vent litt", "nb"),
         ("do you deliver to España", "en"),
         ("I bought it for my bun and dog", "en"),
         ("mi pedido de rumano", "es"),
@@ -165,5 +180,9 @@ def test_it_takes_no_time_and_no_text_breaks_it() -> None:
     for _ in range(100):
         follow("hvor er pakken min i dag", "en")
     assert (time.perf_counter() - started) / 100 < 0.002
+    started = time.perf_counter()
+    for _ in range(5):
+        follow("a" * 4000, "en")
+    assert (time.perf_counter() - started) / 5 < 0.03
     for text in ("\0" * 50, "a" * 4000, "\u202e\ufeff" * 100, "𝔘𝔫𝔦 𝔠𝔬𝔡𝔢 𝔴𝔬𝔯𝔡𝔰", "中文 字符 测试 一下"):
         assert follow(text, "en") in LANGUAGES
