@@ -18,7 +18,7 @@ def channel_name(channel: str, language: str) -> str:
 
 def language_name(named: str, language: str) -> str:
     """What the language `named` is called in `language`."""
-    return Locale.parse(LOCALES[language]).get_language_name(named) or named
+    return str(Locale.parse(LOCALES[language]).languages.get(named, named))
 
 
 @cache
