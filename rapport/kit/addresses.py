@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -13,6 +14,9 @@ Network = IPv4Network | IPv6Network
 UNKNOWN = "unknown"
 # One household or server has a whole /64 to itself.
 IPV6_PREFIX = 64
+# One of these, or any X-Forwarded-…, says that a proxy stands in between.
+PROXY_HEADERS = frozenset({"forwarded", "via", "x-real-ip", "cf-connecting-ip", "true-client-ip"})
+THIS_MACHINE = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 
 
 def parse_proxies(setting: str) -> list[Network]:
@@ -54,15 +58,26 @@ def rate_key(address: str) -> str:
     return str(ip_network((parsed, IPV6_PREFIX), strict=False))
 
 
+def is_public(address: str) -> bool:
+    """Whether an address is one of the internet's; a private one is a proxy's, or that of a whole office."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return (mapped or parsed).is_global
+
+
 def is_this_machine(connection: HTTPConnection) -> bool:
     """Whether a browser on this very machine asks, by a name that means this machine and through no proxy."""
     address = connection.client.host if connection.client else UNKNOWN
     if not _is_in(address, [ip_network("127.0.0.0/8"), ip_network("::1/128")]):
         return False
-    if any(name in connection.headers for name in ("x-forwarded-for", "forwarded")):
+    if any(name in PROXY_HEADERS or name.startswith("x-forwarded-") for name in connection.headers):
         return False
-    # A page of another site whose name was pointed at 127.0.0.1 sends that name.
-    return connection.url.hostname in {"localhost", "127.0.0.1", "::1"}
+    # A page of another site whose name was pointed at 127.0.0.1 sends that name. The header itself is looked
+    # at: a missing or odd one would make `connection.url` name this server.
+    return THIS_MACHINE.fullmatch(connection.headers.get("host", "")) is not None
 
 
 def _is_in(address: str, networks: Iterable[Network]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from starlette.requests import Request
 
-from rapport.kit.addresses import client_address, is_this_machine, parse_proxies, rate_key
+from rapport.kit.addresses import client_address, is_public, is_this_machine, parse_proxies, rate_key
 from rapport.kit.errors import ConfigurationError
 
 
@@ -64,6 +64,22 @@ def test_rate_key(address: str, key: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("8.8.8.8", True),
+        ("::ffff:8.8.8.8", True),
+        ("2606:4700::1111", True),
+        ("127.0.0.1", False),
+        ("10.0.0.1", False),
+        ("fd00::1", False),
+        ("unknown", False),
+    ],
+)
+def test_a_public_address(address: str, expected: bool) -> None:
+    assert is_public(address) is expected
+
+
+@pytest.mark.parametrize(
     ("asked", "expected"),
     [
         (request("127.0.0.1"), True),
@@ -71,7 +87,13 @@ def test_rate_key(address: str, key: str) -> None:
         (request("::1", "[::1]:8080"), True),
         (request("192.168.0.7"), False),
         (request("127.0.0.1", "evil.example"), False),
+        (request("127.0.0.1", "evil.example@127.0.0.1"), False),
+        (request("127.0.0.1", "[::1"), False),
+        (request("127.0.0.1", ""), False),
         (request("127.0.0.1", x_forwarded_for="203.0.113.1"), False),
+        (request("127.0.0.1", x_forwarded_proto="https"), False),
+        (request("127.0.0.1", x_real_ip="203.0.113.1"), False),
+        (request("127.0.0.1", via="1.1 proxy"), False),
         (request(None), False),
     ],
 )
