@@ -36,6 +36,7 @@ from rapport.conversations.turn import Turns
 from rapport.kit import logs, middleware, problems
 from rapport.kit.database import get_engine
 from rapport.kit.errors import RapportError
+from rapport.kit.http import LimitedHead
 from rapport.kit.settings import Settings, get_settings
 from rapport.outreach.mail import FolderMailer, make_mailer
 from rapport.shop.catalogue import Catalogue
@@ -133,6 +134,7 @@ def make_server(app: FastAPI, host: str, port: int) -> Server:
         port=port,
         access_log=False,
         log_config=None,
+        http=LimitedHead,
         # Whom to believe about forwarded addresses is decided in one place: rapport/kit/addresses.py.
         proxy_headers=False,
         server_header=False,
