@@ -7,7 +7,7 @@ several times the work itself. What a word contributes is remembered, and words 
 import itertools
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -15,10 +15,10 @@ from scipy.sparse import csr_matrix
 from bot.nlu.text import tokens
 
 SMALLEST, LARGEST = 2, 5
-REMEMBERED_WORDS = 50_000
+# How many words' features are remembered, as numbers: at most 15 MB, whatever people write.
+REMEMBERED_WORDS = 10_000
 
 
-@lru_cache(maxsize=REMEMBERED_WORDS)
 def word_features(word: str) -> tuple[str, ...]:
     """The word itself and its character n-grams, with the word's borders as blanks."""
     padded = f" {word} "
@@ -26,10 +26,14 @@ def word_features(word: str) -> tuple[str, ...]:
     return (f"w:{word}", *(f"c:{gram}" for gram in grams))
 
 
+# Only the words of the training examples: each takes about 10 kB.
+_in_training = cache(word_features)
+
+
 def features(text: str) -> list[str]:
     """All features of a text, repeated as often as they occur."""
     words = tokens(text)
-    found = [feature for word in words for feature in word_features(word)]
+    found = [feature for word in words for feature in _in_training(word)]
     return found + [f"w:{first} {second}" for first, second in itertools.pairwise(words)]
 
 
