@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from rapport.cli.terminal import plain
 from rapport.conversations import log
 from rapport.kit import clock
 from rapport.kit.database import read_scope
@@ -75,12 +76,10 @@ def show(transcript: log.Transcript) -> None:
         f"{'customer ' + str(about.customer_id) if about.customer_id else 'visitor'}"
     )
     for entry in transcript.entries:
-        console.print(
-            f"[dim]{entry.at:%H:%M:%S}[/dim] [bold]{entry.author:<8}[/bold] {escape(entry.text or '')}",
-            soft_wrap=True,
-        )
+        text = escape(plain(entry.text or ""))
+        console.print(f"[dim]{entry.at:%H:%M:%S}[/dim] [bold]{entry.author:<8}[/bold] {text}", soft_wrap=True)
         if details := _details(entry):
-            console.print(f"[dim]{'':<18}{escape(details)}[/dim]", soft_wrap=True)
+            console.print(f"[dim]{'':<18}{escape(plain(details))}[/dim]", soft_wrap=True)
 
 
 def _details(entry: log.Entry) -> str:
