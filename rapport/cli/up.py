@@ -66,6 +66,7 @@ def command(
 
 def prepare(settings: Settings) -> None:
     """Both environments, the database, the demo shop and the model: whatever is not there yet is made."""
+    keep_private(settings.var_dir)
     with console.status("The bot's environment (the first time this takes a minute) …") as status:
         bot_environment.sync(lambda line: status.update(f"The bot's environment: {line}"))
     console.print("[green]✓[/green] The bot's environment")
@@ -80,6 +81,12 @@ def prepare(settings: Settings) -> None:
         _load_demo(engine)
     if not train_if_needed():
         console.print("[green]✓[/green] Model is up to date")
+
+
+def keep_private(folder: Path) -> None:
+    """Makes the folder if need be, and only for this user: conversations, codes and customers lie there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
 
 
 def parts(settings: Settings) -> list[Part]:

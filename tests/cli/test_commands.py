@@ -87,6 +87,16 @@ def test_what_is_no_pair_is_refused(pair: str) -> None:
         overrides([pair])
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_other_users_of_the_machine_cannot_look_into_the_data(tmp_path: Path, there: bool) -> None:
+    folder = tmp_path / "new" / "var"
+    if there:
+        folder.mkdir(parents=True)
+        folder.chmod(0o755)
+    up.keep_private(folder)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
 def test_the_log_of_an_empty_installation_says_how_to_begin(tmp_path: Path) -> None:
     settings = installation(tmp_path)
     file = tmp_path / "orders.csv"
