@@ -28,7 +28,7 @@ from rapport.channels.web_schemas import (
 )
 from rapport.conversations import repository, service
 from rapport.conversations.engine import ConversationEngine
-from rapport.conversations.events import Events
+from rapport.conversations.events import Events, Place
 from rapport.conversations.models import Message
 from rapport.conversations.rules import PublicMessage
 from rapport.customers import verification
@@ -116,7 +116,7 @@ class WebChannel(Channel):
         """Starts a conversation. A logged-in customer's `identity_token` verifies it."""
         self._limit(self._sessions_per_address, self._address(request))
         wanted = body or SessionRequest()
-        return await self._in_thread(self._start, wanted)
+        return await self._in_thread(self._start, wanted, self._client_hash(request))
 
     async def post(
         self,
@@ -146,6 +146,7 @@ class WebChannel(Channel):
 
     async def stream(
         self,
+        request: Request,
         credentials: Credentials,
         last_event_id: Annotated[
             str, Header(description="The last id already known.", pattern=r"^[0-9]{1,9}$")
@@ -153,15 +154,16 @@ class WebChannel(Channel):
     ) -> EventSourceResponse:
         """Messages from `Last-Event-ID` on, and then as they come."""
         conversation_id = await self._in_thread(self._conversation_id, self._token_hash(credentials))
-        self._events.check_room(conversation_id)
-        return web_stream.respond(self._database, self._events, conversation_id, after=int(last_event_id))
+        place = Place(conversation_id, self._address(request))
+        self._events.check_room(place)
+        return web_stream.respond(self._database, self._events, place, after=int(last_event_id))
 
     # In threads, with a transaction each
 
-    def _start(self, wanted: SessionRequest) -> SessionResponse:
+    def _start(self, wanted: SessionRequest, client_hash: str | None) -> SessionResponse:
         token = tokens.new_token()
         with session_scope(self._database) as session:
-            conversation = service.start(session, self.name, wanted.language, self._hash(token))
+            conversation = service.start(session, self.name, wanted.language, self._hash(token), client_hash)
             if wanted.identity_token is not None:
                 verification.verify_with_token(session, conversation, wanted.identity_token)
         return SessionResponse(conversation_id=conversation.id, token=token, language=conversation.language)
@@ -230,6 +232,12 @@ class WebChannel(Channel):
 
     def _address(self, request: Request) -> str:
         return addresses.rate_key(addresses.client_address(request, self._proxies))
+
+    def _client_hash(self, request: Request) -> str | None:
+        """None where there is nothing to limit: codes for one client are not limited then."""
+        if not self._limited or not addresses.is_public(addresses.client_address(request, self._proxies)):
+            return None
+        return tokens.keyed_hash(self._key, "client", self._address(request))
 
     def _limit(self, rate: Rate, key: str) -> None:
         if self._limited:

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from rapport.conversations import repository, service
-from rapport.conversations.events import Events
+from rapport.conversations.events import Events, Place
 from rapport.conversations.rules import PublicMessage
 from rapport.kit.database import read_scope
 
@@ -24,10 +24,10 @@ DESCRIPTION = (
 )
 
 
-def respond(database: Engine, events: Events, conversation_id: str, after: int) -> EventSourceResponse:
+def respond(database: Engine, events: Events, place: Place, after: int) -> EventSourceResponse:
     """The response that streams one conversation; it ends when the app does."""
     return EventSourceResponse(
-        _stream(database, events, conversation_id, after),
+        _stream(database, events, place, after),
         ping=KEEP_ALIVE_SECONDS,
         ping_message_factory=lambda: ServerSentEvent(comment="keep-alive"),
         send_timeout=SEND_SECONDS,
@@ -37,14 +37,14 @@ def respond(database: Engine, events: Events, conversation_id: str, after: int) 
 
 
 async def _stream(
-    database: Engine, events: Events, conversation_id: str, after: int
+    database: Engine, events: Events, place: Place, after: int
 ) -> AsyncIterator[ServerSentEvent]:
     told: dict[str, Any] = {}
-    with events.watch(conversation_id) as watcher:
+    with events.watch(place) as watcher:
         while not watcher.closed:
             # Cleared before reading: what is committed while we read wakes us again.
             watcher.changed.clear()
-            messages, state = await to_thread.run_sync(_read, database, conversation_id, after)
+            messages, state = await to_thread.run_sync(_read, database, place.conversation_id, after)
             for message in messages:
                 after = message["id"]
                 yield _event("message", message, after)

@@ -7,16 +7,27 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 
 from rapport.conversations.rules import PublicMessage
 from rapport.kit.errors import TooManyRequestsError
 
+# Each holds a connection and some memory. One address may be a whole office's.
 MAX_STREAMS = 10
+MAX_STREAMS_PER_ADDRESS = 100
 Replies = list[PublicMessage] | None
+
+
+@dataclass(frozen=True)
+class Place:
+    """A conversation and the network address it is watched from."""
+
+    conversation_id: str
+    address: str
 
 
 class Watcher:
@@ -38,29 +49,40 @@ class Events:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._watchers: dict[str, set[Watcher]] = defaultdict(set)
+        self._streams: Counter[str] = Counter()  # by address
         self._waiting: dict[int, set[asyncio.Future[Replies]]] = defaultdict(set)
         self.closed = False
 
-    def check_room(self, conversation_id: str) -> None:
-        """Raises TooManyRequestsError when a conversation is watched from too many places already."""
+    def check_room(self, place: Place) -> None:
+        """Raises TooManyRequestsError when a conversation, or an address, has too many streams already."""
         with self._lock:
-            if len(self._watchers.get(conversation_id, ())) >= MAX_STREAMS:
+            if len(self._watchers.get(place.conversation_id, ())) >= MAX_STREAMS:
                 raise TooManyRequestsError("This conversation is open in too many places.", 10)
+            if self._streams[place.address] >= MAX_STREAMS_PER_ADDRESS:
+                raise TooManyRequestsError("Too many conversations are open at this address.", 10)
 
     @contextmanager
-    def watch(self, conversation_id: str) -> Iterator[Watcher]:
+    def watch(self, place: Place) -> Iterator[Watcher]:
         """A watcher of a conversation."""
         watcher = Watcher()
         with self._lock:
-            self._watchers[conversation_id].add(watcher)
+            self._watchers[place.conversation_id].add(watcher)
+            self._streams[place.address] += 1
             watcher.closed = self.closed
         try:
             yield watcher
         finally:
             with self._lock:
-                self._watchers[conversation_id].discard(watcher)
-                if not self._watchers[conversation_id]:
-                    del self._watchers[conversation_id]
+                self._forget(place, watcher)
+
+    def _forget(self, place: Place, watcher: Watcher) -> None:
+        watchers = self._watchers[place.conversation_id]
+        watchers.discard(watcher)
+        if not watchers:
+            del self._watchers[place.conversation_id]
+        self._streams[place.address] -= 1
+        if not self._streams[place.address]:
+            del self._streams[place.address]
 
     @contextmanager
     def expect(self, message_id: int) -> Iterator[asyncio.Future[Replies]]:

@@ -23,6 +23,7 @@ class Conversation(Base):
 
     `status`: bot, waiting (for a person; the bot still answers) or human (the bot is silent).
     `language_chosen`: the customer asked for the language, so it takes more to leave it.
+    `client_hash`: a keyed hash of the network address it was started from, by which codes are limited.
     """
 
     __tablename__ = "conversation"
@@ -33,6 +34,7 @@ class Conversation(Base):
     language_chosen: Mapped[bool] = mapped_column(default=False)
     status: Mapped[str] = mapped_column(String(10), default="bot")
     token_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
+    client_hash: Mapped[str | None] = mapped_column(String(64), index=True)
     customer_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"), index=True)
     verified_until: Mapped[datetime | None]
     last_sequence: Mapped[int] = mapped_column(default=0)

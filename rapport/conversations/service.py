@@ -16,13 +16,18 @@ PAGE = 500
 
 
 def start(
-    session: Session, channel: str, language: str | None, token_hash: str | None = None
+    session: Session,
+    channel: str,
+    language: str | None,
+    token_hash: str | None = None,
+    client_hash: str | None = None,
 ) -> Conversation:
     """A new conversation, in `language` if that is one of ours."""
     conversation = Conversation(
         channel=channel,
         language=languages.normalise(language) or languages.DEFAULT_LANGUAGE,
         token_hash=token_hash,
+        client_hash=client_hash,
     )
     session.add(conversation)
     session.flush()

@@ -120,6 +120,12 @@ def count_codes_to_address(session: Session, address_hash: str, since: datetime)
     return _count(session, Verification.address_hash == address_hash, Verification.created_at > since)
 
 
+def count_codes_for_client(session: Session, client_hash: str, since: datetime) -> int:
+    conversations = select(Conversation.id).where(Conversation.client_hash == client_hash)
+    asked = Verification.conversation_id.in_(conversations)
+    return _count(session, asked, Verification.created_at > since)
+
+
 def take_try(session: Session, verification: Verification, now: datetime, limit: int) -> bool:
     """Use up one try; False when none is left. Counted by the database, so parallel guesses cannot exceed the
     limit.

@@ -12,10 +12,15 @@ CODE_LENGTH = 6
 CODE_LIFE = timedelta(minutes=10)
 VERIFIED_FOR = timedelta(minutes=60)
 MAX_TRIES = 5
+# Only a known address costs the time of sending. That waits until the answer has gone out, so that the
+# answer's time does not tell which it was.
+MAIL_AFTER = timedelta(milliseconds=500)
 
-# (how many codes, in what time): for one conversation, and for one address whoever asks.
+# (how many codes, in what time): for one conversation, for one address whoever asks, and for one place on the
+# network whatever it asks for: else it could try its luck with all customers, and fill their mailboxes.
 CODES_PER_CONVERSATION = (3, timedelta(minutes=15))
 CODES_PER_ADDRESS = (5, timedelta(hours=1))
+CODES_PER_CLIENT = (30, timedelta(hours=1))
 
 CHANNELS = ("email", "sms", "whatsapp", "telegram", "messenger", "web")
 

@@ -78,6 +78,7 @@ def request_code(session: Session, conversation: Conversation, address: str, mes
         subject=mail.subject,
         text=mail.text,
         language=conversation.language,
+        not_before=now + rules.MAIL_AFTER,
         expires_at=now + rules.CODE_LIFE,
     )
     return "sent"
@@ -131,7 +132,9 @@ def verify_with_token(session: Session, conversation: Conversation, token: str) 
 
 
 def _new_customer(session: Session, email: str, name: object) -> Identity:
-    customer = Customer(name=name.replace("\0", "")[:200] if isinstance(name, str) else None)
+    # JSON can carry NUL and halves of surrogate pairs, a database cannot.
+    text = name.replace("\0", "").encode("utf-8", "replace").decode() if isinstance(name, str) else None
+    customer = Customer(name=text[:200] if text else None)
     identity = Identity(customer=customer, kind="email", value=email)
     if repository.add_unless_present(session, identity):
         return identity
@@ -145,7 +148,18 @@ def _too_many(session: Session, conversation: Conversation, address_hash: str, n
     in_conversation = repository.count_codes_in_conversation(session, conversation.id, now - period)
     address_limit, address_period = rules.CODES_PER_ADDRESS
     to_address = repository.count_codes_to_address(session, address_hash, now - address_period)
-    return in_conversation >= limit or to_address >= address_limit
+    return (
+        in_conversation >= limit
+        or to_address >= address_limit
+        or _client_asks_too_much(session, conversation, now)
+    )
+
+
+def _client_asks_too_much(session: Session, conversation: Conversation, now: datetime) -> bool:
+    if conversation.client_hash is None:
+        return False
+    limit, period = rules.CODES_PER_CLIENT
+    return repository.count_codes_for_client(session, conversation.client_hash, now - period) >= limit
 
 
 def _try(session: Session, conversation: Conversation, verification: Verification, code: str) -> Checked:

@@ -27,10 +27,12 @@ def enqueue(
     subject: str,
     text: str,
     language: str,
+    not_before: datetime | None = None,
     expires_at: datetime | None = None,
 ) -> bool:
-    """Queue a mail once per `key`; False when that key was used before. After `expires_at` it is not sent any
-    more.
+    """Queue a mail once per `key`; False when that key was used before.
+
+    It is sent at once or from `not_before` on, and after `expires_at` not any more.
 
     Without a recipient the row is written all the same, as failed and without the text: whoever must not show
     whether an address is known does the same work either way.
@@ -46,7 +48,7 @@ def enqueue(
         message_id=_new_message_id(),
         status="failed" if nobody else "queued",
         last_error="no recipient" if nobody else None,
-        next_attempt_at=clock.now(),
+        next_attempt_at=not_before or clock.now(),
         expires_at=expires_at,
     )
     added = repository.add_once(session, message)

@@ -37,6 +37,24 @@ def test_only_a_hash_of_the_token_is_stored(app: RunningApp, sqlite_engine: Engi
     assert len(stored) == 64
 
 
+def test_who_asks_from_the_internet_is_known_again_by_a_hash(
+    settings: Settings, sqlite_engine: Engine, rasa: FakeRasa
+) -> None:
+    running = RunningApp(settings, sqlite_engine, rasa, rate_limits=True, trusted_proxies="127.0.0.1")
+    try:
+        for address in ("8.8.8.8", "8.8.8.8", "1.1.1.1", "10.0.0.1"):
+            running.client.post("/api/chat/sessions", headers={"X-Forwarded-For": address})
+    finally:
+        running.stop()
+    with session_scope(sqlite_engine) as session:
+        hashes = session.scalars(select(Conversation.client_hash).order_by(Conversation.created_at)).all()
+    first, same, other, private = hashes
+    assert first is not None
+    assert "8.8.8.8" not in first
+    assert same == first != other
+    assert private is None
+
+
 def test_a_message_is_acknowledged_at_once_and_answered(app_on_both: RunningApp, rasa: FakeRasa) -> None:
     rasa.behave = slow(1.0)
     chat = app_on_both.chat()

@@ -134,6 +134,20 @@ def test_too_many_streams_of_one_conversation_are_refused(
         assert refused.status_code == 429
 
 
+def test_too_many_streams_of_one_address_are_refused(
+    app: RunningApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rapport.conversations.events.MAX_STREAMS_PER_ADDRESS", 2)
+    one, other, third = (app.chat() for _ in range(3))
+    with one.events() as first, other.events() as second:
+        next(first)
+        next(second)
+        refused = app.client.get("/api/chat/events", headers=third.headers)
+        assert refused.status_code == 429
+    with third.events() as events:
+        next(events)
+
+
 @pytest.mark.parametrize("last", ["x", "-1", "1e9", "99999999999999999999", "1; DROP"])
 def test_a_senseless_last_event_id_is_refused(chat: Chat, last: str) -> None:
     refused = chat.client.get("/api/chat/events", headers=chat.headers | {"Last-Event-ID": last})

@@ -218,6 +218,21 @@ def test_codes_are_limited_per_address(session: Session, ann: Customer, address:
         assert request_code(session, talk(session), address, "later") == "sent"
 
 
+def test_codes_are_limited_per_client(session: Session, ann: Customer) -> None:
+    """Whoever starts ever new conversations cannot try their luck with all customers."""
+
+    def ask(n: int, client: str) -> str:
+        conversation = talk(session)
+        conversation.client_hash = client
+        session.flush()
+        return request_code(session, conversation, f"someone{n}@example.com", f"m{n}")
+
+    assert [ask(n, "one") for n in range(31)] == ["sent"] * 30 + ["too_many"]
+    assert ask(40, "another") == "sent"
+    with clock.freeze(NOW + timedelta(hours=1)):
+        assert ask(41, "one") == "sent"
+
+
 def test_parallel_requests_cannot_exceed_the_limit(engine: Engine) -> None:
     with session_scope(engine) as session:
         service.ensure_customer(session, identities=[("email", KNOWN)])
@@ -272,6 +287,13 @@ def test_asking_takes_as_long_for_unknown_addresses(session: Session, ann: Custo
     assert 0.5 < min(took[KNOWN]) / min(took[UNKNOWN]) < 2
 
 
+def test_the_mail_leaves_only_after_the_answer(session: Session, ann: Customer) -> None:
+    """Sending it in the same moment made the answer slower, which told that the address is known."""
+    request_code(session, talk(session), KNOWN, "m1")
+    row = session.scalars(select(OutboxMessage)).one()
+    assert timedelta(seconds=0.3) <= row.next_attempt_at - NOW <= timedelta(seconds=2)
+
+
 @pytest.mark.parametrize("address", ["", "x", "a@b", "a@b.no, c@d.no", "a@b.no\nBcc: c@d.no", "\0@b.no"])
 def test_what_is_no_address_changes_nothing(session: Session, address: str) -> None:
     with pytest.raises(InvalidInputError):
@@ -324,6 +346,14 @@ def test_someone_new_with_a_token_becomes_a_customer(session: Session, ann: Cust
 
 
 @pytest.mark.usefixtures("identity")
+@pytest.mark.usefixtures("identity")
+def test_a_name_no_database_can_store_is_mended(session: Session) -> None:
+    claims = b'{"email": "new@example.com", "name": "N\\ud800w", "exp": 99999999999}'
+    odd = jwt.api_jws.encode(claims, IDENTITY_SECRET, "HS256")
+    customer_id = verify_with_token(session, talk(session), odd)
+    assert session.get_one(Customer, customer_id).name == "N?w"
+
+
 def test_a_bad_token_verifies_nobody(session: Session, ann: Customer) -> None:
     conversation = talk(session)
     good = token()
