@@ -7,7 +7,7 @@ import numpy as np
 from bot.nlu.model import IntentModel
 from bot.nlu.text import MAX_CHARS
 
-# Surer than this of the whole message, nobody needs to look closer.
+# As sure as this of the whole message, nobody looks closer; less sure of a sentence, it proves nothing.
 SURE = 0.6
 # "Kind regards, Ann" or "hello," alone say nothing.
 FEWEST_WORDS = 3
@@ -29,5 +29,7 @@ def judge(model: IntentModel, text: str) -> tuple[np.ndarray, bool]:
     if len(parts) < 2:
         return whole, known
     judged = [model.confidences(part)[0] for part in parts[:MOST_SENTENCES]]
-    wishes = [sure for sure in judged if model.intents[int(sure.argmax())] not in SMALL_TALK]
-    return max([whole, *wishes], key=lambda sure: float(sure.max())), known
+    wishes = [
+        sure for sure in judged if sure.max() >= SURE and model.intents[int(sure.argmax())] not in SMALL_TALK
+    ]
+    return max(wishes, key=lambda sure: float(sure.max()), default=whole), known

@@ -127,10 +127,10 @@ def test_of_a_long_message_the_surest_sentence_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "...", "how many points", "Hi. how many. Bye."]
+    "text", ["", "...", "how many points", "Hi. how many. Bye.", "we met here. so did we."]
 )
-def test_a_short_message_is_judged_as_a_whole(text: str) -> None:
-    model: Any = Unsure(how_many=("points", 0.9))
+def test_a_short_message_or_an_unsure_sentence_leaves_it_with_the_whole(text: str) -> None:
+    model: Any = Unsure(how_many=("points", 0.9), we_met_here=("points", 0.59))
     np.testing.assert_array_equal(judge(model, text)[0], model.confidences(text)[0])
 
 
