@@ -14,20 +14,31 @@ UNKNOWN = "–"
 
 
 class RecordInterest(CrmAction):
-    """Notes a product or category someone likes; anonymous visitors may say so as well."""
+    """Notes the products or categories someone likes; anonymous visitors may say so as well."""
 
     action_name = "action_record_interest"
     writes = True
 
     def answer(self, turn: Turn) -> list[Event]:
-        topic = turn.slot("product") or turn.slot("category")
-        name = shop.topic_name(turn.session, topic, turn.language) if topic else None
-        if topic is None or name is None:
-            turn.say("utter_interest_which")
-        else:
+        named = {topic: shop.topic_name(turn.session, topic, turn.language) for topic in _topics(turn)}
+        known = {topic: name for topic, name in named.items() if name}
+        for topic in known:
             customers.record_interest(turn.session, turn.conversation, topic)
-            turn.say("utter_interest_recorded", interest=name)
+        if known:
+            turn.say("utter_interest_recorded", interest=", ".join(known.values()))
+        else:
+            turn.say("utter_interest_which")
         return [SlotSet("product", None), SlotSet("category", None)]
+
+
+def _topics(turn: Turn) -> list[str]:
+    """What the message names. A slot holds one, but people like "boots and sleeping bags"."""
+    for kind in ("product", "category"):
+        said = list(dict.fromkeys(turn.tracker.get_latest_entity_values(kind)))
+        if said:
+            return said
+    slot = turn.slot("product") or turn.slot("category")
+    return [slot] if slot else []
 
 
 class SetChannel(PrivateAction):

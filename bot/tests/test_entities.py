@@ -31,6 +31,8 @@ def patterns() -> Patterns:
         ("¿podemos hablar ESPANOL?", {("requested_language", "es")}),
         ("snakke bokmal", {("requested_language", "nb")}),
         ("vorbiți românește", {("requested_language", "ro")}),
+        ("no entiendo noruego", {("requested_language", "unnamed")}),
+        ("nu înțeleg norvegiana, romana", {("requested_language", "unnamed"), ("requested_language", "ro")}),
         ("es mi pedido en la tienda", set()),
         ("I want a SLEEPING BAG and tents", {("category", "sleeping_bags"), ("category", "tents")}),
         ("soveposer og telt", {("category", "sleeping_bags"), ("category", "tents")}),

@@ -87,6 +87,7 @@ class Chat:
     engine: Engine
     slots: dict[str, Any] = field(default_factory=lambda: {"language": "en"})
     loop: str | None = None
+    entities: list[dict[str, str]] = field(default_factory=list)  # of the latest message
 
     def call(
         self,
@@ -102,7 +103,7 @@ class Chat:
         message_id = message_id or str(next(_message_ids))
         message = {
             "intent": {"name": "any", "confidence": 1.0},
-            "entities": [],
+            "entities": self.entities,
             "text": "hello",
             "message_id": message_id,
             "metadata": {"message_id": message_id, "language": "en", "verified": False},

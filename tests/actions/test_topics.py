@@ -179,6 +179,15 @@ def test_an_interest_is_noted(engine: Engine, chat: Chat, language: str) -> None
         assert set(session.scalars(select(Interest.topic))) == {"sku-1", "tents"}
 
 
+def test_all_interests_of_a_message_are_noted(engine: Engine, chat: Chat) -> None:
+    named = ("tents", "boots", "tents", "nonsense")
+    chat.entities = [{"entity": "category", "value": value} for value in named]
+    [text] = chat.run("action_record_interest", category="tents").texts("en")
+    assert "tents, boots" in text
+    with read_scope(engine) as session:
+        assert set(session.scalars(select(Interest.topic))) == {"tents", "boots"}
+
+
 @EVERY_LANGUAGE
 def test_what_was_noted_is_read_back(engine: Engine, anns_chat: Chat, language: str) -> None:
     anns_chat.slots["language"] = language
