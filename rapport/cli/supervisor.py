@@ -135,7 +135,11 @@ class Supervisor:
         """Which processes run, for `rapport doctor` and for tests."""
         pids = {part.name: part.process.pid for part in self.parts if part.process}
         self._state_file.parent.mkdir(parents=True, exist_ok=True)
-        self._state_file.write_text(json.dumps({"supervisor": os.getpid(), "parts": pids}), encoding="utf-8")
+        state = {"supervisor": os.getpid(), "parts": pids}
+        # Nobody may read half a file.
+        written = self._state_file.with_suffix(".new")
+        written.write_text(json.dumps(state), encoding="utf-8")
+        written.replace(self._state_file)
 
     def _restart(self, part: Part, code: int) -> None:
         lived = time.monotonic() - part.started_at
