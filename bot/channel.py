@@ -52,7 +52,8 @@ class RapportChannel(InputChannel):
         async def turn(request: Request) -> HTTPResponse:
             return await self._turn(request)
 
-        @routes.delete("/conversations/<conversation_id:str>")
+        # Clients send "Content-Length: 0" here; Sanic complains of a body left unread unless it reads it.
+        @routes.delete("/conversations/<conversation_id:str>", ignore_body=False)
         async def forget(_request: Request, conversation_id: str) -> HTTPResponse:
             return await self._forget(conversation_id)
 
