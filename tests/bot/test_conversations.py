@@ -248,11 +248,20 @@ def verified(talk: Talk, address: str) -> list[dict[str, Any]]:
     return talk.send(talk.stack.code(address))
 
 
-def test_the_form_can_be_left(stack: Stack) -> None:
+@pytest.mark.parametrize("question", ["where is my order?", "I want to make a complaint"])
+@pytest.mark.parametrize("word", ["stop", "cancel", "avbryt", "cancelar", "anulează"])
+def test_a_form_can_be_left(stack: Stack, question: str, word: str) -> None:
     talk = stack.talk()
-    talk.says("where is my order?")
-    assert "utter_form_left" in talk.answers("stop")
+    talk.says(question)
+    assert "utter_form_left" in talk.answers(word)
     assert talk.answers("how can I pay?") == ["utter_payment_methods"]
+
+
+def test_digits_are_no_complaint(stack: Stack) -> None:
+    talk = stack.talk()
+    talk.says("I want to make a complaint")
+    assert talk.answers("123456") == ["utter_form_unclear", "utter_ask_complaint_text"]
+    assert "utter_complaint_taken" in talk.answers("no, it's not here and nobody answers")
 
 
 def test_a_hand_over_marks_the_conversation_and_is_not_made_twice(stack: Stack) -> None:
