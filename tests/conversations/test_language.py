@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
-from rapport.conversations.language import follow, warm_up
+from rapport.conversations.language import follow
 from rapport.kit.languages import LANGUAGES
 
 CHAT = {
@@ -174,15 +172,6 @@ def test_product_names_are_no_language() -> None:
     assert follow(text, "en", names=["Vidda tunneltelt med fortelt"]) == "en"
 
 
-def test_it_takes_no_time_and_no_text_breaks_it() -> None:
-    warm_up()
-    started = time.perf_counter()
-    for _ in range(100):
-        follow("hvor er pakken min i dag", "en")
-    assert (time.perf_counter() - started) / 100 < 0.002
-    started = time.perf_counter()
-    for _ in range(5):
-        follow("a" * 4000, "en")
-    assert (time.perf_counter() - started) / 5 < 0.03
+def test_no_text_breaks_it() -> None:
     for text in ("\0" * 50, "a" * 4000, "\u202e\ufeff" * 100, "𝔘𝔫𝔦 𝔠𝔬𝔡𝔢 𝔴𝔬𝔯𝔡𝔰", "中文 字符 测试 一下"):
         assert follow(text, "en") in LANGUAGES

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -75,12 +74,9 @@ def test_the_same_day_gives_the_same_shop(sqlite_engine: Engine, postgres_engine
     assert prints[0] == prints[1]
 
 
-def test_it_loads_fast(sqlite_engine: Engine) -> None:
-    start = time.perf_counter()
+def test_it_says_what_it_loaded(sqlite_engine: Engine) -> None:
     with session_scope(sqlite_engine) as session:
         summary = demo.load(session, TODAY)
-    # 1.7 s on two cores; the rest is for a busy machine.
-    assert time.perf_counter() - start < 6
     assert (summary.products, summary.customers) == (60, 300)
     assert str(summary).startswith("60 products, 300 customers, ")
 
@@ -194,7 +190,3 @@ def test_the_catalogue_knows_the_products(demo_engine: Engine) -> None:
         assert [match["value"] for match in catalogue.match(text)] == [category], text
     for text in ("what is your refund policy", "hvor er pakken min?", "gracias por todo", "o zi bună"):
         assert catalogue.match(text) == [], text
-    start = time.perf_counter()
-    for _ in range(200):
-        catalogue.match("I would like to know whether my last order with the sleping bag has been shipped")
-    assert (time.perf_counter() - start) / 200 < 0.003
