@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from rasa_sdk.events import FollowupAction, SlotSet
+from rasa_sdk.interfaces import Tracker
 
 from actions.base import Check, CrmAction, Event, FormValidation, Turn
+from rapport.conversations import rules
 from rapport.conversations import service as conversations
 from rapport.shop.facts import get_facts
 
 SHORTEST_COMPLAINT = 2
-LONGEST_COMPLAINT = 2000
 
 
 class ValidateComplaintForm(FormValidation):
-    """A complaint must say something and fit into a case."""
+    """A complaint must say something; the channel limits how much."""
 
     action_name = "validate_complaint_form"
 
@@ -24,7 +25,7 @@ class ValidateComplaintForm(FormValidation):
 
     def _check_text(self, turn: Turn) -> dict[str, Any]:
         text = turn.slot("complaint_text") or ""
-        if SHORTEST_COMPLAINT <= len(text) <= LONGEST_COMPLAINT:
+        if len(text) >= SHORTEST_COMPLAINT:
             return {"complaint_text": text}
         turn.say("utter_complaint_too_short")
         return {"complaint_text": None}
@@ -40,10 +41,22 @@ class TakeComplaint(CrmAction):
         text = turn.slot("complaint_text")
         if text is None:
             return [FollowupAction("complaint_form")]
-        case = conversations.open_case(turn.session, turn.conversation, "complaint", text, turn.message_key)
+        story = rules.complaint_story(opening_message(turn.tracker), text)
+        case = conversations.open_case(turn.session, turn.conversation, "complaint", story, turn.message_key)
         turn.say("utter_complaint_taken", case=case.id)
         # Kept, it would fill the form of the next complaint.
         return [SlotSet("complaint_text", None)]
+
+
+def opening_message(tracker: Tracker) -> str | None:
+    """What the customer said when the complaint form began."""
+    opening = said = None
+    for event in tracker.events:
+        if event["event"] == "user":
+            said = event.get("text")
+        elif event["event"] == "active_loop" and event.get("name") == "complaint_form":
+            opening = said
+    return opening
 
 
 class HandOver(CrmAction):

@@ -8,6 +8,9 @@ from rapport.kit.errors import ConflictError, InvalidInputError
 
 PublicMessage = dict[str, Any]
 
+# "I would like to make a complaint, please" tells nothing yet.
+WORDS_OF_A_STORY = 10
+
 
 class Row(Protocol):
     """Columns by name: a row of a query, or what is about to become one."""
@@ -71,3 +74,10 @@ def content_of(
     if image:
         content["image"] = image
     return content
+
+
+def complaint_story(opening: str | None, answer: str) -> str:
+    """The words of a complaint: the answer to "what happened?", after an opening that already told it."""
+    if opening and len(opening.split()) >= WORDS_OF_A_STORY and opening != answer:
+        return f"{opening}\n\n{answer}"
+    return answer

@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from babel import Locale
 from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal, get_currency_precision
 
@@ -15,9 +16,15 @@ LOCALES = {"en": "en_GB", "es": "es_ES", "nb": "nb_NO", "ro": "ro_RO"}
 
 
 def money(minor: int, currency: str, language: str) -> str:
-    """An amount of minor units (øre, cents) with its currency, e.g. `1 249,00 kr`."""
+    """An amount of minor units (øre, cents) with its currency, e.g. `1 249 kr` or `1 249,50 kr`."""
     amount = Decimal(minor).scaleb(-get_currency_precision(currency))
-    text = format_currency(amount, currency, locale=LOCALES[language])
+    locale = Locale.parse(LOCALES[language])
+    pattern = locale.currency_formats["standard"].pattern
+    if amount == amount.to_integral_value():
+        pattern = pattern.replace(".00", "")  # nobody writes the zeros of a price
+        text = format_currency(amount, currency, pattern, locale=locale, currency_digits=False)
+    else:
+        text = format_currency(amount, currency, pattern, locale=locale)
     # CLDR puts a space between a code in letters and the number; Babel leaves it out.
     return re.sub(r"(?<=[A-Z])(?=\d)", NO_BREAK_SPACE, text)
 

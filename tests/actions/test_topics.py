@@ -11,8 +11,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from rasa_sdk.interfaces import Tracker
 from sqlalchemy import Engine, select
 
+from actions.service import opening_message
 from rapport.conversations import service as conversations
 from rapport.conversations.models import Case, Handoff
 from rapport.customers import service as customers
@@ -217,7 +219,7 @@ def test_someone_we_know_nothing_about(engine: Engine, chat: Chat) -> None:
 def test_a_complaint_opens_one_case(engine: Engine, chat: Chat, language: str) -> None:
     chat.slots["language"] = language
     chat.loop = "complaint_form"
-    for text in (" ", "x", "x" * 2001):
+    for text in (" ", "x"):
         answer = chat.fill("validate_complaint_form", complaint_text=text)
         assert (answer.said, answer.slots) == (["utter_complaint_too_short"], {"complaint_text": None})
     answer = chat.fill("validate_complaint_form", complaint_text=" It broke {number} <b> ")
@@ -233,6 +235,24 @@ def test_a_complaint_opens_one_case(engine: Engine, chat: Chat, language: str) -
         [case] = session.scalars(select(Case))
         assert (case.kind, case.text) == ("complaint", "It broke {number} <b>")
         assert str(case.id) in first.texts(language)[0]
+
+
+def test_a_complaint_of_the_longest_message_is_taken(chat: Chat) -> None:
+    chat.loop = "complaint_form"
+    assert chat.fill("validate_complaint_form", complaint_text="x" * 4000).said == []
+
+
+def test_the_opening_message_is_the_one_before_the_form() -> None:
+    events = [
+        {"event": "user", "text": "earlier"},
+        {"event": "active_loop", "name": "complaint_form"},
+        {"event": "user", "text": "the whole story"},
+        {"event": "active_loop", "name": "complaint_form"},
+        {"event": "user", "text": "details"},
+        {"event": "active_loop", "name": None},
+    ]
+    tracker = Tracker("id", {}, {}, events, False, None, {}, "action_listen")
+    assert opening_message(tracker) == "the whole story"
 
 
 def test_without_a_text_it_asks_for_the_complaint(chat: Chat) -> None:

@@ -70,8 +70,8 @@ def test_without_the_demo_the_page_says_how_to_go_on(
 @pytest.mark.parametrize(
     ("asked", "language", "name", "price"),
     [
-        ("nb", "nb", "Telt", "1 249,00 kr"),
-        ("en-GB", "en", "Tent", "NOK 1,249.00"),
+        ("nb", "nb", "Telt", "1 249 kr"),
+        ("en-GB", "en", "Tent", "NOK 1,249"),
         ("xx", "en", "Tent", None),
     ],
 )

@@ -13,10 +13,11 @@ from rapport.kit.languages import LANGUAGES, normalise
 @pytest.mark.parametrize(
     ("minor", "currency", "language", "written"),
     [
-        (124900, "NOK", "nb", "1 249,00 kr"),
-        (124900, "NOK", "en", "NOK 1,249.00"),
-        (124900, "EUR", "es", "1.249,00 €"),
-        (124900, "RON", "ro", "1.249,00 RON"),
+        (124900, "NOK", "nb", "1 249 kr"),
+        (124950, "NOK", "nb", "1 249,50 kr"),
+        (124900, "NOK", "en", "NOK 1,249"),
+        (124900, "EUR", "es", "1.249 €"),
+        (124900, "RON", "ro", "1.249 RON"),
         (500, "JPY", "en", "JP¥500"),
         (-50, "NOK", "nb", "-0,50 kr"),
         (10**17 + 1, "NOK", "en", "NOK 1,000,000,000,000,000.01"),
