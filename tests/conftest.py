@@ -51,9 +51,11 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def postgres_server() -> Iterator[PostgresServer]:
     """A real PostgreSQL with a migrated database named `template`."""
-    server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    # Not below pytest's own folder: as root, PostgreSQL runs as another user, and each pytest that starts
+    # closes that folder to others.
+    server = get_server(Path(tempfile.mkdtemp(prefix="rapport-postgres-")), cleanup_mode="delete")
     engine = create_engine(_postgres_url(server, "postgres"), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text("CREATE DATABASE template"))

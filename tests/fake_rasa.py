@@ -7,6 +7,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -108,7 +109,8 @@ class FakeRasa:
 
             def finish(self) -> None:
                 fake._connections.discard(self.connection)
-                super().finish()
+                with suppress(OSError):  # the app was killed meanwhile
+                    super().finish()
 
             def handle_one_request(self) -> None:
                 try:
