@@ -76,15 +76,16 @@ def train(models: Path, say: Callable[[str], None]) -> Model:
         assert process.stdout is not None
         try:
             for line in process.stdout:
-                if line.strip():
-                    lines.append(line.rstrip())
-                    say(line.strip())
+                if words := line.strip().removeprefix("train: "):
+                    lines.append(words)
+                    say(words)
         except BaseException:
             process.kill()
             raise
     archive = models / f"{name}.tar.gz"
     if process.returncode != 0 or not archive.is_file():
-        raise ConfigurationError("Training failed:\n  " + "\n  ".join(lines[-8:]))
+        # The trainer's last line is its one clear sentence.
+        raise ConfigurationError(f"Training failed: {lines[-1] if lines else 'no reason given'}")
     manifest = {"trained_at": now.isoformat(), "inputs": made_from}
     (models / f"{name}.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     _forget_old(models)

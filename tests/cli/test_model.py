@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
-from rapport.cli import model
+from rapport.cli import bot_environment, model
 from rapport.kit.errors import ConfigurationError
 
 
@@ -52,3 +53,20 @@ def test_the_newest_model_with_an_archive_counts(tmp_path: Path) -> None:
     newest = model.newest(tmp_path)
     assert newest is not None
     assert newest.inputs == {"domain.yml": "20260102-000000-0"}
+
+
+def test_what_the_trainer_says_is_told_and_its_last_line_is_the_reason(
+    tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trainer that fails as bot/train.py does on a broken config.yml."""
+    bot = tmp_path / "bot"
+    (bot / "train.py").write_text(
+        "import sys\nprint('train: loading Rasa')\nsys.exit('train: config.yml: line 3 is wrong')", "utf-8"
+    )
+    monkeypatch.setattr(bot_environment, "BOT", bot)
+    monkeypatch.setattr(bot_environment, "python", lambda: Path(sys.executable))
+    monkeypatch.setattr(model, "inputs", dict)
+    said: list[str] = []
+    with pytest.raises(ConfigurationError, match=r"^Training failed: config\.yml: line 3 is wrong$"):
+        model.train(tmp_path / "models", said.append)
+    assert said[0] == "loading Rasa"
