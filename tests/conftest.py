@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -80,19 +81,26 @@ def sqlite_engine(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Engine]:
     engine.dispose()
 
 
-@pytest.fixture
-def postgres_engine(postgres_server: PostgresServer) -> Iterator[Engine]:
-    """A fresh PostgreSQL database."""
+@contextmanager
+def fresh_postgres(server: PostgresServer) -> Iterator[Engine]:
+    """A new migrated database on `server`, dropped at the end."""
     name = f"test_{next(_numbers)}"
-    admin = create_engine(_postgres_url(postgres_server, "postgres"), isolation_level="AUTOCOMMIT")
+    admin = create_engine(_postgres_url(server, "postgres"), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template"))
-    engine = make_engine(_postgres_url(postgres_server, name))
+    engine = make_engine(_postgres_url(server, name))
     yield engine
     engine.dispose()
     with admin.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     admin.dispose()
+
+
+@pytest.fixture
+def postgres_engine(postgres_server: PostgresServer) -> Iterator[Engine]:
+    """A fresh PostgreSQL database."""
+    with fresh_postgres(postgres_server) as engine:
+        yield engine
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

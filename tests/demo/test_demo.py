@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -26,21 +27,28 @@ from rapport.shop import service as shop
 from rapport.shop.catalogue import Catalogue
 from rapport.shop.facts import get_facts
 from rapport.shop.models import ORDER_STATUSES, Order, Product, ProductText
+from tests.conftest import fresh_postgres
 
 TODAY = date(2026, 5, 3)
 NOON = datetime(2026, 5, 3, 12, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def demo_engine(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def demo_engine(
+    request: pytest.FixtureRequest, migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Engine]:
     """A database with the demo, for tests that only look."""
-    path = tmp_path_factory.mktemp("demo") / "rapport.db"
-    shutil.copy(migrated_sqlite, path)
-    engine = make_engine(f"sqlite:///{path}")
-    with session_scope(engine) as session:
-        demo.load(session, TODAY)
-    yield engine
-    engine.dispose()
+    with ExitStack() as stack:
+        if request.param == "postgres":
+            engine = stack.enter_context(fresh_postgres(request.getfixturevalue("postgres_server")))
+        else:
+            path = tmp_path_factory.mktemp("demo") / "rapport.db"
+            shutil.copy(migrated_sqlite, path)
+            engine = make_engine(f"sqlite:///{path}")
+            stack.callback(engine.dispose)
+        with session_scope(engine) as session:
+            demo.load(session, TODAY)
+        yield engine
 
 
 @pytest.fixture

@@ -20,13 +20,13 @@ NAMES = {
 
 
 @pytest.fixture
-def catalogue(sqlite_engine: Engine) -> Catalogue:
-    with session_scope(sqlite_engine) as session:
+def catalogue(engine: Engine) -> Catalogue:
+    with session_scope(engine) as session:
         for sku, (en, nb) in NAMES.items():
             product = Product(sku=sku, price_minor=1, currency="NOK")
             product.texts = [ProductText(language="en", name=en), ProductText(language="nb", name=nb)]
             session.add(product)
-    return Catalogue(sqlite_engine)
+    return Catalogue(engine)
 
 
 @pytest.mark.parametrize(
@@ -53,9 +53,9 @@ def test_match(catalogue: Catalogue, text: str, expected: list[tuple[str, str, s
     assert found == expected
 
 
-def test_new_products_are_seen(catalogue: Catalogue, sqlite_engine: Engine) -> None:
+def test_new_products_are_seen(catalogue: Catalogue, engine: Engine) -> None:
     assert catalogue.match("Fjellreven 9000") == []
-    with session_scope(sqlite_engine) as session:
+    with session_scope(engine) as session:
         product = Product(sku="F9", price_minor=1, currency="NOK")
         product.texts = [ProductText(language="nb", name="Fjellreven 9000")]
         session.add(product)
