@@ -7,6 +7,7 @@ the test wants it; then the part that owns the port is killed. `rapport up` star
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
+from rapport.cli import bot_environment
 from tests.e2e.test_many_conversations import SENTENCES, all_answered, assert_answered_once_and_in_order
 from tests.stack import Stack, Talk, wait_until
 
@@ -163,6 +165,8 @@ def test_the_parts_die_with_a_killed_supervisor(tmp_path_factory: pytest.TempPat
     stack = Stack(tmp_path_factory.mktemp("orphans"))
     stack.start("--no-demo")
     children = [psutil.Process(stack.pid(part)) for part in ("Rasa", "The app")]
+    pythons = [child.cmdline()[0] for child in children]
+    assert pythons == [str(bot_environment.python()), sys.executable], "each by its own environment's Python"
     stack.kill()
     gone, alive = psutil.wait_procs(children, timeout=10)
     assert not alive
