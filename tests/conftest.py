@@ -31,6 +31,7 @@ from rapport import migrations
 from rapport.kit.database import make_engine, session_scope
 from rapport.kit.settings import Settings, get_settings
 from tests import browser as chromium
+from tests.fake_rasa import FakeRasa
 from tests.stack import Stack
 
 Settings.model_config["env_file"] = None
@@ -125,6 +126,14 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
     get_settings.cache_clear()
     yield get_settings()
     get_settings.cache_clear()
+
+
+@pytest.fixture
+def rasa() -> Iterator[FakeRasa]:
+    """A stand-in for Rasa that speaks its channel's contract."""
+    fake = FakeRasa()
+    yield fake
+    fake.stop()
 
 
 @pytest.fixture(scope="session")

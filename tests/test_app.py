@@ -68,13 +68,6 @@ class AppProcess:
 
 
 @pytest.fixture
-def rasa() -> Iterator[FakeRasa]:
-    fake = FakeRasa()
-    yield fake
-    fake.stop()
-
-
-@pytest.fixture
 def app(settings: Settings, sqlite_engine: Engine, tmp_path: Path, rasa: FakeRasa) -> Iterator[AppProcess]:
     started = AppProcess(tmp_path, rasa.port, "--host", "127.0.0.1", RAPPORT_LOG_LEVEL="INFO")
     yield started

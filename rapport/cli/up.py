@@ -256,7 +256,8 @@ def _print_ready(settings: Settings, seconds: float, first: float) -> None:
     console.print("  In a terminal    uv run rapport chat")
     console.print(f"  Logs             {settings.var_dir / 'log'}")
     if settings.demo:
-        console.print("\n  Demo customers (ask for an order, give the address, read the code in the mail):")
+        hint = "ask for an order, give the address, read the code in the mail"
+        console.print(f"\n  Demo customers ({hint}):", soft_wrap=True)
         for persona in demo.personas():
             console.print(f"    {persona.email:<26} {persona.language}  {persona.name}")
     console.print("\n  Stop with Ctrl-C.\n")

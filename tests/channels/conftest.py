@@ -13,13 +13,6 @@ from tests.running import Chat, RunningApp
 
 
 @pytest.fixture
-def rasa() -> Iterator[FakeRasa]:
-    fake = FakeRasa()
-    yield fake
-    fake.stop()
-
-
-@pytest.fixture
 def app(settings: Settings, sqlite_engine: Engine, rasa: FakeRasa) -> Iterator[RunningApp]:
     running = RunningApp(settings, sqlite_engine, rasa)
     yield running

@@ -24,13 +24,6 @@ MakeEngine = Callable[..., ConversationEngine]
 
 
 @pytest.fixture
-def rasa() -> Iterator[FakeRasa]:
-    fake = FakeRasa()
-    yield fake
-    fake.stop()
-
-
-@pytest.fixture
 def make_turns(engine: Engine, rasa: FakeRasa) -> Iterator[MakeTurns]:
     clients: list[Rasa] = []
 
