@@ -63,10 +63,9 @@ class WebChannel(Channel):
         self._database = database
         self._engine = engine
         self._events = events
-        # An address may be a whole office or a mobile network; a conversation is one pair of hands.
-        self._sessions_per_address = Rate(60, 60)
-        self._messages_per_address = Rate(600, 60)
-        self._messages_per_conversation = Rate(60, 60)
+        self._sessions_per_address = Rate(20, 60)
+        self._messages_per_address = Rate(240, 60)
+        self._messages_per_conversation = Rate(30, 60)
 
     def router(self) -> APIRouter:
         router = APIRouter(prefix="/api/chat", tags=["chat"])
