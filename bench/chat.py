@@ -24,6 +24,7 @@ from tempfile import mkdtemp
 from typing import Any
 
 import psutil
+import yaml
 
 from rapport import demo, migrations
 from rapport.cli import bot_environment, model
@@ -183,14 +184,34 @@ def sides(retrain: bool) -> tuple[Side, Side]:
     return ours, stock
 
 
-def same_answers(ours: Side, stock: Side) -> int:
-    """How many of the sentences get the same answer on both sides: it is the same work that is compared."""
+def same_responses(ours: Side, stock: Side) -> int:
+    """How many of the sentences are understood alike on both sides: the same work has to be compared.
 
-    def answers(side: Side) -> list[list[str]]:
+    Some responses are worded at random, so the texts are looked up in the response files, whose names count.
+    """
+    texts = {
+        variation["text"].split("{")[0].strip(): name
+        for file in sorted((ROOT / "data" / "responses").glob("*.yml"))
+        for name, variations in yaml.safe_load(file.read_text(encoding="utf-8"))["responses"].items()
+        for variation in variations
+    }
+
+    def answers(side: Side) -> list[list[str | None]]:
         talk = side.stack.talk()
-        return [[reply["text"] for reply in talk.send(sentence)] for sentence in SENTENCES]
+        said = [[reply["text"] or "" for reply in talk.send(sentence)] for sentence in SENTENCES]
+        return [
+            [
+                next((name for start, name in texts.items() if start and text.startswith(start)), text)
+                for text in one
+            ]
+            for one in said
+        ]
 
-    return sum(a == b for a, b in zip(answers(ours), answers(stock), strict=True))
+    pairs = list(zip(SENTENCES, answers(ours), answers(stock), strict=True))
+    for sentence, a, b in pairs:
+        if a != b:
+            print(f"  {sentence!r}: {a} against {b}", flush=True)
+    return sum(a == b for _, a, b in pairs)
 
 
 def report(ours: Side, stock: Side) -> None:
@@ -232,8 +253,8 @@ def main() -> None:
                 side.start()
                 if start < options.starts - 1:
                     side.stop()
-        same = same_answers(ours, stock)
-        print(f"The same answer to {same} of {len(SENTENCES)} sentences.", flush=True)
+        same = same_responses(ours, stock)
+        print(f"The same response to {same} of {len(SENTENCES)} sentences.", flush=True)
         for side in both:
             side.measure_turns(20)  # not counted: warms caches on both sides alike
             side.turns.clear()

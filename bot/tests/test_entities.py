@@ -7,6 +7,7 @@ from rasa.shared.nlu.training_data.loading import load_data
 
 from bot.nlu.metadata import entities_from_metadata
 from bot.nlu.patterns import Patterns, patterns_of
+from bot.tests.costs import times_ordinary
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,6 +44,12 @@ def patterns() -> Patterns:
 )
 def test_what_is_found(patterns: Patterns, text: str, expected: set[tuple[str, str]]) -> None:
     assert {(entity["entity"], entity["value"]) for entity in patterns.find(text)} == expected
+
+
+@pytest.mark.parametrize("hostile", ["a", "1", "a@", "a.", "a@a.", "AB-", "#", "1 ", "+47 "])
+def test_no_text_takes_long(patterns: Patterns, hostile: str) -> None:
+    """Rasa takes one message at a time: what is slow here keeps all other customers waiting."""
+    assert times_ordinary(lambda text: list(patterns.find(text)), hostile) < 20
 
 
 def test_places_are_those_of_the_text(patterns: Patterns) -> None:

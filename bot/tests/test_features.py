@@ -9,6 +9,7 @@ import pytest
 
 from bot.nlu.features import Vocabulary, features
 from bot.nlu.text import tokens
+from bot.tests.costs import times_ordinary
 
 
 @pytest.mark.parametrize(
@@ -16,6 +17,11 @@ from bot.nlu.text import tokens
 )
 def test_an_address_is_one_word(text: str) -> None:
     assert tokens(text) == ["write", "to", "emailaddress", "please"]
+
+
+@pytest.mark.parametrize("hostile", ["a", "a@", "a@a.", "@", "a.", "😀", "a\u0301", "? "])
+def test_no_text_takes_long(hostile: str) -> None:
+    assert times_ordinary(tokens, hostile) < 20
 
 
 def test_new_words_do_not_fill_the_memory() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rapport.conversations.language import follow
+from rapport.conversations.language import MAX_CHARS, follow
 from rapport.kit.languages import LANGUAGES
 
 CHAT = {
@@ -170,6 +170,13 @@ def test_a_chosen_language_takes_several_clear_words_to_leave() -> None:
 def test_product_names_are_no_language() -> None:
     text = "Vidda tunneltelt med fortelt price please"
     assert follow(text, "en", names=["Vidda tunneltelt med fortelt"]) == "en"
+
+
+def test_only_the_beginning_of_a_long_message_is_read() -> None:
+    """The detector's time grows with the square of some texts' length, so there is a limit to what it sees."""
+    beginning = "quiero saber dónde está mi pedido porque no ha llegado " * 20
+    assert len(beginning) > MAX_CHARS
+    assert follow(beginning + "jeg vil gjerne vite hvor pakken min er i dag " * 60, "en") == "es"
 
 
 def test_no_text_breaks_it() -> None:
