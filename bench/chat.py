@@ -196,16 +196,12 @@ def same_responses(ours: Side, stock: Side) -> int:
         for variation in variations
     }
 
-    def answers(side: Side) -> list[list[str | None]]:
+    def name_of(text: str) -> str:
+        return next((name for start, name in texts.items() if start and text.startswith(start)), text)
+
+    def answers(side: Side) -> list[list[str]]:
         talk = side.stack.talk()
-        said = [[reply["text"] or "" for reply in talk.send(sentence)] for sentence in SENTENCES]
-        return [
-            [
-                next((name for start, name in texts.items() if start and text.startswith(start)), text)
-                for text in one
-            ]
-            for one in said
-        ]
+        return [[name_of(reply["text"] or "") for reply in talk.send(sentence)] for sentence in SENTENCES]
 
     pairs = list(zip(SENTENCES, answers(ours), answers(stock), strict=True))
     for sentence, a, b in pairs:

@@ -173,7 +173,7 @@ def test_product_names_are_no_language() -> None:
 
 
 def test_only_the_beginning_of_a_long_message_is_read() -> None:
-    """The detector's time grows with the square of some texts' length, so there is a limit to what it sees."""
+    """The detector's time grows with the square of some texts' length, so what it sees is limited."""
     beginning = "quiero saber dónde está mi pedido porque no ha llegado " * 20
     assert len(beginning) > MAX_CHARS
     assert follow(beginning + "jeg vil gjerne vite hvor pakken min er i dag " * 60, "en") == "es"
