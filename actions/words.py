@@ -13,7 +13,17 @@ from rapport.kit.format import LOCALES
 
 def channel_name(channel: str, language: str) -> str:
     """What a channel is called."""
-    return _channels()[channel][language]
+    return _words("channels")[channel][language]
+
+
+def intent_button(intent: str, language: str) -> tuple[str, str]:
+    """The title and payload of a button that stands for saying this."""
+    return _words("intents")[intent][language], f"/{intent}"
+
+
+def button_intents() -> frozenset[str]:
+    """The intents that can stand on a button."""
+    return frozenset(_words("intents"))
 
 
 def language_name(named: str, language: str) -> str:
@@ -22,7 +32,7 @@ def language_name(named: str, language: str) -> str:
 
 
 @cache
-def _channels() -> dict[str, dict[str, str]]:
+def _words(section: str) -> dict[str, dict[str, str]]:
     content = yaml.safe_load(Path(__file__).with_name("words.yml").read_text("utf-8"))
-    channels: dict[str, dict[str, str]] = content["channels"]
-    return channels
+    words: dict[str, dict[str, str]] = content[section]
+    return words
