@@ -152,7 +152,12 @@ def load(model: Path, endpoints_file: Path = ROOT / "bot" / "endpoints.yml") -> 
     if not isinstance(store, RapportTrackerStore):
         raise ValueError(f"{endpoints_file} must name bot.trackers.RapportTrackerStore")
     try:
-        agent = Agent.load(model, tracker_store=store, action_endpoint=ActionEndpoint.of(endpoints.action))
+        agent = Agent.load(
+            model,
+            tracker_store=store,
+            action_endpoint=ActionEndpoint.of(endpoints.action),
+            generator=endpoints.nlg,
+        )
     except Exception as error:
         raise ValueError(
             f"{model} is no model this bot can load ({error}): run `rapport train --force`"

@@ -24,6 +24,7 @@ from rasa.shared.nlu.constants import ENTITIES, INTENT, INTENT_RANKING_KEY, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
 from bot.messages import InvalidTurn, Turn
+from bot.nlg import SAID, times_said
 from bot.nlu.metadata import entities_from_metadata
 from bot.trackers import RapportTrackerStore
 
@@ -174,10 +175,13 @@ def is_long(tracker: DialogueStateTracker) -> bool:
 
 
 def session_start(tracker: DialogueStateTracker) -> list[Event]:
-    """As Rasa's action_session_start, but with one event for each slot, not for each change it ever had."""
+    """As Rasa's action_session_start, but with one event for each slot, not for each change it ever had.
+
+    What was said before is kept, so that the next answer is not the last one again.
+    """
     return [
         ActionExecuted(ACTION_SESSION_START_NAME),
-        SessionStarted(),
+        SessionStarted(metadata={SAID: dict(times_said(tracker))}),
         *(
             SlotSet(slot.name, slot.value)
             for slot in tracker.slots.values()
