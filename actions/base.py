@@ -24,6 +24,7 @@ from rapport.customers import verification
 from rapport.kit import database, languages
 
 Event = dict[str, Any]
+Button = tuple[str, str]  # title and payload
 
 MAX_KEY_LENGTH = 80
 
@@ -40,9 +41,15 @@ class Turn:
     tracker: Tracker
     dispatcher: CollectingDispatcher
 
-    def say(self, response: str, /, **variables: Any) -> None:
-        """Answer with a response by name; `variables` fill its placeholders."""
-        self.dispatcher.utter_message(response=response, **variables)
+    def say(self, response: str, /, buttons: list[Button] | None = None, **variables: Any) -> None:
+        """Answer with a response by name; `variables` fill its placeholders, `buttons` follow its own."""
+        offered = [{"title": title, "payload": payload} for title, payload in buttons or ()]
+        self.dispatcher.utter_message(response=response, buttons=offered, **variables)
+
+    @property
+    def intent(self) -> str:
+        """What the message was understood as; empty when nothing was said, as after a form."""
+        return str(((self.tracker.latest_message or {}).get("intent") or {}).get("name") or "")
 
     def card(self, card: dict[str, Any]) -> None:
         """Show a card (`type` says which) below what was said."""

@@ -50,11 +50,10 @@ class RapportTrackerStore(SQLTrackerStore):
             if start is None:
                 return None
             turn = sa.select(EventRow.data).where(EventRow.sender_id == conversation_id, EventRow.id >= start)
+            # A turn of a message with two wishes holds two user messages: it ends where the next turn begins.
             following = session.execute(
-                sa.select(sa.func.min(EventRow.id)).where(
-                    EventRow.sender_id == conversation_id,
-                    EventRow.type_name == UserUttered.type_name,
-                    EventRow.id > start,
+                sa.select(sa.func.min(AnsweredMessage.event_id)).where(
+                    AnsweredMessage.sender_id == conversation_id, AnsweredMessage.event_id > start
                 )
             ).scalar()
             if following is not None:
@@ -109,14 +108,20 @@ class RapportTrackerStore(SQLTrackerStore):
 
     @staticmethod
     def _note_answers(session: Session, sender_id: str, new: list[Event]) -> None:
-        """A turn has one user message, so it is the last one stored."""
-        user = next((event for event in new if isinstance(event, UserUttered)), None)
-        if user is not None and user.message_id:
-            last = sa.select(sa.func.max(EventRow.id)).where(
-                EventRow.sender_id == sender_id, EventRow.type_name == UserUttered.type_name
+        """A turn begins with its first user message; with a second wish taken up it has another."""
+        said = [event for event in new if isinstance(event, UserUttered)]
+        if said and said[0].message_id:
+            begins = (
+                sa.select(EventRow.id)
+                .where(EventRow.sender_id == sender_id, EventRow.type_name == UserUttered.type_name)
+                .order_by(EventRow.id.desc())
+                .offset(len(said) - 1)
+                .limit(1)
             )
-            event_id = session.execute(last).scalar()
-            session.add(AnsweredMessage(sender_id=sender_id, message_id=user.message_id, event_id=event_id))
+            event_id = session.execute(begins).scalar()
+            session.add(
+                AnsweredMessage(sender_id=sender_id, message_id=said[0].message_id, event_id=event_id)
+            )
 
     def _keep_sqlite_open(self) -> None:
         """SQLAlchemy would open and close the file for each of a turn's sessions: 2 ms of a turn."""

@@ -23,6 +23,7 @@ from rasa.shared.core.training_data.story_reader.yaml_story_reader import YAMLSt
 from rasa.shared.nlu.constants import ENTITIES, INTENT, INTENT_RANKING_KEY, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
+from bot import second_wish
 from bot.messages import InvalidTurn, Turn
 from bot.nlg import SAID, times_said
 from bot.nlu.metadata import entities_from_metadata
@@ -91,7 +92,11 @@ class Turns:
             tracker = await self._restart_session(tracker)
         await processor._handle_message_with_tracker(message, tracker)
         tracker = await processor.run_action_extract_slots(self._output, tracker)
+        second = second_wish.note(tracker)
+        if second is not None:
+            tracker.update(second, processor.domain)
         await self._act(tracker)
+        tracker = await self._second_wish(tracker, message, second is not None)
         await processor.run_anonymization_pipeline(tracker)
         await processor.save_tracker(tracker)
         return events_of(tracker, turn.message_id)
@@ -111,6 +116,22 @@ class Turns:
         logger.warning("A turn was cut off: too many actions, or rejected ones, in a row")
         # Rules begin with listening: without this the next message would match none of them.
         tracker.update(ActionExecuted(ACTION_LISTEN_NAME), processor.domain)
+
+    async def _second_wish(
+        self, tracker: DialogueStateTracker, first: UserMessage, new: bool
+    ) -> DialogueStateTracker:
+        """Takes up the second wish of this message, or of an earlier one, if it is its turn."""
+        processor = self._processor
+        wish = second_wish.waiting(tracker)
+        if wish is None:
+            if new and (said := await second_wish.announce(processor.nlg, tracker, self._output)):
+                tracker.update(said, processor.domain)
+            return tracker
+        tracker.update(SlotSet(second_wish.SLOT, None), processor.domain)
+        await processor._handle_message_with_tracker(second_wish.as_message(wish, first, tracker), tracker)
+        tracker = await processor.run_action_extract_slots(self._output, tracker)
+        await self._act(tracker)
+        return tracker
 
     def _message(self, turn: Turn) -> UserMessage:
         metadata = {"message_id": turn.message_id, **turn.metadata.as_dict()}
@@ -192,15 +213,13 @@ def session_start(tracker: DialogueStateTracker) -> list[Event]:
 
 
 def events_of(tracker: DialogueStateTracker, message_id: str) -> list[Event]:
-    """The events from the user message with this id up to the next user message."""
+    """The events from the first user message with this id up to the next one with another."""
     turn: list[Event] = []
     for event in tracker.events:
-        if isinstance(event, UserUttered):
+        if isinstance(event, UserUttered) and event.message_id != message_id:
             if turn:
                 break
-            if event.message_id == message_id:
-                turn.append(event)
-        elif turn:
+        elif turn or isinstance(event, UserUttered):
             turn.append(event)
     return turn
 

@@ -15,8 +15,11 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.nlu.model import IntentModel
 from bot.nlu.sentences import judge
+from bot.nlu.wishes import second_wish
 
 logger = logging.getLogger(__name__)
+# In what Rasa understood of a message: the words of a second wish in it (bot/turn.py takes it up).
+ALSO = "also"
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
@@ -94,3 +97,6 @@ class TfidfLinearClassifier(GraphComponent, IntentClassifier):
             intent = {"name": DEFAULT_NLU_FALLBACK_INTENT_NAME, "confidence": 1.0 - ranking[0]["confidence"]}
         message.set(INTENT, intent, add_to_output=True)
         message.set(INTENT_RANKING_KEY, ranking, add_to_output=True)
+        second = second_wish(model, message.get(TEXT) or "", intent["name"])
+        if second is not None:
+            message.set(ALSO, second.text, add_to_output=True)

@@ -100,5 +100,8 @@ def variables(text: str) -> set[str]:
 
 
 def sources(*folders: str) -> Iterator[Path]:
+    """The project's own code in these folders, without environments and tests."""
     for folder in folders:
-        yield from sorted((ROOT / folder).rglob("*.py"))
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            if not {".venv", "tests"} & set(path.relative_to(ROOT).parts):
+                yield path

@@ -96,7 +96,7 @@ def test_actions_fill_every_variable() -> None:
 
 def mentioned() -> set[str]:
     """The response names in the code; one that is put together there ends in "_"."""
-    text = "".join(path.read_text("utf-8") for path in project.sources("actions", "rapport"))
+    text = "".join(path.read_text("utf-8") for path in project.sources("actions", "rapport", "bot"))
     return set(re.findall(r"[\"'](utter_\w+)", text))
 
 

@@ -1,0 +1,75 @@
+"""Two wishes in one message: "where is my order and how long can I return things?"."""
+
+import re
+from dataclasses import dataclass
+
+from bot.nlu.model import IntentModel
+from bot.nlu.sentences import SMALL_TALK
+from bot.nlu.text import MAX_CHARS
+
+# Both halves must be understood this surely: a second answer that nobody asked for is worse than none.
+BOTH_SURE = 0.8
+FEWEST_WORDS = 2
+MOST_SPLITS = 10
+# Where one wish may end and another begin, in any of the languages ("si" is Romanian without its comma).
+_BETWEEN = re.compile(
+    r"(?:(?<=[.!?…;])\s+|\n+|,\s+)(?:(?:and|also|plus|but|y|además|pero|og|men|samt|și|si|iar|dar)\s+)*"
+    r"|\s+(?:and|also|plus|but|&|y|además|pero|og|men|samt|și|si|iar|dar)\s+",
+    re.IGNORECASE,
+)
+# Halves that belong together: trouble and what is wanted because of it, and a wish with its own condition.
+_TROUBLE = {"complaint", "payment_issue", "registration_problems", "state_interest", "contact_human_agent"}
+_ONE_WISH = [
+    {"get_refund", "track_refund", "check_refund_policy"},
+    {"track_order", "delivery_period"},
+    {"check_invoice", "get_invoice"},
+    {"change_shipping_address", "set_up_shipping_address", "edit_account"},
+    {"create_account", "registration_problems", "recover_password"},
+    {"ask_product", "place_order", "ask_recommendation"},
+    {"set_contact_frequency", "set_channel_preference", "pause_contact", "unsubscribe"},
+    {"reorder", "ask_order_history", "place_order"},
+    {"bot_challenge", "contact_human_agent", "contact_customer_service"},
+    {"ask_data_held", "export_data"},
+    {"change_order", "cancel_order", "place_order"},
+]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What one half of a message wants, and its words."""
+
+    intent: str
+    text: str
+
+
+def second_wish(model: IntentModel, text: str, first: str) -> Wish | None:
+    """What `text` wants beside `first`, what the whole was understood as; None in nearly all messages."""
+    best: tuple[float, Wish] | None = None
+    for between in list(_BETWEEN.finditer(text[:MAX_CHARS]))[:MOST_SPLITS]:
+        halves = text[: between.start()], text[between.end() : MAX_CHARS]
+        if any(len(half.split()) < FEWEST_WORDS for half in halves):
+            continue
+        judged = [_judge(model, half) for half in halves]
+        intents, sure = [intent for intent, _ in judged], min(confidence for _, confidence in judged)
+        if sure < BOTH_SURE or first not in intents or _belong_together(*intents):
+            continue
+        other = 1 - intents.index(first)
+        if best is None or sure > best[0]:
+            best = sure, Wish(intents[other], halves[other].strip())
+    return best[1] if best else None
+
+
+def _judge(model: IntentModel, text: str) -> tuple[str, float]:
+    confidences, known = model.confidences(text)
+    number = int(confidences.argmax())
+    return model.intents[number], float(confidences[number]) if known else 0.0
+
+
+def _belong_together(one: str, other: str) -> bool:
+    both = {one, other}
+    return (
+        one == other
+        or bool(both & (SMALL_TALK | _TROUBLE))
+        or any(name.startswith("inform_") or name == "resend_code" for name in both)
+        or any(both <= group for group in _ONE_WISH)
+    )

@@ -1,0 +1,62 @@
+"""The second wish of a message, as in "where is my order and how many points do I have?".
+
+It waits in a slot until the first is done with. That is at once, unless the first one began a form: then the
+customer is told that their other question comes after it.
+"""
+
+from typing import Any
+
+from rasa.core.channels.channel import OutputChannel, UserMessage
+from rasa.shared.core.events import BotUttered, SlotSet
+from rasa.shared.core.trackers import DialogueStateTracker
+
+from bot.messages import escape_typed_text
+from bot.nlu.intent import ALSO
+
+SLOT = "also_asked"
+LATER = "utter_also_later"
+
+
+def note(tracker: DialogueStateTracker) -> SlotSet | None:
+    """Keeps the second wish of the message just logged, if there is one, with what the app found in it."""
+    message = tracker.latest_message
+    words = (message.parse_data or {}).get(ALSO) if message else None
+    if not words or SLOT not in tracker.slots:
+        return None
+    named = (message.metadata or {}).get("entities") or []
+    own = [entity for entity in named if str(entity.get("text") or "").lower() in words.lower()]
+    return SlotSet(SLOT, {"text": words, "entities": own})
+
+
+def waiting(tracker: DialogueStateTracker) -> dict[str, Any] | None:
+    """The wish whose turn it is: none while a form is being filled."""
+    if tracker.active_loop_name is not None or SLOT not in tracker.slots:
+        return None
+    return tracker.get_slot(SLOT)
+
+
+def as_message(wish: dict[str, Any], first: UserMessage, tracker: DialogueStateTracker) -> UserMessage:
+    """The wish as a message of the same turn; its key differs, so that what it writes is written as well."""
+    metadata = {
+        **(first.metadata or {}),
+        "message_id": f"{first.message_id}+",
+        "entities": wish["entities"],
+        "verified": bool(tracker.get_slot("verified")),
+    }
+    return UserMessage(
+        # A half may begin with a slash though the whole did not.
+        escape_typed_text(wish["text"]),
+        first.output_channel,
+        first.sender_id,
+        input_channel=first.input_channel,
+        message_id=first.message_id,
+        metadata=metadata,
+    )
+
+
+async def announce(nlg: Any, tracker: DialogueStateTracker, output: OutputChannel) -> BotUttered | None:
+    """Says that the second wish comes later. No action for Rasa's policies: the form goes on as it was."""
+    said = await nlg.generate(LATER, tracker, output.name())
+    if said is None:
+        return None
+    return BotUttered(text=said.get("text"), data={}, metadata={"utter_action": LATER})
