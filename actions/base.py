@@ -7,8 +7,9 @@ comes from the conversation's own record, never from slots or text.
 from __future__ import annotations
 
 import hashlib
+import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -108,6 +109,17 @@ class PrivateAction(CrmAction, ABC):
     @abstractmethod
     def answer_customer(self, turn: Turn, customer_id: int) -> list[Event]:
         """Like `answer`, for a verified customer."""
+
+
+def private_actions() -> set[str]:
+    """The names of all private actions, however they are derived."""
+    return {action.action_name for action in _derived(PrivateAction) if not inspect.isabstract(action)}
+
+
+def _derived(base: type[CrmAction]) -> Iterator[type[CrmAction]]:
+    for derived in base.__subclasses__():
+        yield derived
+        yield from _derived(derived)
 
 
 # Looks at a slot's new value and returns the slots to set: itself, or None to ask again.

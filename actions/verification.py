@@ -6,7 +6,7 @@ from typing import Any
 
 from rasa_sdk.events import FollowupAction, SlotSet
 
-from actions.base import Check, CrmAction, Event, FormValidation, PrivateAction, Turn
+from actions.base import Check, CrmAction, Event, FormValidation, Turn, private_actions
 from rapport.customers import rules, verification
 
 # The slot `code` holds this when the customer asks for a new code, and DONE once the right one was given:
@@ -78,11 +78,7 @@ class AfterVerification(CrmAction):
         if turn.customer_id is None:
             return events
         events.append(SlotSet("verified", True))
-        if pending in _private_actions():
+        if pending in private_actions():
             return [*events, FollowupAction(pending)]
         turn.say("utter_verified")
         return events
-
-
-def _private_actions() -> set[str]:
-    return {action.action_name for action in PrivateAction.__subclasses__()}

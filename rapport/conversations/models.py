@@ -98,7 +98,10 @@ class Handoff(Base):
 
 
 class Case(Base):
-    """Something the shop's people must look at: complaint, request, mention, call-back."""
+    """Something the shop's people must look at: complaint, request, mention, call-back.
+
+    `topic` says what a request asks for (`requests.KINDS`), `order_number` which order it is about.
+    """
 
     __tablename__ = "case"
 
@@ -107,7 +110,9 @@ class Case(Base):
     status: Mapped[str] = mapped_column(String(12), default="open", index=True)
     conversation_id: Mapped[str | None] = mapped_column(ForeignKey("conversation.id"), index=True)
     customer_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"), index=True)
-    message_key: Mapped[str] = mapped_column(String(80), unique=True)
+    message_key: Mapped[str] = mapped_column(String(120), unique=True)
+    topic: Mapped[str | None] = mapped_column(String(40))
+    order_number: Mapped[str | None] = mapped_column(String(60))
     text: Mapped[str] = mapped_column(Text)
     language: Mapped[str] = mapped_column(String(2))
     owner: Mapped[str | None] = mapped_column(String(120))

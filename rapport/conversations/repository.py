@@ -218,3 +218,22 @@ def handoff_by_key(session: Session, message_key: str) -> Handoff | None:
 
 def case_by_key(session: Session, message_key: str) -> Case | None:
     return session.scalar(select(Case).where(Case.message_key == message_key))
+
+
+def open_requests(
+    session: Session, customer_id: int, topic: str, order_number: str | None = None
+) -> Sequence[Case]:
+    """The customer's requests of a kind that nobody has settled yet, newest first; of one order or of all."""
+    query = (
+        select(Case)
+        .where(
+            Case.customer_id == customer_id,
+            Case.kind == "request",
+            Case.topic == topic,
+            Case.resolved_at.is_(None),
+        )
+        .order_by(Case.id.desc())
+    )
+    if order_number is not None:
+        query = query.where(Case.order_number == order_number)
+    return session.scalars(query).all()

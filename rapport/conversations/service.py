@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy.orm import Session
 
 from rapport.channels.base import InboundMessage
-from rapport.conversations import repository, rules
+from rapport.conversations import repository, requests, rules
 from rapport.conversations.models import Case, Conversation, Handoff, Message
 from rapport.conversations.rules import PublicMessage
 from rapport.customers import verification
@@ -131,7 +133,16 @@ def hand_over(session: Session, conversation: Conversation, reason: str, message
     return True
 
 
-def open_case(session: Session, conversation: Conversation, kind: str, text: str, message_key: str) -> Case:
+def open_case(
+    session: Session,
+    conversation: Conversation,
+    kind: str,
+    text: str,
+    message_key: str,
+    *,
+    topic: str | None = None,
+    order_number: str | None = None,
+) -> Case:
     """Opens a case for the shop's people; the same `message_key` gives the same case."""
     repository.lock(session, conversation.id)
     known = repository.case_by_key(session, message_key)
@@ -142,9 +153,51 @@ def open_case(session: Session, conversation: Conversation, kind: str, text: str
         conversation_id=conversation.id,
         customer_id=verification.current_customer_id(conversation),
         message_key=message_key,
+        topic=topic,
+        order_number=order_number,
         text=text,
         language=conversation.language,
     )
     session.add(case)
     session.flush()
     return case
+
+
+def open_requests(
+    session: Session, customer_id: int, topic: str, order_number: str | None = None
+) -> Sequence[Case]:
+    """The customer's requests of a kind that are not settled yet, newest first; of one order or of all."""
+    return repository.open_requests(session, customer_id, topic, order_number)
+
+
+def same_request(
+    session: Session,
+    customer_id: int,
+    topic: str,
+    order_number: str | None,
+    text: str | None,
+    message_key: str,
+) -> Case | None:
+    """The open request that a new one would only repeat, unless this very message opened it.
+
+    `text` is what a new one would say, None while that is not known. Where it can say something new
+    (`Kind.repeatable`), only one in the same words is the same.
+    """
+    key = requests.key(message_key, topic)
+    for case in repository.open_requests(session, customer_id, topic, order_number):
+        if case.message_key != key and (not requests.KINDS[topic].repeatable or case.text == text):
+            return case
+    return None
+
+
+def open_request(
+    session: Session,
+    conversation: Conversation,
+    topic: str,
+    text: str,
+    message_key: str,
+    order_number: str | None = None,
+) -> Case:
+    """Opens a request (a key of `requests.KINDS`); one message opens one of each kind at most."""
+    key = requests.key(message_key, topic)
+    return open_case(session, conversation, "request", text, key, topic=topic, order_number=order_number)

@@ -34,6 +34,11 @@ def day(at: datetime, language: str, timezone: str) -> str:
     return format_date(at.astimezone(ZoneInfo(timezone)), format="long", locale=LOCALES[language])
 
 
+def short_day(at: datetime, language: str, timezone: str) -> str:
+    """The same where there is little room, as on a button, e.g. `3 May 2026` or `3 nov 2026`."""
+    return format_date(at.astimezone(ZoneInfo(timezone)), format="medium", locale=LOCALES[language])
+
+
 def number(value: int, language: str) -> str:
     """A whole number with the language's grouping."""
     return format_decimal(value, locale=LOCALES[language])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, select, union
 from sqlalchemy.orm import Session, selectinload
 
 from rapport.shop.models import ImportRun, Order, Product, ProductText, Refund
@@ -66,6 +66,28 @@ def refunded_minor(session: Session, order_id: int) -> int:
     """What was paid back on the order so far, in minor units."""
     total = session.scalar(select(func.sum(Refund.amount_minor)).where(Refund.order_id == order_id))
     return int(total or 0)
+
+
+def refunds_of(session: Session, customer_id: int) -> list[tuple[Refund, str | None]]:
+    """(refund, its order's number) of all the customer got back, newest first."""
+    # Two look-ups by index; an `or` over both tables would read all refunds.
+    own = union(
+        select(Refund.id).where(Refund.customer_id == customer_id),
+        select(Refund.id).join(Order, Order.id == Refund.order_id).where(Order.customer_id == customer_id),
+    )
+    rows = session.execute(
+        select(Refund, Order.number)
+        .outerjoin(Order, Order.id == Refund.order_id)
+        .where(Refund.id.in_(own))
+        .order_by(Refund.at.desc(), Refund.id.desc())
+    )
+    return [(refund, number) for refund, number in rows]
+
+
+def products_by_sku(session: Session, skus: Sequence[str]) -> dict[str, Product]:
+    """The products of these SKUs, as far as they exist."""
+    products = session.scalars(select(Product).where(Product.sku.in_(skus)))
+    return {product.sku: product for product in products}
 
 
 def product_names(session: Session, language: str, skus: Sequence[str]) -> dict[str, str]:

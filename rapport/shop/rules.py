@@ -14,6 +14,11 @@ def effective_status(status: str, total_minor: int, refunded_minor: int) -> str:
     return status
 
 
+def in_stock(stock: int | None, quantity: int) -> bool:
+    """Whether so many can be had; where the stock is not counted (None), they can."""
+    return stock is None or stock >= quantity
+
+
 def plain_number(number: str) -> str:
     """An order number without what people add or leave out: `#fj-10 234` → `FJ10234`."""
     return re.sub(r"[\W_]", "", number).upper()

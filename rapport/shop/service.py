@@ -42,6 +42,16 @@ class OrderView:
     items: tuple[LineView, ...]
 
 
+@dataclass(frozen=True)
+class RefundView:
+    """Money a customer got back, in minor units; `number` is the order's, where it is known."""
+
+    number: str | None
+    amount_minor: int
+    currency: str
+    at: datetime
+
+
 def newest_order(session: Session, customer_id: int, language: str | None = None) -> OrderView | None:
     """The customer's last order. With `language`, products are named in it where they have such a name."""
     orders = recent_orders(session, customer_id, 1, language)
@@ -69,6 +79,15 @@ def find_order(
             order = repository.order_of_customer(session, customer_id, order_id)
             return _views(session, [order], language)[0] if order else None
     return None
+
+
+def refunds(session: Session, customer_id: int, number: str | None = None) -> list[RefundView]:
+    """What the customer got back, newest first: on the order of exactly that number, or on all of them."""
+    return [
+        RefundView(order_number, refund.amount_minor, refund.currency, refund.at)
+        for refund, order_number in repository.refunds_of(session, customer_id)
+        if number is None or order_number == number
+    ]
 
 
 def kept_order_count(session: Session, customer_id: int) -> int:

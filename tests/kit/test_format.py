@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from rapport.kit.format import counted, day, money, number
+from rapport.kit.format import counted, day, money, number, short_day
 from rapport.kit.languages import LANGUAGES, normalise
 
 
@@ -34,6 +34,8 @@ def test_a_day_is_the_shops_day_not_utcs() -> None:
     assert day(late, "nb", "Europe/Oslo") == "4. mai 2026"
     assert day(late, "es", "Europe/Oslo") == "4 de mayo de 2026"
     assert day(late, "ro", "Europe/Oslo") == "4 mai 2026"
+    assert short_day(late, "nb", "Europe/Oslo") == "4. mai 2026"
+    assert short_day(late, "es", "Europe/Oslo") == "4 may 2026"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
