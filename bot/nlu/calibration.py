@@ -1,10 +1,15 @@
 """From scores to confidences that mean something, and the confidence below which it is better to ask."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-# Of the messages understood rightly, at most this part may be refused to catch those understood wrongly.
-REFUSED_OF_RIGHT = 0.03
+# Of the messages that a shop can help with, at most this part may be turned away to catch the others.
+REFUSED = 0.03
+# In units of the SVM's margin; more would call the bot's own subjects out of scope.
+BIASES = tuple(np.arange(0.0, 0.55, 0.05).round(2).tolist())
+TINY = 1e-9
 
 
 def softmax(scores: np.ndarray, temperature: float) -> np.ndarray:
@@ -27,19 +32,47 @@ def fit_temperature(scores: np.ndarray, truth: np.ndarray) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=(-5.0, 3.0), method="bounded").x))
 
 
-def fit_threshold(
-    confidence: np.ndarray, right: np.ndarray, in_scope: np.ndarray
-) -> tuple[float, float, float]:
-    """The threshold, the part of right in-scope messages it refuses, and the part of wrong ones it catches.
-
-    `confidence` is that of the best label, `right` whether it is the true one, both on held-out messages.
+@dataclass(frozen=True)
+class Scope:
+    """Where the bot says that it cannot help: `bias` is added to the score of "out of scope", and below the
+    confidence `threshold` it says that it did not understand. `refused` and `caught` are the parts of the
+    in-scope and the out-of-scope messages that this turns away.
     """
-    good, wrong = np.sort(confidence[right & in_scope]), confidence[~right]
-    if not len(good):
-        return 0.0, 0.0, 0.0
-    threshold = float(good[int(len(good) * REFUSED_OF_RIGHT)])
-    if len(wrong):
-        # Not higher than the surest mistake: above that only right ones are refused.
-        threshold = min(threshold, float(np.nextafter(wrong.max(), 1.0)))
-    caught = float((wrong < threshold).mean()) if len(wrong) else 0.0
-    return threshold, float((good < threshold).mean()), caught
+
+    bias: float
+    threshold: float
+    refused: float
+    caught: float
+
+
+def fit_scope(scores: np.ndarray, truth: np.ndarray, outside: int | None, temperature: float) -> Scope:
+    """The bias and threshold that turn away most of what is out of scope, and at most REFUSED of the rest.
+
+    `scores` (messages x labels) and `truth` (numbers of labels) are of held-out messages, `outside` is the
+    number of the label "out of scope", None where there is none.
+    """
+    inside = truth != outside if outside is not None else np.ones(len(truth), bool)
+    tried = []
+    for bias in BIASES if outside is not None else (0.0,):
+        shifted = scores.copy()
+        if outside is not None:
+            shifted[:, outside] += bias
+        confidence = softmax(shifted, temperature).max(axis=1)
+        # What is called out of scope is turned away at any threshold.
+        confidence[shifted.argmax(axis=1) == outside] = 0.0
+        threshold = _highest(confidence[inside])
+        away = confidence < max(threshold, TINY)
+        tried.append(Scope(bias, threshold, _part(away[inside]), _part(away[~inside])))
+    allowed = [scope for scope in tried if scope.refused <= REFUSED] or tried[:1]
+    return max(allowed, key=lambda scope: scope.caught)
+
+
+def _highest(confidence: np.ndarray) -> float:
+    """The threshold that refuses REFUSED of these, as nearly as there are messages; 0 when there are none."""
+    if not len(confidence):
+        return 0.0
+    return float(np.sort(confidence)[int(len(confidence) * REFUSED)])
+
+
+def _part(chosen: np.ndarray) -> float:
+    return float(chosen.mean()) if len(chosen) else 0.0

@@ -5,6 +5,7 @@ in.
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from scipy.sparse import csr_matrix
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVC
 
-from bot.nlu.calibration import fit_temperature, fit_threshold, softmax
+from bot.nlu.calibration import fit_scope, fit_temperature, softmax
 from bot.nlu.features import Vocabulary, features
 from bot.nlu.text import tokens
 
@@ -70,6 +71,8 @@ class IntentModel:
         vocabulary = Vocabulary.of(counted)
         rows = vocabulary.matrix(counted)
         weights, bias = fit(rows, truth, len(intents), c)
+        if OUT_OF_SCOPE in intents:
+            bias[intents.index(OUT_OF_SCOPE)] += facts["bias"]
         sure = softmax(rows @ weights + bias, facts["temperature"])
         missed = (sure.argmax(axis=1) != truth) | (sure.max(axis=1) < facts["threshold"])
         facts["by_heart"] = exceptions(texts, labels, missed)
@@ -126,23 +129,18 @@ def exceptions(texts: Sequence[str], labels: Sequence[str], missed: np.ndarray) 
 def calibrate(
     counted: Sequence[Counter], truth: np.ndarray, intents: Sequence[str], c: float
 ) -> dict[str, float]:
-    """Temperature and threshold from scores of messages the model had not seen (each is held out once)."""
+    """Temperature and `Scope` from scores of messages the model had not seen (each is held out once)."""
     if np.bincount(truth).min() < FOLDS:
-        return {"temperature": DEFAULT_TEMPERATURE, "threshold": DEFAULT_THRESHOLD}
+        return {"temperature": DEFAULT_TEMPERATURE, "threshold": DEFAULT_THRESHOLD, "bias": 0.0}
     scores = np.zeros((len(truth), len(intents)))
     for seen, held_out in StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(truth, truth):
         vocabulary = Vocabulary.of([counted[i] for i in seen])
         weights, bias = fit(vocabulary.matrix([counted[i] for i in seen]), truth[seen], len(intents), c)
         scores[held_out] = vocabulary.matrix([counted[i] for i in held_out]) @ weights + bias
     temperature = fit_temperature(scores, truth)
-    best = scores.argmax(axis=1)
-    confidence = softmax(scores, temperature).max(axis=1)
-    in_scope = np.array([intents[number] != OUT_OF_SCOPE for number in truth])
-    threshold, refused, caught = fit_threshold(confidence, best == truth, in_scope)
-    return {
+    facts = {
         "temperature": temperature,
-        "threshold": threshold,
-        "held_out_accuracy": float((best == truth).mean()),
-        "right_refused": refused,
-        "wrong_caught": caught,
+        "held_out_accuracy": float((scores.argmax(axis=1) == truth).mean()),
     }
+    outside = intents.index(OUT_OF_SCOPE) if OUT_OF_SCOPE in intents else None
+    return {**facts, **asdict(fit_scope(scores, truth, outside, temperature))}

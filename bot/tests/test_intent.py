@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from rasa.core.agent import Agent
 
-from bot.nlu.calibration import REFUSED_OF_RIGHT, fit_temperature, fit_threshold, softmax
+from bot.nlu.calibration import REFUSED, fit_scope, fit_temperature, softmax
 from bot.nlu.model import IntentModel
 from bot.nlu.sentences import judge
 from bot.nlu.text import fold, tokens
@@ -141,16 +141,26 @@ def test_temperature_recovers_the_truth_of_scores() -> None:
     assert fit_temperature(scores * 3, truth) == pytest.approx(3.0, rel=0.1)
 
 
-def test_threshold_keeps_the_right_and_catches_the_wrong() -> None:
-    right = np.array([True] * 100 + [False] * 50)
-    confidence = np.concatenate([np.linspace(0.4, 1.0, 100), np.linspace(0.1, 0.5, 50)])
-    threshold, refused, caught = fit_threshold(confidence, right, np.ones(150, bool))
-    assert refused <= REFUSED_OF_RIGHT
-    assert caught > 0.7
-    clear = np.concatenate([np.linspace(0.8, 1.0, 100), np.linspace(0.1, 0.3, 50)])
-    threshold, refused, caught = fit_threshold(clear, right, np.ones(150, bool))
-    assert (refused, caught) == (0.0, 1.0)
-    assert 0.3 < threshold < 0.31
+def test_what_is_out_of_scope_is_turned_away_and_hardly_anything_else() -> None:
+    random = np.random.default_rng(2)
+    truth = np.repeat([0, 1, 2], 300)
+    scores = random.normal(size=(900, 3)) * 0.2
+    scores[np.arange(900), truth] += np.where(truth == 2, 0.2, 1.0)
+    without = softmax(scores, 0.2)
+    scope = fit_scope(scores, truth, 2, 0.2)
+    assert scope.refused <= REFUSED
+    assert scope.bias > 0
+    assert scope.caught > (without.argmax(axis=1)[truth == 2] == 2).mean()
+
+
+def test_the_threshold_alone_refuses_as_much_as_allowed() -> None:
+    random = np.random.default_rng(3)
+    truth = np.repeat([0, 1], 500)
+    scores = random.normal(size=(1000, 2))
+    scope = fit_scope(scores, truth, None, 1.0)
+    assert (scope.bias, scope.caught) == (0.0, 0.0)
+    assert scope.refused == pytest.approx(REFUSED, abs=0.002)
+    assert 0.5 < scope.threshold < 0.6
 
 
 def parse(model: Path, *texts: str) -> list[dict[str, Any]]:
