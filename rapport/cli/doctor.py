@@ -22,6 +22,7 @@ from rapport.kit.database import make_engine
 from rapport.kit.errors import RapportError
 from rapport.kit.settings import ROOT, Settings, get_settings
 from rapport.shop.facts import load_facts
+from rapport.shop.knowledge import load_knowledge
 
 RASA = "3.6.21"
 console = Console(highlight=False)
@@ -61,7 +62,7 @@ def examine() -> Iterator[Finding]:
         return
     source = ".env and environment" if (ROOT / ".env").is_file() else "environment only, there is no .env"
     yield Finding("Settings", "ok", f"read from {source}")
-    checks: list[Callable[[Settings], Finding]] = [_shop_file, _database, _model, _running, _mail]
+    checks: list[Callable[[Settings], Finding]] = [_shop_file, _knowledge, _database, _model, _running, _mail]
     for check in checks:
         yield check(settings)
 
@@ -90,6 +91,16 @@ def _shop_file(settings: Settings) -> Finding:
     except RapportError as error:
         return Finding("Shop", "wrong", str(error), f"mend {settings.shop_file}")
     return Finding("Shop", "ok", f"{facts.name} ({settings.shop_file.name})")
+
+
+def _knowledge(settings: Settings) -> Finding:
+    name, folder = "Knowledge", settings.knowledge_dir
+    try:
+        knowledge = load_knowledge(folder, load_facts(settings.shop_file))
+    except RapportError as error:
+        return Finding(name, "wrong", str(error), f"mend {folder} (how: {folder / 'README.md'})")
+    counts = f"{len(knowledge.entries)} answers, {len(knowledge.care)} care tips"
+    return Finding(name, "ok", f"{counts} ({folder.name}/)")
 
 
 def _database(settings: Settings) -> Finding:

@@ -28,6 +28,7 @@ from rapport.kit.database import get_engine, session_scope
 from rapport.kit.errors import ConfigurationError, RapportError
 from rapport.kit.settings import ROOT, Settings, get_settings
 from rapport.shop.facts import get_facts
+from rapport.shop.knowledge import get_knowledge
 
 START_SECONDS = 180.0
 console = Console(highlight=False)
@@ -51,6 +52,7 @@ def command(
     ensure_secrets(ROOT / ".env")
     settings = _settings(host, port, no_demo)
     get_facts()
+    get_knowledge()
     _check_ports(settings)
     try:
         prepare(settings)

@@ -58,6 +58,9 @@ class Settings(BaseSettings):
         default=True, description="Limit messages per conversation and address; off only for benchmarks."
     )
     shop_file: Path = Field(default=ROOT / "shop.yml", description="The shop's facts in four languages.")
+    knowledge_dir: Path = Field(
+        default=ROOT / "knowledge", description="Answers to what customers ask, in four languages."
+    )
     models_dir: Path = Field(default=ROOT / "models", description="Where trained models are kept.")
     var_dir: Path = Field(default=ROOT / "var", description="Where databases, mails and logs are kept.")
     demo: bool = Field(default=True, description="Load and show the demo shop when the database is empty.")

@@ -1,17 +1,18 @@
-"""Which products and categories a message names."""
+"""Which products, categories and topics of the shop's knowledge a message names."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from sqlalchemy import Engine
 
 from rapport.kit.database import read_scope
 from rapport.shop import repository
 from rapport.shop.facts import ShopFacts, get_facts
+from rapport.shop.knowledge import Knowledge, get_knowledge
 from rapport.shop.phrases import Key, PhraseIndex, words
 
 CHECK_SECONDS = 30.0
@@ -20,25 +21,37 @@ SHORT_NAME_WORDS = 2
 
 
 class Catalogue:
-    """Product names in all languages and the shop's words for its categories, ready to be matched.
+    """Product names in all languages, the shop's words for its categories and the phrases its knowledge is
+    asked for by, ready to be matched.
 
-    One per process, for many threads. Products are looked at again every 30 seconds at most.
+    One per process, for many threads. Products are looked at again every 30 seconds at most, knowledge as
+    soon as its files change.
     """
 
-    def __init__(self, engine: Engine | None = None, facts: ShopFacts | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine | None = None,
+        facts: ShopFacts | None = None,
+        knowledge: Callable[[], Knowledge] = get_knowledge,
+    ) -> None:
         self._engine = engine
         self._facts = facts or get_facts()
+        self._knowledge = knowledge
+        self._topics = _Topics(knowledge())
         self._lock = threading.Lock()
         self._checked = float("-inf")
         self._state: object = None
         self._index = PhraseIndex(())
 
     def match(self, text: str) -> list[dict[str, str]]:
-        """What `text` names: `entity` product or category, `value` sku or category key, `text` as typed."""
+        """What `text` names: `entity` product, category or topic, `value` sku or key, `text` as typed.
+
+        A topic may share words with a product or category: "a repair of the Vidda 2" names both.
+        """
         self._refresh()
         return [
             {"entity": item.key[0], "value": item.key[1], "text": text[item.start : item.end]}
-            for item in self._index.find(text)
+            for item in (*self._index.find(text), *self._topics.index.find(text))
         ]
 
     def reload(self) -> None:
@@ -46,6 +59,9 @@ class Catalogue:
         self._checked = float("-inf")
 
     def _refresh(self) -> None:
+        knowledge = self._knowledge()
+        if knowledge is not self._topics.knowledge:
+            self._topics = _Topics(knowledge)
         if time.monotonic() - self._checked < CHECK_SECONDS:
             return
         # One thread refreshes; the others go on with what there is, unless there is nothing yet.
@@ -61,6 +77,14 @@ class Catalogue:
             self._checked = time.monotonic()
         finally:
             self._lock.release()
+
+
+class _Topics:
+    """The phrases of one state of the knowledge."""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        self.knowledge = knowledge
+        self.index = PhraseIndex((phrase, ("topic", key)) for phrase, key in knowledge.phrases())
 
 
 def _phrases(facts: ShopFacts, names: list[tuple[str, str]]) -> Iterator[tuple[str, Key]]:

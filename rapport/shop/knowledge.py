@@ -1,0 +1,250 @@
+"""What the shop's people wrote for the assistant to answer with: the folder `knowledge/`, checked whole.
+
+Unlike shop.yml it is read again whenever one of its files changes: answers are added while the shop is open.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from string import Formatter
+from typing import Annotated, Any
+
+import yaml
+from pydantic import Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
+
+from actions.words import button_intents
+from rapport.kit.errors import ConfigurationError
+from rapport.kit.format import counted
+from rapport.kit.languages import LANGUAGES
+from rapport.kit.settings import get_settings
+from rapport.shop.facts import Facts, ShopFacts, Text, Texts, Words, load_facts
+from rapport.shop.phrases import MAX_WORDS, words
+
+log = logging.getLogger(__name__)
+
+CARE_FILE = "care.yml"
+# What an entry of the same name answers (data/stories/knowledge.yml); without one there would be no answer.
+INTENTS = (
+    "create_account",
+    "registration_problems",
+    "recover_password",
+    "switch_account",
+    "place_order",
+    "check_cancellation_fee",
+    "payment_issue",
+    "refer_friend",
+)
+
+Stamp = tuple[tuple[str, int, int], ...]
+
+
+class Answer(Texts):
+    """One text in every language; the shop's facts take the place of placeholders when it is read."""
+
+    @field_validator(*LANGUAGES)
+    @classmethod
+    def _fill(cls, text: str, info: ValidationInfo) -> str:
+        known = (info.context or {}).get(info.field_name, {})
+        try:
+            used = {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+        except ValueError:
+            raise ValueError("a brace { or } without its other half") from None
+        if unknown := sorted(used - set(known)):
+            raise ValueError(f"unknown placeholder {{{unknown[0]}}}; there are {', '.join(known)}")
+        return text.format_map(known)
+
+
+class Phrases(Words):
+    """What customers say for one thing, in every language; in a message the languages are not told apart."""
+
+    @field_validator(*LANGUAGES)
+    @classmethod
+    def _of_a_few_words(cls, phrases: list[str]) -> list[str]:
+        for phrase in phrases:
+            if not 1 <= len(words(phrase)) <= MAX_WORDS:
+                raise ValueError(f"“{phrase}” must have 1 to {MAX_WORDS} words")
+        return phrases
+
+
+class Entry(Facts):
+    """An answer, the phrases that call for it, and the intents offered as buttons after it."""
+
+    answer: Answer
+    asked: Phrases | None = None
+    next: tuple[Text, ...] = ()
+
+    @field_validator("next")
+    @classmethod
+    def _can_be_offered(cls, intents: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := sorted(set(intents) - button_intents()):
+            raise ValueError(f"“{unknown[0]}” is no intent with a button, see docs/intents.md")
+        return intents
+
+
+class Knowledge(Facts):
+    """All entries by key, and care tips by category key or sku."""
+
+    entries: dict[str, Entry]
+    care: dict[str, Answer]
+
+    def phrases(self) -> Iterator[tuple[str, str]]:
+        """(phrase, key of the entry) of all languages."""
+        for key, entry in self.entries.items():
+            for phrase in entry.asked.all() if entry.asked else ():
+                yield phrase, key
+
+    def tips(self, keys: tuple[str | None, ...], language: str) -> str | None:
+        """The care tips of the first of `keys` (sku, category) that has some."""
+        found = (self.care[key] for key in keys if key in self.care)
+        return next((tips.of(language) for tips in found), None)
+
+
+_ENTRIES = TypeAdapter(dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], Entry])
+_CARE = TypeAdapter(dict[Text, Answer])
+
+
+class KnowledgeFolder:
+    """The folder's present content, for many threads. Raises ConfigurationError when it is wrong at first.
+
+    If it becomes wrong later, the log says how, and what was known before stays.
+    """
+
+    def __init__(self, folder: Path, facts: ShopFacts) -> None:
+        self._folder = folder
+        self._facts = facts
+        self._lock = threading.Lock()
+        self._stamp = _stamp(folder)
+        self._knowledge = load_knowledge(folder, facts)
+
+    def get(self) -> Knowledge:
+        """What the files say now; the same object as long as they don't change."""
+        if _stamp(self._folder) != self._stamp:
+            with self._lock:
+                stamp = _stamp(self._folder)
+                if stamp != self._stamp:
+                    self._read_again()
+                    self._stamp = stamp
+        return self._knowledge
+
+    def _read_again(self) -> None:
+        try:
+            self._knowledge = load_knowledge(self._folder, self._facts)
+        except ConfigurationError as error:
+            log.error("%s\nUntil this is mended, the assistant goes on with what it knew before.", error)
+
+
+def get_knowledge() -> Knowledge:
+    """What this installation's shop knows now. Raises ConfigurationError when it never made sense."""
+    settings = get_settings()
+    return _opened(settings.knowledge_dir, settings.shop_file).get()
+
+
+@cache
+def _opened(folder: Path, shop_file: Path) -> KnowledgeFolder:
+    return KnowledgeFolder(folder, load_facts(shop_file))
+
+
+def load_knowledge(folder: Path, facts: ShopFacts) -> Knowledge:
+    """The content of the folder's files.
+
+    Raises ConfigurationError with one line per mistake, which names file, entry and field.
+    """
+    context = {language: _placeholders(facts, language) for language in LANGUAGES}
+    entries: dict[str, Entry] = {}
+    care: dict[str, Answer] = {}
+    mistakes: list[str] = []
+    for path in _files(folder):
+        try:
+            if path.name == CARE_FILE:
+                care = _CARE.validate_python(_read(path), context=context)
+                continue
+            read = _ENTRIES.validate_python(_read(path), context=context)
+        except ValidationError as error:
+            mistakes += [
+                f"{path.name}: {'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+                for item in error.errors()
+            ]
+            continue
+        mistakes += [
+            f"{path.name}: {key}: there is another entry of this name" for key in read if key in entries
+        ]
+        entries |= read
+    # What a file with mistakes holds is not known, so nothing can be said to be missing.
+    knowledge = Knowledge.model_construct(entries=entries, care=care)
+    if mistakes := mistakes or list(_gaps(knowledge)):
+        raise ConfigurationError(f"{folder} is wrong:\n  " + "\n  ".join(mistakes))
+    return knowledge
+
+
+def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise ConfigurationError(f"Cannot read the shop's knowledge: there is no folder {folder}.")
+    return sorted(folder.glob("*.yml"))
+
+
+def _gaps(knowledge: Knowledge) -> Iterator[str]:
+    """What is wrong with the files taken together."""
+    for intent in INTENTS:
+        if intent not in knowledge.entries:
+            yield f"{intent}: no file has this entry, and the intent is answered by it"
+    owners: dict[str, str] = {}
+    for phrase, key in knowledge.phrases():
+        owner = owners.setdefault(" ".join(words(phrase)), key)
+        if owner != key:
+            yield f"{key}.asked: “{phrase}” stands under {owner} as well"
+
+
+def _placeholders(facts: ShopFacts, language: str) -> dict[str, str]:
+    return {
+        "shop": facts.name,
+        "url": facts.url,
+        "email": facts.contact.email,
+        "phone": facts.contact.phone,
+        "hours": facts.contact.hours.of(language),
+        "refund_days": counted(facts.refunds.days, language),
+        "refund_how": facts.refunds.how.of(language),
+        "delivery_days": facts.delivery_days(),
+        "payment_methods": ", ".join(facts.payment_names(language)),
+    }
+
+
+def _read(path: Path) -> Any:
+    try:
+        return yaml.load(path.read_text("utf-8"), _Loader) or {}  # noqa: S506 - it is a safe one
+    except OSError as error:
+        raise ConfigurationError(f"Cannot read the shop's knowledge: {path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is no valid YAML: {error}") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """Doesn't let an entry copied for a new one, and not renamed, silently take the place of the first."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    keys = [loader.construct_object(key) for key, _ in node.value]
+    for key, (node_of_key, _) in zip(keys, node.value, strict=True):
+        if keys.count(key) > 1:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{key} stands there twice", node_of_key.start_mark
+            )
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def _stamp(folder: Path) -> Stamp:
+    """Something that changes with the files. A file that vanishes meanwhile is as good as gone."""
+    found = []
+    for path in sorted(folder.glob("*.yml")):
+        try:
+            state = path.stat()
+        except FileNotFoundError:
+            continue
+        found.append((path.name, state.st_mtime_ns, state.st_size))
+    return tuple(found)
