@@ -50,6 +50,7 @@ class Order(Base):
         UniqueConstraint("source", "number"),
         Index("ix_order_customer_placed", "customer_id", "placed_at"),
         Index("ix_order_number", "number"),
+        Index("ix_order_placed_at", "placed_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
