@@ -116,7 +116,7 @@ def private_actions() -> set[str]:
     return {action.action_name for action in _derived(PrivateAction) if not inspect.isabstract(action)}
 
 
-def _derived(base: type[CrmAction]) -> Iterator[type[CrmAction]]:
+def _derived(base: type[Any]) -> Iterator[type[Any]]:
     for derived in base.__subclasses__():
         yield derived
         yield from _derived(derived)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -12,27 +13,32 @@ from rapport.shop.service import LineView, OrderView
 
 @dataclass(frozen=True)
 class Quote:
-    """An order's lines as they are today: `available` with today's prices, `missing` with the old ones.
+    """An order's lines as they are today: `available` at today's prices, `missing` at the old ones.
 
-    `totals` are minor units by currency, of what is available; there is hardly ever more than one.
+    `total_minor` is what the available ones come to, in minor units of the order's currency.
     """
 
     available: tuple[LineView, ...]
     missing: tuple[LineView, ...]
-    totals: dict[str, int]
+    total_minor: int
 
 
 def quote(session: Session, order: OrderView) -> Quote:
-    """What the order would cost if it were placed again now."""
+    """What the order would cost if it were placed again now.
+
+    Missing is what is no longer sold, not in stock in that number, or sold in another currency now.
+    """
     products = repository.products_by_sku(session, sorted({line.sku for line in order.items}))
     available: list[LineView] = []
     missing: list[LineView] = []
-    totals: dict[str, int] = {}
+    taken: Counter[str] = Counter()
     for line in order.items:
         product = products.get(line.sku)
-        if product is None or not rules.in_stock(product.stock, line.quantity):
+        wanted = taken[line.sku] + line.quantity
+        if product is None or product.currency != order.currency or not rules.in_stock(product.stock, wanted):
             missing.append(line)
             continue
+        taken[line.sku] = wanted
         available.append(LineView(line.sku, line.description, line.quantity, product.price_minor))
-        totals[product.currency] = totals.get(product.currency, 0) + line.quantity * product.price_minor
-    return Quote(tuple(available), tuple(missing), totals)
+    total = sum(line.quantity * line.unit_price_minor for line in available)
+    return Quote(tuple(available), tuple(missing), total)

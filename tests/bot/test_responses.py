@@ -67,18 +67,14 @@ def test_has_another_wording_for_the_next_time(name: str) -> None:
 
 def test_everything_asked_for_is_there() -> None:
     asked = {action for action in project.rule_actions() if action.startswith("utter_")}
-    asked |= {
-        f"utter_ask_{slot}" for form in project.domain()["forms"].values() for slot in form["required_slots"]
-    }
+    asked |= asked_by_forms()
     asked |= {name for name in mentioned() if not name.endswith("_")}
     assert asked - set(NAMES) == set()
 
 
 def test_nothing_is_there_that_nobody_asks_for() -> None:
     asked = project.rule_actions() | mentioned()
-    asked |= {
-        f"utter_ask_{slot}" for form in project.domain()["forms"].values() for slot in form["required_slots"]
-    }
+    asked |= asked_by_forms()
     beginnings = tuple(name for name in asked if name.endswith("_"))
     assert [name for name in NAMES if name not in asked and not name.startswith(beginnings or ("-",))] == []
 
@@ -90,6 +86,12 @@ def test_actions_fill_every_variable() -> None:
         if (lacking := project.variables(project.responses()[name][0]["text"]) - given)
     ]
     assert missing == []
+
+
+def asked_by_forms() -> set[str]:
+    """The questions for the slots of forms, except where an action asks."""
+    slots = {slot for form in project.domain()["forms"].values() for slot in form["required_slots"]}
+    return {f"utter_ask_{slot}" for slot in slots if f"action_ask_{slot}" not in project.domain()["actions"]}
 
 
 def mentioned() -> set[str]:

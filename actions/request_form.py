@@ -1,0 +1,249 @@
+"""The form of all requests: asks for the order, the details and a yes, checks them, and opens the case."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from rasa_sdk.events import ActionExecutionRejected, FollowupAction, SlotSet
+from rasa_sdk.interfaces import Tracker
+
+from actions.base import (
+    Button,
+    Check,
+    CrmAction,
+    Event,
+    FormValidation,
+    PrivateAction,
+    Turn,
+    start_verification,
+)
+from actions.orders import counted_lines, order_details, priced, say_not_found
+from actions.requests import already_open, fit_order, hindered, opening_message, possible_orders, refused
+from rapport.conversations import requests
+from rapport.conversations import service as conversations
+from rapport.kit.format import counted, money, short_day
+from rapport.loyalty import service as loyalty
+from rapport.shop import reorder
+from rapport.shop import service as shop
+from rapport.shop.facts import get_facts
+from rapport.shop.service import OrderView
+
+SLOTS = ("request", "request_order", "request_details", "request_confirmed")
+MOST_BUTTONS = 5
+LONGEST_TITLE = 24  # the messaging apps' limit
+
+# Rasa ends a form that finds no slot requested; without a request, action_take_request then does nothing.
+END_FORM: dict[str, Any] = {"request": None, "request_order": None, "requested_slot": None}
+
+
+class AskOrder(CrmAction):
+    """Which order it is about, with a button for each that it can be about."""
+
+    action_name = "action_ask_request_order"
+
+    def answer(self, turn: Turn) -> list[Event]:
+        kind = turn.slot("request") or ""
+        if turn.customer_id is None:
+            return verify_again(turn, kind)
+        orders = possible_orders(turn, turn.customer_id, kind)[:MOST_BUTTONS]
+        turn.say(f"utter_request_which_{kind}", buttons=[_order_button(o, turn.language) for o in orders])
+        return []
+
+
+class AskDetails(CrmAction):
+    """What a colleague has to know."""
+
+    action_name = "action_ask_request_details"
+
+    def answer(self, turn: Turn) -> list[Event]:
+        turn.say(f"utter_request_details_{turn.slot('request')}", number=turn.slot("request_order"))
+        return []
+
+
+class AskConfirmed(CrmAction):
+    """Whether it is really wanted, with what hangs on it."""
+
+    action_name = "action_ask_request_confirmed"
+
+    def answer(self, turn: Turn) -> list[Event]:
+        kind = turn.slot("request") or ""
+        if turn.customer_id is None:
+            return verify_again(turn, kind)
+        number = turn.slot("request_order")
+        order = shop.find_order(turn.session, turn.customer_id, number, turn.language) if number else None
+        CONFIRM[kind](turn, turn.customer_id, order)
+        return []
+
+
+class ValidateRequestForm(FormValidation):
+    """The order must be the customer's own and fit, and the details must say something."""
+
+    action_name = "validate_request_form"
+
+    def checks(self) -> dict[str, Check]:
+        return {"request_order": self._check_order, "request_details": self._check_details}
+
+    def answer(self, turn: Turn) -> list[Event]:
+        kind = turn.slot("request")
+        if kind is None or _asked(turn) is None:
+            return []  # the form just began, and what the request's action filled in is checked
+        if _details(turn) and requests.begins_another(kind, turn.intent):
+            # Rasa then lets the rules answer, as it does when nothing was extracted.
+            before = SlotSet("request_order", before_this_message(turn.tracker, "request_order"))
+            return [before, SlotSet("request_details", None), ActionExecutionRejected("request_form")]
+        return super().answer(turn)
+
+    def _check_order(self, turn: Turn) -> dict[str, Any]:
+        kind, named = turn.slot("request"), turn.slot("request_order")
+        before = before_this_message(turn.tracker, "request_order")
+        details = _details(turn)
+        assert kind is not None
+        if named is None or not requests.KINDS[kind].statuses or turn.customer_id is None:
+            # A request without an order: the number is a postcode or a phone's.
+            return {"request_order": before}
+        if details and not requests.only_names_an_order(details, named):
+            return {"request_order": before}
+        order = shop.find_order(turn.session, turn.customer_id, named, turn.language)
+        if order is None and details and requests.KINDS[kind].details == "address":
+            return {"request_order": before}  # "28013 Madrid"
+        # What only names an order describes nothing, and a yes was for the order before.
+        checked: dict[str, Any] = {"request_details": None} if details else {}
+        if order is None:
+            say_not_found(turn, named)
+            return {**checked, "request_order": None}
+        if (
+            refused(turn, kind, order)
+            or hindered(turn, turn.customer_id, kind, order)
+            or already_open(turn, turn.customer_id, kind, order.number)
+        ):
+            return END_FORM
+        if order.number != before and requests.KINDS[kind].confirm:
+            checked["request_confirmed"] = None
+        return {**checked, "request_order": order.number}
+
+    def _check_details(self, turn: Turn) -> dict[str, Any]:
+        kind, details = turn.slot("request") or "", _details(turn)
+        needs = requests.KINDS[kind].details
+        if details is None:
+            return {}
+        if turn.intent == "inform_email" and needs != "data":
+            turn.say("utter_form_unclear")  # it was meant for the verification before
+        elif not requests.usable(kind, details):
+            turn.say("utter_request_address_short" if needs == "address" else "utter_request_details_short")
+        else:
+            return {"request_details": details}
+        return {"request_details": None}
+
+
+class TakeRequest(PrivateAction):
+    """Opens the case, and says that it is requested: it is done only when a colleague has done it."""
+
+    action_name = "action_take_request"
+    writes = True
+
+    def answer_customer(self, turn: Turn, customer_id: int) -> list[Event]:
+        kind = turn.slot("request")
+        if kind is None:
+            return []  # the form said why not
+        if _missing(turn, requests.KINDS[kind]):
+            return [FollowupAction("request_form")]
+        number = turn.slot("request_order")
+        # It may have been sent while the form was being filled in.
+        if number is None or fit_order(turn, customer_id, kind, number):
+            self._take(turn, customer_id, kind, number)
+        return [SlotSet(name, None) for name in SLOTS]
+
+    def _take(self, turn: Turn, customer_id: int, kind: str, number: str | None) -> None:
+        text = requests.case_text(opening_message(turn.tracker, kind), turn.slot("request_details"))
+        if already_open(turn, customer_id, kind, number, text):
+            return
+        case = conversations.open_request(
+            turn.session, turn.conversation, kind, text, turn.message_key, number
+        )
+        turn.say(f"utter_requested_{kind}", case=case.id, number=number)
+
+
+def verify_again(turn: Turn, kind: str) -> list[Event]:
+    """The verification ran out in the middle: begin again with the same order once it is renewed."""
+    number = SlotSet("order_number", turn.slot("request_order"))
+    return [number, *start_verification(turn, f"action_{kind}")]
+
+
+def before_this_message(tracker: Tracker, slot: str) -> str | None:
+    """What a slot held before the latest message filled it."""
+    before = value = None
+    for event in tracker.events:
+        if event["event"] == "user":
+            before = value
+        elif event["event"] == "slot" and event["name"] == slot:
+            value = event["value"]
+    return before
+
+
+def _asked(turn: Turn) -> str | None:
+    """The slot of this form that was asked for; None while the form begins."""
+    asked = turn.slot("requested_slot")
+    return asked if asked in SLOTS else None
+
+
+def _details(turn: Turn) -> str | None:
+    """What this message answered to the question for details."""
+    return turn.slot("request_details") if _asked(turn) == "request_details" else None
+
+
+def _missing(turn: Turn, needs: requests.Kind) -> bool:
+    wanted = {
+        "request_order": needs.statuses is not None,
+        "request_details": needs.details is not None,
+        "request_confirmed": needs.confirm,
+    }
+    return any(needed and turn.slot(name) is None for name, needed in wanted.items())
+
+
+def _order_button(order: OrderView, language: str) -> Button:
+    title = f"{order.number} · {short_day(order.placed_at, language, get_facts().timezone)}"
+    payload = json.dumps({"order_number": order.number}, ensure_ascii=False)
+    return title if len(title) <= LONGEST_TITLE else order.number, f"/inform_order_number{payload}"
+
+
+def _confirm_cancel(turn: Turn, _customer_id: int, order: OrderView | None) -> None:
+    assert order is not None
+    turn.say("utter_request_confirm_cancel_order", **order_details(order, turn.language))
+
+
+def _confirm_reorder(turn: Turn, _customer_id: int, order: OrderView | None) -> None:
+    assert order is not None
+    quote = reorder.quote(turn.session, order)
+    turn.say(
+        "utter_request_confirm_reorder_part" if quote.missing else "utter_request_confirm_reorder",
+        number=order.number,
+        items=priced(quote.available, order.currency, turn.language),
+        missing=counted_lines(quote.missing, turn.language),
+        total=money(quote.total_minor, order.currency, turn.language),
+    )
+
+
+def _confirm_delete(turn: Turn, customer_id: int, _order: OrderView | None) -> None:
+    points = loyalty.balance(turn.session, customer_id)
+    turn.say("utter_request_confirm_delete_account", points=counted(max(points, 0), turn.language))
+
+
+def _confirm_redeem(turn: Turn, customer_id: int, _order: OrderView | None) -> None:
+    points = loyalty.balance(turn.session, customer_id)
+    facts = get_facts()
+    turn.say(
+        "utter_request_confirm_redeem_points",
+        points=counted(points, turn.language),
+        value=money(points * facts.club.point_value_minor, facts.currency, turn.language),
+    )
+
+
+# A request that needs a yes, and what is said before it. `order` is there if the request is about one.
+CONFIRM: dict[str, Callable[[Turn, int, OrderView | None], None]] = {
+    "cancel_order": _confirm_cancel,
+    "reorder": _confirm_reorder,
+    "delete_account": _confirm_delete,
+    "redeem_points": _confirm_redeem,
+}

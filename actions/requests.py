@@ -1,0 +1,237 @@
+"""Requests to the shop's people: each action begins one kind; request_form.py asks for what is missing."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from rasa_sdk.events import ActiveLoop, FollowupAction, SlotSet
+from rasa_sdk.interfaces import Tracker
+
+from actions.base import Event, PrivateAction, Turn
+from actions.orders import counted_lines, say_not_found, written_day
+from rapport.conversations import requests
+from rapport.conversations import service as conversations
+from rapport.loyalty import service as loyalty
+from rapport.shop import reorder
+from rapport.shop import service as shop
+from rapport.shop.service import OrderView
+
+# The orders a request without a number is looked for in. Nobody means one before these without saying which.
+ORDERS_LOOKED_AT = 50
+
+
+class RequestAction(PrivateAction, ABC):
+    """Begins a request, unless its order is unknown or not fit for it, or the same was requested already."""
+
+    @property
+    @abstractmethod
+    def kind(self) -> str:
+        """A key of `requests.KINDS`."""
+
+    def answer_customer(self, turn: Turn, customer_id: int) -> list[Event]:
+        # The next request without a number is not about this order.
+        forget = SlotSet("order_number", None)
+        order: OrderView | None = None
+        if requests.KINDS[self.kind].statuses is not None:
+            orders = orders_meant(turn, customer_id, self.kind)
+            if not orders:
+                return [forget]
+            if len(orders) > 1:
+                return [forget, *self._begin(turn, None, ask_order=True)]
+            order = orders[0]
+        number = order.number if order else None
+        if hindered(turn, customer_id, self.kind, order) or already_open(
+            turn, customer_id, self.kind, number
+        ):
+            return [forget]
+        return [forget, *self._begin(turn, number)]
+
+    def _begin(self, turn: Turn, number: str | None, ask_order: bool = False) -> list[Event]:
+        """Fills the form's slots: with what is known, "" for what is not needed, None for what is asked."""
+        needs = requests.KINDS[self.kind]
+        opening = opening_message(turn.tracker, self.kind)
+        slots = {
+            "request": self.kind,
+            "request_order": None if ask_order else number or "",
+            "request_details": requests.told(self.kind, opening, number) if needs.details else "",
+            "request_confirmed": None if needs.confirm else "",
+        }
+        events = [SlotSet(name, value) for name, value in slots.items()]
+        if None in slots.values():
+            return [*events, FollowupAction("request_form")]
+        if turn.tracker.active_loop_name == "request_form":
+            # This request took the place of another one, whose form would go on asking.
+            events += [ActiveLoop(None), SlotSet("requested_slot", None)]
+        return [*events, FollowupAction("action_take_request")]
+
+
+class CancelOrder(RequestAction):
+    """An order that was not sent yet shall not be."""
+
+    action_name = "action_cancel_order"
+    kind = "cancel_order"
+
+
+class ChangeOrder(RequestAction):
+    """Something in an order that was not sent yet shall be different."""
+
+    action_name = "action_change_order"
+    kind = "change_order"
+
+
+class SetUpShippingAddress(RequestAction):
+    """An address for orders to come."""
+
+    action_name = "action_set_up_shipping_address"
+    kind = "set_up_shipping_address"
+
+
+class ChangeShippingAddress(RequestAction):
+    """An order that was not sent yet shall go elsewhere; without one, it is about those to come."""
+
+    action_name = "action_change_shipping_address"
+    kind = "change_shipping_address"
+
+    def answer_customer(self, turn: Turn, customer_id: int) -> list[Event]:
+        if turn.slot("order_number") is None and not possible_orders(turn, customer_id, self.kind):
+            turn.say("utter_request_no_open_order")
+            return SetUpShippingAddress().answer_customer(turn, customer_id)
+        return super().answer_customer(turn, customer_id)
+
+
+class GetRefund(RequestAction):
+    """Something is sent back, or was paid wrongly, and the money shall come back."""
+
+    action_name = "action_get_refund"
+    kind = "get_refund"
+
+
+class GetInvoice(RequestAction):
+    """The invoice of an order."""
+
+    action_name = "action_get_invoice"
+    kind = "get_invoice"
+
+
+class Reorder(RequestAction):
+    """The same again as an earlier order, as far as it can be had."""
+
+    action_name = "action_reorder"
+    kind = "reorder"
+
+
+class EditAccount(RequestAction):
+    """Something in the customer's own data shall be different."""
+
+    action_name = "action_edit_account"
+    kind = "edit_account"
+
+
+class DeleteAccount(RequestAction):
+    """The account shall be closed."""
+
+    action_name = "action_delete_account"
+    kind = "delete_account"
+
+
+class ExportData(RequestAction):
+    """A copy of all that is held."""
+
+    action_name = "action_export_data"
+    kind = "export_data"
+
+
+class RedeemPoints(RequestAction):
+    """The points shall be used."""
+
+    action_name = "action_redeem_points"
+    kind = "redeem_points"
+
+
+def possible_orders(turn: Turn, customer_id: int, kind: str) -> list[OrderView]:
+    """The customer's orders that such a request can be about, newest first."""
+    orders = shop.recent_orders(turn.session, customer_id, ORDERS_LOOKED_AT, turn.language)
+    return requests.possible(kind, orders)
+
+
+def orders_meant(turn: Turn, customer_id: int, kind: str) -> list[OrderView]:
+    """The order a request is about, or those it may be about; says why when there is none."""
+    asked = turn.slot("order_number")
+    if asked is not None:
+        order = fit_order(turn, customer_id, kind, asked)
+        return [order] if order else []
+    orders = possible_orders(turn, customer_id, kind)
+    if requests.KINDS[kind].newest:
+        orders = orders[:1]
+    if len(orders) != 1:
+        if not orders:
+            _say_why_none(turn, customer_id, kind)
+        return orders
+    return [] if refused(turn, kind, orders[0]) else orders
+
+
+def _say_why_none(turn: Turn, customer_id: int, kind: str) -> None:
+    newest = shop.newest_order(turn.session, customer_id)
+    if newest is None:
+        say_not_found(turn, None)
+    else:
+        refused(turn, kind, newest)
+
+
+def fit_order(turn: Turn, customer_id: int, kind: str, number: str) -> OrderView | None:
+    """The customer's own order of that number, if the request can be about it; else says why not."""
+    order = shop.find_order(turn.session, customer_id, number, turn.language)
+    if order is None:
+        say_not_found(turn, number)
+        return None
+    return None if refused(turn, kind, order) else order
+
+
+def refused(turn: Turn, kind: str, order: OrderView) -> bool:
+    """Whether the request can't be about this order; if so, says why and what can be done instead."""
+    why = requests.refusal(kind, order.status)
+    if why == "too_late":
+        turn.say(f"utter_request_too_late_{kind}", number=order.number)
+    elif why is not None:
+        turn.say(f"utter_request_order_{why}", number=order.number)
+    return why is not None
+
+
+def hindered(turn: Turn, customer_id: int, kind: str, order: OrderView | None) -> bool:
+    """Whether something else than the order's status stands in the way; if so, it is said."""
+    if kind == "redeem_points" and loyalty.balance(turn.session, customer_id) <= 0:
+        turn.say("utter_points_none")
+        return True
+    if kind == "reorder" and order is not None:
+        quote = reorder.quote(turn.session, order)
+        if not quote.available:
+            missing = counted_lines(quote.missing, turn.language)
+            turn.say("utter_reorder_none", number=order.number, missing=missing)
+            return True
+    return False
+
+
+def already_open(
+    turn: Turn, customer_id: int, kind: str, number: str | None, text: str | None = None
+) -> bool:
+    """Whether a colleague is looking at the same request; if so, says since when."""
+    case = conversations.same_request(turn.session, customer_id, kind, number, text, turn.message_key)
+    if case is not None:
+        turn.say("utter_request_open", case=case.id, date=written_day(case.opened_at, turn.language))
+    return case is not None
+
+
+def opening_message(tracker: Tracker, kind: str) -> str | None:
+    """What the customer wrote when they first asked for this; None when they pressed a button.
+
+    Not always the latest message: verification may have come in between.
+    """
+    intents = {kind, requests.ALSO_OPENED_BY.get(kind)}
+    for event in reversed(tracker.events):
+        if event["event"] != "user":
+            continue
+        intent = ((event.get("parse_data") or {}).get("intent") or {}).get("name")
+        if intent in intents:
+            text = str(event.get("text") or "")
+            return None if text.startswith("/") else text
+    return None
