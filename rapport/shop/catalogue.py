@@ -13,11 +13,9 @@ from rapport.kit.database import read_scope
 from rapport.shop import repository
 from rapport.shop.facts import ShopFacts, get_facts
 from rapport.shop.knowledge import Knowledge, get_knowledge
-from rapport.shop.phrases import Key, PhraseIndex, words
+from rapport.shop.phrases import SHORT_NAME_WORDS, Key, PhraseIndex, shared_words, words
 
 CHECK_SECONDS = 30.0
-# Of "Vidda 2 tunnel tent" people say "Vidda 2"; a single word is too common to be a product's name.
-SHORT_NAME_WORDS = 2
 
 
 class Catalogue:
@@ -99,24 +97,13 @@ def _phrases(facts: ShopFacts, names: list[tuple[str, str]]) -> Iterator[tuple[s
 
 def _short_names(names: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """What a product's names in all languages share, where it is of two words or more and nobody else's."""
-    by_sku: dict[str, list[list[str]]] = defaultdict(list)
+    by_sku: dict[str, list[str]] = defaultdict(list)
     for sku, name in names:
-        by_sku[sku].append(words(name))
+        by_sku[sku].append(name)
     owners: dict[str, set[str]] = defaultdict(set)
-    for sku, tokens in by_sku.items():
-        if len(tokens) > 1 and (shared := _shared_run(tokens)):
-            owners[shared].add(sku)
+    for sku, own in by_sku.items():
+        if len(own) > 1 and (shared := shared_words(own, SHORT_NAME_WORDS)):
+            owners[" ".join(words(shared))].add(sku)
     for short, skus in owners.items():
         if len(skus) == 1:
             yield short, next(iter(skus))
-
-
-def _shared_run(names: list[list[str]]) -> str | None:
-    """The longest run of words that stands in every name."""
-    first, others = names[0], [f" {' '.join(name)} " for name in names[1:]]
-    for count in range(len(first), SHORT_NAME_WORDS - 1, -1):
-        for start in range(len(first) - count + 1):
-            run = " ".join(first[start : start + count])
-            if all(f" {run} " in other for other in others):
-                return run
-    return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rapidfuzz import process
@@ -16,6 +16,8 @@ FUZZY_LETTERS = 5
 MAX_WORDS = 6
 MAX_TYPO_WORDS = 3
 MAX_TOKENS = 120
+# Of "Vidda 2 tunnel tent" people say "Vidda 2"; a single word is too common to be a product's name.
+SHORT_NAME_WORDS = 2
 
 _WORD = re.compile(r"\w+")
 _FOLD = str.maketrans({"ø": "o", "æ": "ae", "ß": "ss", "ł": "l", "đ": "d"})
@@ -41,6 +43,23 @@ def fold(text: str) -> str:
 def words(text: str) -> list[str]:
     """The folded words of a text."""
     return [fold(match.group()) for match in _WORD.finditer(text)]
+
+
+def shared_words(names: Sequence[str], fewest: int) -> str | None:
+    """The longest run of words of the first name that stands in all others, as it is written there.
+
+    Of "Vidda 2 tunnel tent" and "Tienda túnel Vidda 2" it is "Vidda 2"; None when it has less than `fewest`.
+    """
+    spans = [match.span() for match in _WORD.finditer(names[0])]
+    tokens = words(names[0])
+    others = [f" {' '.join(words(name))} " for name in names[1:]]
+    for first, count in _sequences(len(tokens), len(tokens)):
+        if count < fewest:
+            return None
+        run = " ".join(tokens[first : first + count])
+        if all(f" {run} " in other for other in others):
+            return names[0][spans[first][0] : spans[first + count - 1][1]]
+    return None
 
 
 class PhraseIndex:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Select, func, select, union
+from sqlalchemy import Select, Subquery, case, distinct, func, or_, select, union
 from sqlalchemy.orm import Session, selectinload
 
-from rapport.shop.models import ImportRun, Order, Product, ProductText, Refund
+from rapport.shop.models import ImportRun, Order, OrderItem, Product, ProductText, Refund
+
+KEPT = Order.status.not_in(["cancelled", "refunded"])
+AVAILABLE = or_(Product.stock.is_(None), Product.stock > 0)
 
 
 def _orders_of(customer_id: int) -> Select[Order]:
@@ -54,7 +57,7 @@ def kept_order_count(session: Session, customer_id: int) -> int:
             .select_from(Order)
             .where(
                 Order.customer_id == customer_id,
-                Order.status.not_in(["cancelled", "refunded"]),
+                KEPT,
                 (refunded == 0) | (refunded < Order.total_minor),
             )
         )
@@ -133,3 +136,146 @@ def products_in(session: Session, language: str, limit: int) -> list[tuple[Produ
         .limit(limit)
     )
     return [(product, text) for product, text in rows]
+
+
+def products_with_texts(session: Session, skus: Sequence[str]) -> dict[str, Product]:
+    """The products of these SKUs, as far as they exist, with their texts."""
+    products = session.scalars(
+        select(Product).where(Product.sku.in_(skus)).options(selectinload(Product.texts))
+    )
+    return {product.sku: product for product in products}
+
+
+def skus_in(session: Session, category: str, limit: int) -> list[str]:
+    """The first products of a category, what can be had before what is sold out."""
+    return list(
+        session.scalars(
+            select(Product.sku)
+            .where(Product.category == category)
+            .order_by(case((AVAILABLE, 0), else_=1), Product.id)
+            .limit(limit)
+        )
+    )
+
+
+def skus_to_be_had(
+    session: Session, categories: Sequence[str], limit: int, without: Sequence[str] = ()
+) -> list[str]:
+    """The first products of these categories that can be had."""
+    return list(
+        session.scalars(
+            select(Product.sku)
+            .where(Product.category.in_(categories), Product.sku.not_in(without), AVAILABLE)
+            .order_by(Product.id)
+            .limit(limit)
+        )
+    )
+
+
+def categories_sold(session: Session) -> set[str]:
+    """The categories of all products."""
+    found = session.scalars(select(Product.category).where(Product.category.is_not(None)).distinct())
+    return {category for category in found if category}
+
+
+def skus_kept(session: Session, customer_id: int) -> set[str]:
+    """What the customer bought and did not cancel or give back with the whole order."""
+    return set(
+        session.scalars(
+            select(OrderItem.sku)
+            .join(Order, Order.id == OrderItem.order_id)
+            .where(Order.customer_id == customer_id, KEPT)
+            .distinct()
+        )
+    )
+
+
+def times_bought(session: Session, skus: Sequence[str], since: datetime, newest: int) -> dict[str, int]:
+    """In how many of the `newest` orders since then each of these products is; none without any."""
+    counted = _counted(since, newest)
+    rows = session.execute(
+        select(Product.sku, counted.c.times)
+        .join(counted, counted.c.product_id == Product.id)
+        .where(Product.sku.in_(skus))
+    )
+    return {row.sku: row.times for row in rows}
+
+
+def bought_most(
+    session: Session,
+    categories: Sequence[str],
+    since: datetime,
+    newest: int,
+    limit: int,
+    without: Sequence[str] = (),
+) -> list[str]:
+    """What of these categories can be had and is in most of the `newest` orders since then."""
+    counted = _counted(since, newest)
+    return list(
+        session.scalars(
+            select(Product.sku)
+            .join(counted, counted.c.product_id == Product.id)
+            .where(Product.category.in_(categories), Product.sku.not_in(without), AVAILABLE)
+            .order_by(counted.c.times.desc(), Product.id)
+            .limit(limit)
+        )
+    )
+
+
+def _counted(since: datetime, newest: int) -> Subquery:
+    """How often (`times`) each product was bought. The newest orders are enough to tell, however many there
+    are.
+    """
+    recent = (
+        select(Order.id)
+        .where(Order.placed_at >= since, KEPT)
+        .order_by(Order.placed_at.desc())
+        .limit(newest)
+        .subquery()
+    )
+    return (
+        select(OrderItem.product_id, func.count(distinct(OrderItem.order_id)).label("times"))
+        .join(recent, recent.c.id == OrderItem.order_id)
+        .group_by(OrderItem.product_id)
+        .subquery()
+    )
+
+
+def bought_along(
+    session: Session,
+    sku: str,
+    since: datetime,
+    buyers: int,
+    at_least: int,
+    limit: int,
+    without: Sequence[str] = (),
+    customer_id: int | None = None,
+) -> list[str]:
+    """What the newest `buyers` of a product bought beside it since then and can be had, most buyers first.
+
+    Only what at least so many different people took; `customer_id` is none of them.
+    """
+    seed = select(Product.id).where(Product.sku == sku).scalar_subquery()
+    people = (
+        select(Order.customer_id)
+        .join(OrderItem, OrderItem.order_id == Order.id)
+        .where(OrderItem.product_id == seed, Order.placed_at >= since, KEPT)
+        .where(Order.customer_id.is_not(None), Order.customer_id.is_distinct_from(customer_id))
+        .order_by(OrderItem.id.desc())
+        .limit(buyers)
+        .subquery()
+    )
+    takers = func.count(distinct(Order.customer_id))
+    return list(
+        session.scalars(
+            select(Product.sku)
+            .join(OrderItem, OrderItem.product_id == Product.id)
+            .join(Order, Order.id == OrderItem.order_id)
+            .where(Order.customer_id.in_(select(people.c.customer_id)), Order.placed_at >= since, KEPT)
+            .where(Product.sku != sku, Product.sku.not_in(without), AVAILABLE)
+            .group_by(Product.id, Product.sku)
+            .having(takers >= at_least)
+            .order_by(takers.desc(), Product.id)
+            .limit(limit)
+        )
+    )
