@@ -46,7 +46,86 @@ def test_what_is_found(patterns: Patterns, text: str, expected: set[tuple[str, s
     assert {(entity["entity"], entity["value"]) for entity in patterns.find(text)} == expected
 
 
-@pytest.mark.parametrize("hostile", ["a", "1", "a@", "a.", "a@a.", "AB-", "#", "1 ", "+47 "])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "You IDIOT",
+            "this is bullshit",
+            "go f*ck yourself",
+            "shut up already",
+            "🖕🏽",
+            "you people are useless",
+        ),
+        *("eres TONTA", "vete a la mierda", "gilipoyas", "callate ya", "que inutil", "sois unos estafadores"),
+        *("du er så dum", "dra til helvete", "jævla bot", "for noe dritt", "hold kjeft", "ubrukelige greier"),
+        *("ești prost", "esti un tampit", "du-te dracului", "ce rahat", "prostule", "va urasc pe toti"),
+    ],
+)
+def test_an_insult(patterns: Patterns, text: str) -> None:
+    assert "insult" in {entity["entity"] for entity in patterns.find(text)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "a carp rod, what the Romanians call crap",
+            "it got dust in it",
+            "the class is at noon",
+            "a big fan",
+        ),
+        *("a qué hora cierra", "un cono de tráfico", "se va a liar", "la curva del río", "malas condiciones"),
+        *(
+            "javel, da så",
+            "jeg er en fan",
+            "hvordan løser jeg inn poeng",
+            "det går en kule varmt",
+            "så dumt!",
+        ),
+        *(
+            "merge prost fermoarul",
+            "nu ratați oferta",
+            "o curea de piele",
+            "prostul gust",
+            "la crap cu barca",
+        ),
+    ],
+)
+def test_an_everyday_word_is_no_insult(patterns: Patterns, text: str) -> None:
+    assert "insult" not in {entity["entity"] for entity in patterns.find(text)}
+
+
+@pytest.mark.parametrize(
+    ("text", "stars"),
+    [
+        *(("5", "5"), (" 4! ", "4"), ("4/5", "4"), ("3 out of 5", "3"), ("3 de 5", "3"), ("2 av 5", "2")),
+        *(
+            ("1 din 5", "1"),
+            ("5 stars!", "5"),
+            ("4 of 5 stars", "4"),
+            ("4 out of 5 stars", "4"),
+            ("1 stjerne", "1"),
+            ("5 stele", "5"),
+        ),
+        *(("five stars", "5"), ("Cuatro estrellas", "4"), ("tre stjerner", "3"), ("doua stele", "2")),
+        *(("★★★★", "4"), ("⭐⭐⭐⭐⭐", "5"), ("⭐️⭐️", "2"), ("un total de 4 estrellas", "4")),
+        *(
+            ("6", None),
+            ("4.5 stars", None),
+            ("7/5", None),
+            ("on 4/5/2026", None),
+            ("I ordered 2", None),
+            ("45", None),
+        ),
+    ],
+)
+def test_ratings(patterns: Patterns, text: str, stars: str | None) -> None:
+    found = [entity["value"] for entity in patterns.find(text) if entity["entity"] == "rating"]
+    assert found == ([stars] if stars else [])
+
+
+@pytest.mark.parametrize("hostile", ["a", "1", "a@", "a.", "a@a.", "AB-", "#", "1 ", "1 of ", "+47 "])
 def test_no_text_takes_long(patterns: Patterns, hostile: str) -> None:
     """Rasa takes one message at a time: what is slow here keeps all other customers waiting."""
     assert times_ordinary(lambda text: list(patterns.find(text)), hostile) < 20
