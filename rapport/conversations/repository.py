@@ -16,6 +16,7 @@ from sqlalchemy import (
     bindparam,
     insert,
     literal_column,
+    or_,
     select,
     update,
 )
@@ -218,6 +219,19 @@ def handoff_by_key(session: Session, message_key: str) -> Handoff | None:
 
 def case_by_key(session: Session, message_key: str) -> Case | None:
     return session.scalar(select(Case).where(Case.message_key == message_key))
+
+
+def open_complaint(session: Session, conversation_id: str, customer_id: int | None) -> Case | None:
+    """The newest complaint of this conversation or customer that nobody has settled yet."""
+    whose = Case.conversation_id == conversation_id
+    if customer_id is not None:
+        whose = or_(whose, Case.customer_id == customer_id)
+    return session.scalars(
+        select(Case)
+        .where(whose, Case.kind == "complaint", Case.resolved_at.is_(None))
+        .order_by(Case.id.desc())
+        .limit(1)
+    ).one_or_none()
 
 
 def open_requests(

@@ -163,6 +163,15 @@ def open_case(
     return case
 
 
+def open_complaint(session: Session, conversation: Conversation) -> Case | None:
+    """The complaint of this conversation, or of its verified customer, that is not settled yet.
+
+    While there is one, nobody is thanked, given presents or advised to buy.
+    """
+    customer_id = verification.current_customer_id(conversation)
+    return repository.open_complaint(session, conversation.id, customer_id)
+
+
 def open_requests(
     session: Session, customer_id: int, topic: str, order_number: str | None = None
 ) -> Sequence[Case]:

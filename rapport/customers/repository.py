@@ -68,6 +68,15 @@ def interests_of(session: Session, customer_id: int) -> Sequence[str]:
     ).all()
 
 
+def interests_held(session: Session, conversation_id: str) -> Sequence[str]:
+    """What someone unverified said in this conversation, newest first."""
+    return session.scalars(
+        select(Interest.topic)
+        .where(Interest.conversation_id == conversation_id)
+        .order_by(Interest.at.desc(), Interest.id.desc())
+    ).all()
+
+
 def move_interests(session: Session, conversation_id: str, customer_id: int) -> None:
     """Give what the conversation holds to the customer, leaving out what they have already."""
     known = select(Interest.topic).where(Interest.customer_id == customer_id)
