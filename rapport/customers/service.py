@@ -96,6 +96,14 @@ def record_interest(session: Session, conversation: Conversation, topic: str) ->
     repository.add_unless_present(session, interest)
 
 
+def interests(session: Session, conversation: Conversation) -> list[str]:
+    """What this person likes, newest first: the customer's if verified, else what the conversation holds."""
+    customer_id = current_customer_id(conversation)
+    if customer_id is None:
+        return list(repository.interests_held(session, conversation.id))
+    return list(reversed(repository.interests_of(session, customer_id)))
+
+
 def set_preferred_channel(session: Session, customer_id: int, channel: str) -> None:
     """Note the channel this customer prefers, and that they no longer refuse it.
 
