@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rapport.kit.errors import ConfigurationError
@@ -26,6 +26,34 @@ def python() -> Path:
     """The bot's Python; it exists only after `sync`."""
     folder = "Scripts" if os.name == "nt" else "bin"
     return BOT / ".venv" / folder / "python"
+
+
+def run(
+    name: str, arguments: Sequence[str | Path], folder: Path, say: Callable[[str], None]
+) -> tuple[int, list[str]]:
+    """Run the bot's Python in `folder`: its exit code and all lines, each given to `say` as it comes.
+
+    `name` is what the script puts before each of its lines; it is taken off.
+    """
+    lines: list[str] = []
+    with subprocess.Popen(
+        [python(), *arguments],
+        cwd=folder,
+        env=clean_environment(PYTHONUNBUFFERED="1"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                if words := line.strip().removeprefix(f"{name}: "):
+                    lines.append(words)
+                    say(words)
+        except BaseException:
+            process.kill()
+            raise
+    return process.returncode, lines
 
 
 def sync(say: Callable[[str], None]) -> None:

@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.console import Console
 
-from rapport.cli import chat, doctor, imports, log, train, up
+from rapport.cli import chat, doctor, imports, log, nlu, train, up
 from rapport.kit.errors import RapportError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("train")(train.command)
 app.command("doctor")(doctor.command)
 app.command("log")(log.command)
 app.command("import")(imports.command)
+app.add_typer(nlu.app, name="nlu")
 
 
 def main() -> None:

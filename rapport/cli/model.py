@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -64,26 +63,10 @@ def train(models: Path, say: Callable[[str], None]) -> Model:
     made_from = inputs()
     now = clock.now()
     name = now.strftime("%Y%m%d-%H%M%S-%f")
-    lines: list[str] = []
-    with subprocess.Popen(
-        [bot_environment.python(), "train.py", "--out", str(models.resolve()), "--fixed-name", name],
-        cwd=bot_environment.BOT,
-        env=bot_environment.clean_environment(PYTHONUNBUFFERED="1"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        try:
-            for line in process.stdout:
-                if words := line.strip().removeprefix("train: "):
-                    lines.append(words)
-                    say(words)
-        except BaseException:
-            process.kill()
-            raise
+    arguments: list[str | Path] = ["train.py", "--out", models.resolve(), "--fixed-name", name]
+    code, lines = bot_environment.run("train", arguments, bot_environment.BOT, say)
     archive = models / f"{name}.tar.gz"
-    if process.returncode != 0 or not archive.is_file():
+    if code != 0 or not archive.is_file():
         # The trainer's last line is its one clear sentence.
         raise ConfigurationError(f"Training failed: {lines[-1] if lines else 'no reason given'}")
     manifest = {"trained_at": now.isoformat(), "inputs": made_from}
