@@ -15,7 +15,15 @@ import rasa.model_training
 from rasa.core.actions.action import RemoteAction
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import CollectingOutputChannel, UserMessage
-from rasa.shared.core.events import ActionExecuted, BotUttered, Event, FollowupAction, SlotSet
+from rasa.shared.core.events import (
+    ActionExecuted,
+    ActionExecutionRejected,
+    ActiveLoop,
+    BotUttered,
+    Event,
+    FollowupAction,
+    SlotSet,
+)
 from rasa.shared.core.trackers import DialogueStateTracker
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +34,7 @@ assistant_id: test
 pipeline: [{name: KeywordIntentClassifier}]
 policies: [{name: RulePolicy}]
 """
-PRIVATE = ("action_track_order", "action_points_balance", "action_set_channel")
+PRIVATE = ("action_track_order", "action_points_balance", "action_set_channel", "action_take_request")
 RIGHT_CODE = "111111"
 
 # A line is a message (intent, then its entities) and what the bot does; "vf" and "cf" are the two forms.
@@ -111,13 +119,82 @@ CONVERSATIONS = {
         complaint                         > cf: complaint_text
         nlu_fallback                      > cf action_take_complaint "nlu_fallback"
     """,
-    "not served and not understood": """
-        cancel_order                      > utter_cannot_do
-        out_of_scope                      > utter_out_of_scope
+    "a request outlives verification, and a code is no order": """
+        cancel_order order_number=10001   > action_cancel_order vf: email
+        inform_email email=a@example.com  > vf: code
+        inform_code code=111111 order_number=111111 > vf action_after_verification \
+                                            action_cancel_order rf: request_confirmed
+        delivery_period                   > action_delivery_period rf: request_confirmed
+        track_order order_number=10005    > action_track_order rf "10005": request_confirmed
+        inform_email email=a@example.com  > utter_form_unclear rf: request_confirmed
+        nlu_fallback                      > utter_form_unclear rf: request_confirmed
+        nlu_fallback insult=fool          > utter_calm rf: request_confirmed
+        thank                             > utter_thanked rf: request_confirmed
+        affirm                            > rf action_take_request "cancel_order 10001"
+        cancel_order                      > action_cancel_order rf: request_order
+        affirm                            > utter_form_continue rf: request_order
+        inform_code                       > utter_form_unclear rf: request_order
+        track_order order_number=10002    > rf: request_confirmed
+        affirm                            > rf action_take_request "cancel_order 10002"
+    """,
+    "a change of mind in a request": """
+        inform_email email=a@example.com  > vf: code
+        inform_code code=111111           > vf action_after_verification utter_verified
+        cancel_order order_number=10001   > action_cancel_order rf: request_confirmed
+        deny order_number=10002           > rf: request_confirmed
+        cancel_order order_number=10003   > action_cancel_order rf: request_confirmed
+        inform_order_number order_number=99999 > rf action_take_request ""
+        cancel_order order_number=10003   > action_cancel_order rf: request_confirmed
+        get_invoice order_number=10004    > action_get_invoice action_take_request "get_invoice 10004"
+        bot_challenge                     > utter_bot_challenge
+    """,
+    "the details of a request": """
+        edit_account                      > action_edit_account vf: email
+        inform_email email=a@example.com  > vf: code
+        inform_code code=111111           > vf action_after_verification \
+                                            action_edit_account rf: request_details
+        affirm                            > utter_form_continue rf: request_details
+        check_refund_policy               > action_refund_policy rf: request_details
+        inform_email email=b@example.com  > rf action_take_request "edit_account inform_email"
+        change_order order_number=10001   > action_change_order rf: request_details
+        change_order                      > rf action_take_request "change_order 10001 change_order"
+        change_order order_number=10001   > action_change_order rf: request_details
+        set_up_shipping_address           > action_set_up_shipping_address rf: request_details
+        nlu_fallback order_number=28013   > rf action_take_request "set_up_shipping_address nlu_fallback"
+        change_order order_number=10001   > action_change_order rf: request_details
+        complaint                         > cf: complaint_text
+    """,
+    "leaving a request": """
+        inform_email email=a@example.com  > vf: code
+        inform_code code=111111           > vf action_after_verification utter_verified
+        delete_account                    > action_delete_account rf: request_confirmed
+        deny                              > utter_request_left action_deactivate_loop
+        delete_account                    > action_delete_account rf: request_confirmed
+        goodbye                           > utter_request_left action_deactivate_loop utter_goodbye
+        get_refund order_number=10001     > action_get_refund rf: request_details
+        contact_human_agent               > action_hand_over action_deactivate_loop
+        export_data                       > action_export_data action_take_request "export_data"
+        affirm                            > utter_affirm_what
+    """,
+    "not understood": """
+        out_of_scope                      > action_out_of_scope
         nlu_fallback                      > action_default_fallback
     """,
 }
-FORMS = {"verification_form": "vf", "complaint_form": "cf"}
+FORMS = {"verification_form": "vf", "complaint_form": "cf", "request_form": "rf"}
+# What each request asks for; an order only when none was named.
+REQUESTS = {
+    "action_cancel_order": ("request_order", "request_confirmed"),
+    "action_change_order": ("request_order", "request_details"),
+    "action_get_refund": ("request_order", "request_details"),
+    "action_set_up_shipping_address": ("request_details",),
+    "action_edit_account": ("request_details",),
+    "action_delete_account": ("request_confirmed",),
+    "action_get_invoice": ("request_order",),
+    "action_export_data": (),
+}
+REQUEST_SLOTS = ("request_order", "request_details", "request_confirmed")
+UNFIT_ORDER = "99999"
 TOLD = {
     "action_track_order": "order_number",
     "action_set_channel": "channel",
@@ -154,7 +231,7 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize("name", CONVERSATIONS)
 def test_conversation(agent: Agent, name: str) -> None:
     for line in CONVERSATIONS[name].strip().splitlines():
-        message, expected = (part.strip() for part in re.split(r"\s+> ", line.strip()))
+        message, expected = (" ".join(part.split()) for part in re.split(r"\s+> ", line.strip()))
         assert asyncio.run(turn(agent, name, message)) == expected, message
 
 
@@ -166,7 +243,7 @@ async def turn(agent: Agent, conversation: str, message: str) -> str:
     before = len(tracker.events)
     intent, *pairs = message.split()
     entities: dict[str, Any] = dict(pair.split("=") for pair in pairs)
-    entities.update(language=tracker.get_slot("language"), verified=bool(tracker.get_slot("verified")))
+    entities.update(language=tracker.get_slot("language"), verified=is_verified(tracker))
     user = UserMessage(intent, channel, conversation)
     user.parse_data = {
         "text": intent,
@@ -187,12 +264,19 @@ async def turn(agent: Agent, conversation: str, message: str) -> str:
 
 def answer(name: str, tracker: DialogueStateTracker) -> list[Event]:
     """What the real actions do, as far as the dialogue depends on it."""
-    verified = bool(tracker.get_slot("verified"))
-    if name in PRIVATE and not verified:
+    if (name in PRIVATE or name in REQUESTS) and not is_verified(tracker):
         return [SlotSet("pending_action", name), FollowupAction("verification_form")]
     if name in TOLD:
         slot = TOLD[name]
         return [BotUttered(tracker.get_slot(slot), metadata={"told": True}), *forget(slot)]
+    if name in REQUESTS:
+        return begin(name, tracker)
+    if name == "action_take_request":
+        known = [tracker.get_slot(slot) for slot in ("request", "request_order", "request_details")]
+        told = BotUttered(" ".join(filter(None, known)), metadata={"told": True})
+        return [told, *forget("request", *REQUEST_SLOTS)]
+    if name == "validate_request_form":
+        return check_request(tracker)
     if name == "validate_verification_form":
         return [event for slot, value in just_set(tracker) for event in check(slot, value)]
     if name == "validate_complaint_form":
@@ -206,6 +290,42 @@ def answer(name: str, tracker: DialogueStateTracker) -> list[Event]:
         wanted = tracker.get_slot("requested_language")
         return [SlotSet("language", wanted)] if wanted else [FollowupAction("utter_language_which")]
     return []
+
+
+def begin(name: str, tracker: DialogueStateTracker) -> list[Event]:
+    """As actions/requests.py: the slots that are asked for are None, the others are filled."""
+    slots: dict[str, str | None] = {slot: None if slot in REQUESTS[name] else "" for slot in REQUEST_SLOTS}
+    slots["request"] = name.removeprefix("action_")
+    if slots["request_order"] is None:
+        slots["request_order"] = tracker.get_slot("order_number") or None
+    events = [SlotSet(slot, value) for slot, value in slots.items()]
+    if None in slots.values():
+        return [*events, FollowupAction("request_form")]
+    return [*events, ActiveLoop(None), SlotSet("requested_slot", None), FollowupAction("action_take_request")]
+
+
+def check_request(tracker: DialogueStateTracker) -> list[Event]:
+    """As actions/request_form.py: a wish of another kind is no description, and no number in one an order."""
+    filled = dict(just_set(tracker))
+    asked, wish = tracker.get_slot("requested_slot"), tracker.latest_message.intent_name
+    if asked not in REQUEST_SLOTS:
+        return []
+    if filled.get("request_details") and wish in ("set_up_shipping_address", "complaint"):
+        return [SlotSet("request_details", None), ActionExecutionRejected("request_form")]
+    if filled.get("request_order") == UNFIT_ORDER:
+        return forget("request", "request_order", "requested_slot")
+    if "request_details" in filled:
+        filled["request_order"] = filled.get("request_order") and ""
+    return [
+        SlotSet(slot, value) for slot, value in filled.items() if slot in REQUEST_SLOTS and value is not None
+    ]
+
+
+def is_verified(tracker: DialogueStateTracker) -> bool:
+    """What the app knows. The slot may lag behind: a form that begins reads the message's metadata again."""
+    return any(
+        isinstance(event, SlotSet) and event.key == "verified" and event.value for event in tracker.events
+    )
 
 
 def check(slot: str, value: str) -> list[Event]:
