@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 from babel import Locale
@@ -16,9 +19,20 @@ def channel_name(channel: str, language: str) -> str:
     return _words("channels")[channel][language]
 
 
-def intent_button(intent: str, language: str) -> tuple[str, str]:
-    """The title and payload of a button that stands for saying this."""
-    return _words("intents")[intent][language], f"/{intent}"
+def stock_words(stock: str, language: str) -> str:
+    """Whether something can be had, in words."""
+    return _words("stock")[stock][language]
+
+
+def intent_button(intent: str, language: str, entities: Mapping[str, Any] | None = None) -> tuple[str, str]:
+    """The title and payload of a button that stands for saying this, and naming `entities` with it."""
+    named = json.dumps(entities, separators=(",", ":")) if entities else ""
+    return _words("intents")[intent][language], f"/{intent}{named}"
+
+
+def something_else_button(language: str) -> tuple[str, str]:
+    """The button for whoever finds nothing among those offered; it leads to what there is."""
+    return _words("buttons")["something_else"][language], "/ask_capabilities"
 
 
 def button_intents() -> frozenset[str]:

@@ -92,7 +92,7 @@ CONVERSATIONS = {
         goodbye                           > utter_form_left action_deactivate_loop utter_goodbye
         track_order                       > action_track_order vf: email
         contact_human_agent               > action_hand_over action_deactivate_loop
-        greet                             > utter_greet
+        greet                             > action_greet
     """,
     "verification without a question": """
         inform_email email=a@example.com  > vf: code
@@ -179,6 +179,20 @@ CONVERSATIONS = {
     "not understood": """
         out_of_scope                      > action_out_of_scope
         nlu_fallback                      > action_default_fallback
+    """,
+    "an insult is met calmly, and a question answered as always": """
+        greet                             > action_greet
+        out_of_scope insult=insult        > utter_calm
+        nlu_fallback insult=insult        > utter_calm
+        delivery_options insult=insult    > action_delivery_options
+        out_of_scope product=FJ-T1        > action_out_of_scope
+        track_order insult=insult         > action_track_order vf: email
+        out_of_scope insult=insult        > utter_form_unclear vf: email
+        nlu_fallback insult=insult        > utter_form_unclear vf: email
+        out_of_scope                      > utter_form_unclear vf: email
+        deny                              > utter_form_left action_deactivate_loop
+        complaint insult=insult           > cf: complaint_text
+        nlu_fallback insult=insult        > cf action_take_complaint "nlu_fallback"
     """,
 }
 FORMS = {"verification_form": "vf", "complaint_form": "cf", "request_form": "rf"}

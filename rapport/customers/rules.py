@@ -22,7 +22,20 @@ CODES_PER_CONVERSATION = (3, timedelta(minutes=15))
 CODES_PER_ADDRESS = (5, timedelta(hours=1))
 CODES_PER_CLIENT = (30, timedelta(hours=1))
 
+# What may stand in a name beside letters.
+IN_NAMES = str.maketrans("", "", "-'’")
+
 CHANNELS = ("email", "sms", "whatsapp", "telegram", "messenger", "web")
+
+
+def first_name(name: str | None) -> str | None:
+    """What to call somebody by; None when the name does not tell, as "A. Berg" or an address."""
+    family, comma, given = (name or "").partition(",")  # "Berg, Ann" comes out of many a CRM
+    words = (given if comma else family).split()
+    if not words or len(words[0]) < 2 or not words[0].translate(IN_NAMES).isalpha():
+        return None
+    first = words[0]
+    return first.title() if first.isupper() or first.islower() else first
 
 
 def normalise_email(text: str) -> str | None:

@@ -137,6 +137,12 @@ def preferences(session: Session, customer_id: int) -> Preferences:
     )
 
 
+def first_name(session: Session, customer_id: int) -> str | None:
+    """What to call this customer by; None when we don't know."""
+    customer = repository.get_customer(session, customer_id)
+    return rules.first_name(customer.name) if customer else None
+
+
 def record_consent(
     session: Session,
     customer_id: int,

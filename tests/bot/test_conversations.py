@@ -91,15 +91,6 @@ PUBLIC = [
     ),
     ("utter_thanked", ("thank you!", "¡muchas gracias!", "tusen takk", "mulțumesc mult")),
     ("utter_goodbye", ("goodbye", "adiós, hasta luego", "ha det bra", "la revedere")),
-    (
-        "utter_cannot_do",
-        (
-            "please cancel my order",
-            "quiero cancelar mi pedido",
-            "jeg vil kansellere bestillingen min",
-            "vreau să anulez comanda",
-        ),
-    ),
 ]
 
 PRIVATE = [

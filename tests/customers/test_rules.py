@@ -56,6 +56,29 @@ def test_phones(text: str, country: str | None, expected: str | None) -> None:
     assert rules.normalise_phone(text, country) == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Ann Berg", "Ann"),
+        ("  åse-marie  berg", "Åse-Marie"),
+        ("MARÍA LÓPEZ", "María"),
+        ("Berg, Ann", "Ann"),
+        ("Berg,", None),
+        ("DeShawn", "DeShawn"),
+        ("A. Berg", None),
+        ("Dr. Ann Berg", None),
+        ("A Berg", None),
+        ("ann@example.com", None),
+        ("24 Outdoor", None),
+        ("{name}", None),
+        (" ", None),
+        (None, None),
+    ],
+)
+def test_first_names(name: str | None, expected: str | None) -> None:
+    assert rules.first_name(name) == expected
+
+
 @pytest.mark.parametrize(("text", "expected"), [("123456", "123456"), (" 123-456 ", "123456"), ("x", "")])
 def test_codes(text: str, expected: str) -> None:
     assert rules.normalise_code(text) == expected

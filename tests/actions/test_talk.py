@@ -1,0 +1,182 @@
+"""Greeting, and what is said when nothing was understood."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from actions import guesses
+from actions.words import intent_button, something_else_button
+from rapport.customers import service as customers
+from rapport.kit.database import session_scope
+from rapport.kit.languages import LANGUAGES
+from tests.actions.conftest import Answer, Chat
+from tests.bot import project
+
+EVERY_LANGUAGE = pytest.mark.parametrize("language", LANGUAGES)
+NOT_SERVED = pytest.mark.parametrize("action", ["action_default_fallback", "action_out_of_scope"])
+
+
+def said(*responses: str | None) -> list[dict[str, Any]]:
+    """The events of turns before, each answered with one of these responses."""
+    return [
+        event
+        for response in responses
+        for event in (
+            {"event": "user", "text": "?", "parse_data": {"intent": {"name": "any"}}, "timestamp": 1.0},
+            {
+                "event": "bot",
+                "text": "…",
+                "metadata": {"utter_action": response} if response else {},
+                "timestamp": 1.0,
+            },
+        )
+    ]
+
+
+def run(
+    chat: Chat,
+    action: str,
+    ranking: tuple[tuple[str, float], ...] = (),
+    before: tuple[str | None, ...] = (),
+    **slots: Any,
+) -> Answer:
+    call = chat.call(action, **slots)
+    tracker = call["tracker"]
+    ranked = [{"name": name, "confidence": sure} for name, sure in ranking]
+    tracker["latest_message"]["intent_ranking"] = ranked
+    tracker["events"] = said(*before) + tracker["events"]
+    return chat._run(call)
+
+
+def buttons(answer: Answer) -> list[tuple[str, str]]:
+    return [(button["title"], button["payload"]) for button in answer.messages[0]["buttons"]]
+
+
+def wait_for_a_person(chat: Chat) -> None:
+    assert chat.run("action_hand_over").said == ["utter_handed_over"]
+
+
+@EVERY_LANGUAGE
+def test_hello_to_a_stranger(chat: Chat, language: str) -> None:
+    answer = run(chat, "action_greet", language=language)
+    assert answer.said == ["utter_greet"]
+    assert answer.texts(language)
+
+
+@EVERY_LANGUAGE
+def test_hello_by_name_once_we_know_who_it_is(anns_chat: Chat, language: str) -> None:
+    [text] = run(anns_chat, "action_greet", language=language).texts(language)
+    assert "Ann" in text
+
+
+def test_a_name_is_not_told_to_somebody_unverified(chat: Chat, ann: int) -> None:
+    assert run(chat, "action_greet", email="ann@example.com", verified=True).said == ["utter_greet"]
+
+
+def test_a_customer_without_a_name(engine: Engine, chat: Chat) -> None:
+    with session_scope(engine) as session:
+        nameless = customers.ensure_customer(session, references=[("csv", "1")]).id
+    chat.verify_as(nameless)
+    assert run(chat, "action_greet").said == ["utter_greet"]
+
+
+@EVERY_LANGUAGE
+def test_hello_while_waiting_for_a_person(anns_chat: Chat, language: str) -> None:
+    wait_for_a_person(anns_chat)
+    answer = run(anns_chat, "action_greet", language=language)
+    assert answer.said == ["utter_greet_waiting"]
+    assert answer.texts(language)
+
+
+@NOT_SERVED
+@EVERY_LANGUAGE
+def test_what_is_not_understood_goes_to_the_person_who_is_waited_for(
+    chat: Chat, action: str, language: str
+) -> None:
+    wait_for_a_person(chat)
+    answer = run(chat, action, (("cancel_order", 0.4),), before=("utter_still_waiting",), language=language)
+    assert answer.said == ["utter_still_waiting"]
+    assert ":" in answer.texts(language)[0], "the hours"
+
+
+@EVERY_LANGUAGE
+def test_did_you_mean(chat: Chat, language: str) -> None:
+    answer = run(
+        chat, "action_default_fallback", (("cancel_order", 0.3), ("get_refund", 0.2)), language=language
+    )
+    assert answer.said == ["utter_did_you_mean"]
+    assert answer.texts(language)
+    assert buttons(answer) == [
+        intent_button("cancel_order", language),
+        intent_button("get_refund", language),
+        something_else_button(language),
+    ]
+
+
+def test_what_the_message_named_comes_along_with_the_button(chat: Chat) -> None:
+    chat.entities = [
+        {"entity": "language", "value": "en"},
+        {"entity": "verified", "value": "true"},
+        {"entity": "order_number", "value": 'FJ-1"}'},
+        {"entity": "category", "value": "tents"},
+        {"entity": "category", "value": "boots"},
+        {"entity": "category", "value": "tents"},
+        {"entity": "code", "value": "123456"},
+        {"entity": "insult", "value": "insult"},
+    ]
+    answer = run(chat, "action_default_fallback", (("cancel_order", 0.3),))
+    [(_, payload), other] = buttons(answer)
+    assert payload == '/cancel_order{"order_number":"FJ-1\\"}","category":["tents","boots"]}'
+    assert other == something_else_button("en")
+
+
+@NOT_SERVED
+def test_a_topic_of_the_shops_own_files_is_answered_first(chat: Chat, action: str) -> None:
+    wait_for_a_person(chat)
+    chat.entities = [{"entity": "topic", "value": "recover_password"}]
+    answer = run(chat, action, (("cancel_order", 0.3),), before=("utter_fallback",))
+    assert answer.said == ["utter_knowledge"]
+
+
+@NOT_SERVED
+@pytest.mark.parametrize("first", sorted(guesses.MISSES))
+def test_the_second_time_in_a_row_a_person_is_offered(chat: Chat, action: str, first: str) -> None:
+    for before in ((first,), (first, "utter_fallback_person"), ("utter_greet", first, None)):
+        assert run(chat, action, (("cancel_order", 0.3),), before=before).said == ["utter_fallback_person"]
+
+
+@pytest.mark.parametrize("between", ["utter_greet", "utter_knowledge", "utter_delivery_options"])
+def test_an_answer_in_between_begins_anew(chat: Chat, between: str) -> None:
+    before = ("utter_fallback", between)
+    assert run(chat, "action_default_fallback", before=before).said == ["utter_fallback"]
+    assert run(chat, "action_out_of_scope", before=before).said == ["utter_out_of_scope"]
+
+
+@NOT_SERVED
+@EVERY_LANGUAGE
+def test_no_guess_and_nothing_before(chat: Chat, action: str, language: str) -> None:
+    answer = run(chat, action, (("greet", 0.4), ("out_of_scope", 0.3)), language=language)
+    assert answer.said == [action.replace("action_", "utter_").replace("_default", "")]
+    assert answer.texts(language)
+
+
+@pytest.mark.parametrize(
+    ("ranking", "offered"),
+    [
+        ((), []),
+        ((("cancel_order", 0.149), ("get_refund", 0.149)), []),
+        ((("cancel_order", 0.15), ("get_refund", 0.09)), ["cancel_order"]),
+        ((("cancel_order", 0.3), ("get_refund", 0.1), ("reorder", 0.1)), ["cancel_order", "get_refund"]),
+        ((("out_of_scope", 0.3), ("thank", 0.2), ("get_refund", 0.2)), ["get_refund"]),
+        ((("inform_code", 0.3), ("inform_order_number", 0.2)), []),
+    ],
+)
+def test_guesses(ranking: tuple[tuple[str, float], ...], offered: list[str]) -> None:
+    assert guesses.guesses([{"name": name, "confidence": sure} for name, sure in ranking]) == offered
+
+
+def test_what_counts_as_a_miss_exists() -> None:
+    assert set(project.responses()) >= guesses.MISSES
