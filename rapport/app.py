@@ -27,7 +27,7 @@ from rapport import health
 from rapport.channels import site
 from rapport.channels.web import WebChannel
 from rapport.console import dev_mail
-from rapport.conversations import language
+from rapport.conversations import language, values
 from rapport.conversations.engine import THREADS, ConversationEngine
 from rapport.conversations.events import Events
 from rapport.conversations.rasa import Rasa
@@ -67,6 +67,7 @@ def create_app(settings: Settings | None = None, database: Engine | None = None)
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         language.warm_up()
+        values.warm_up()
         engine.start()
         worker.start()
         yield

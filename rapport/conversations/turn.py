@@ -7,10 +7,11 @@ import time
 from datetime import datetime
 from enum import Enum, auto
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
-from rapport.conversations import language, repository, rules
+from rapport.conversations import language, repository, rules, values
 from rapport.conversations.events import Events
 from rapport.conversations.rasa import Answer, Rasa, RasaBrokeOffError, RasaRefusedError, Reply
 from rapport.conversations.repository import Head
@@ -19,6 +20,7 @@ from rapport.customers import verification
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
 from rapport.shop.catalogue import Catalogue
+from rapport.shop.facts import get_facts
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +61,7 @@ class Turns:
             self._keep(head)
             return Outcome.NOTHING
         started = time.perf_counter()
-        found = self._catalogue.match(head.text)[:MAX_ENTITIES] if head.payload is None else []
+        found = self._find(head.text) if head.payload is None else []
         self._follow_language(head, found)
         answer = self._ask(head, found)
         self._store(head, answer, started)
@@ -85,6 +87,13 @@ class Turns:
             head = repository.head(session, conversation_id)
             session.expunge_all()  # it is read after the session has ended
         return head
+
+    def _find(self, text: str) -> list[dict[str, str]]:
+        """What the text names: products, categories and topics, times, sums of money, channels not wanted."""
+        facts = get_facts()
+        today = clock.now().astimezone(ZoneInfo(facts.timezone)).date()
+        named = self._catalogue.match(text)[:MAX_ENTITIES]
+        return named + values.find(text, today, facts.currency)[:MAX_ENTITIES]
 
     def _keep(self, head: Head) -> None:
         with session_scope(self._database) as session:

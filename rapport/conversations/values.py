@@ -1,0 +1,48 @@
+"""Values in a message that its words tell, whatever its language: how long, how often, how much, by which way
+not.
+
+Months, weekdays and the currencies' digits come from Babel. A library for dates (dateparser) was tried: it
+takes 1 to 16 ms where this takes 0.02, and it misses "o lună" and half of "half a year".
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from rapport.conversations import amounts, frequencies, periods, refusals
+from rapport.conversations.lexicon import read
+
+Entity = dict[str, str]
+
+
+def find(text: str, today: date, currency: str) -> list[Entity]:
+    """The values in `text`, each with `entity`, `value` and `text` (as typed).
+
+    `period`: ISO 8601, a duration (`P3M`), a day it ends (`2027-01-01`) or `P0D` (a pause is over).
+    `frequency`: messages a month (0: less than one), or `less` or `more`. `refused_channel`: a channel's key.
+    `amount`: minor units and currency (`25000 NOK`). `today` is the shop's, and so is `currency`.
+    """
+    said = read(text)
+    found: list[Entity] = []
+    frequency = frequencies.find(said)
+    if frequency is not None and frequency.value is not None:
+        found.append(_entity("frequency", frequency.value, said.original(frequency.start, frequency.end)))
+    period = periods.find(said, today)
+    # The month of "once a month" is no period.
+    if period is not None and not (frequency and frequency.covers(period.start, period.end)):
+        found.append(_entity("period", period.value, said.original(period.start, period.end)))
+    found += [
+        _entity("refused_channel", refused.channel, said.original(refused.start, refused.end))
+        for refused in refusals.find(said)
+    ]
+    found += [_entity("amount", amount.value, amount.text) for amount in amounts.find(said.text, currency)]
+    return found
+
+
+def _entity(name: str, value: str, text: str) -> Entity:
+    return {"entity": name, "value": value, "text": text}
+
+
+def warm_up() -> None:
+    """Makes the expressions (a sixth of a second), so that the first message need not wait."""
+    find("3 weeks, once a week, no calls, 10 kr", date(2000, 1, 1), "EUR")
