@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -187,17 +188,12 @@ def sides(retrain: bool) -> tuple[Side, Side]:
 def same_responses(ours: Side, stock: Side) -> int:
     """How many of the sentences are understood alike on both sides: the same work has to be compared.
 
-    Some responses are worded at random, so the texts are looked up in the response files, whose names count.
+    Stock Rasa words a response at random, so the texts are looked up in the response files, whose names count.
     """
-    texts = {
-        variation["text"].split("{")[0].strip(): name
-        for file in sorted((ROOT / "data" / "responses").glob("*.yml"))
-        for name, variations in yaml.safe_load(file.read_text(encoding="utf-8"))["responses"].items()
-        for variation in variations
-    }
+    known = wordings()
 
     def name_of(text: str) -> str:
-        return next((name for start, name in texts.items() if start and text.startswith(start)), text)
+        return next((name for wording, name in known if wording.fullmatch(text)), text)
 
     def answers(side: Side) -> list[list[str]]:
         talk = side.stack.talk()
@@ -208,6 +204,19 @@ def same_responses(ours: Side, stock: Side) -> int:
         if a != b:
             print(f"  {sentence!r}: {a} against {b}", flush=True)
     return sum(a == b for _, a, b in pairs)
+
+
+def wordings() -> list[tuple[re.Pattern[str], str]]:
+    """Every wording with the name of its response; those that leave least open come first."""
+    texts = [
+        (variation["text"], name)
+        for file in sorted((ROOT / "data" / "responses").glob("*.yml"))
+        for name, variations in yaml.safe_load(file.read_text(encoding="utf-8"))["responses"].items()
+        for variation in variations
+    ]
+    fixed = [(re.split(r"\{\w+\}", text), name) for text, name in texts]
+    fixed.sort(key=lambda item: -sum(map(len, item[0])))
+    return [(re.compile(".+".join(map(re.escape, parts)), re.DOTALL), name) for parts, name in fixed]
 
 
 def report(ours: Side, stock: Side) -> None:
