@@ -188,7 +188,7 @@ def sides(retrain: bool) -> tuple[Side, Side]:
 def same_responses(ours: Side, stock: Side) -> int:
     """How many of the sentences are understood alike on both sides: the same work has to be compared.
 
-    Stock Rasa words a response at random, so the texts are looked up in the response files, whose names count.
+    Stock Rasa words a response at random, so texts are looked up in the response files, whose names count.
     """
     known = wordings()
 
