@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from actions.base import CrmAction, Event, Turn
-from rapport.kit.format import counted
+from actions.words import intent_button
+from rapport.kit.format import counted, day
+from rapport.shop import service as shop
 from rapport.shop.facts import get_facts
 
 
@@ -20,12 +22,20 @@ class DeliveryOptions(CrmAction):
 
 
 class DeliveryPeriod(CrmAction):
-    """How long an order takes."""
+    """How long an order takes; to someone verified also when the one under way is expected."""
 
     action_name = "action_delivery_period"
 
     def answer(self, turn: Turn) -> list[Event]:
-        turn.say("utter_delivery_period", days=get_facts().delivery_days())
+        facts = get_facts()
+        order = shop.next_delivery(turn.session, turn.customer_id) if turn.customer_id else None
+        if order is None or order.expected_at is None:
+            track = intent_button("track_order", turn.language)
+            turn.say("utter_delivery_period", buttons=[track], days=facts.delivery_days())
+        else:
+            expected = day(order.expected_at, turn.language, facts.timezone)
+            turn.say("utter_delivery_period", days=facts.delivery_days())
+            turn.say("utter_delivery_expected", number=order.number, expected=expected)
         return []
 
 

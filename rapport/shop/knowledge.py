@@ -97,11 +97,6 @@ class Knowledge(Facts):
             for phrase in entry.asked.all() if entry.asked else ():
                 yield phrase, key
 
-    def tips(self, keys: tuple[str | None, ...], language: str) -> str | None:
-        """The care tips of the first of `keys` (sku, category) that has some."""
-        found = (self.care[key] for key in keys if key in self.care)
-        return next((tips.of(language) for tips in found), None)
-
 
 _ENTRIES = TypeAdapter(dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], Entry])
 _CARE = TypeAdapter(dict[Text, Answer])

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+from rapport.kit import clock
 from rapport.shop import repository, rules
 from rapport.shop.facts import get_facts
 from rapport.shop.models import Order, Product
+
+UNDER_WAY = ("placed", "paid", "shipped")
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,20 @@ def refunds(session: Session, customer_id: int, number: str | None = None) -> li
         for refund, order_number in repository.refunds_of(session, customer_id)
         if number is None or order_number == number
     ]
+
+
+def next_delivery(session: Session, customer_id: int) -> OrderView | None:
+    """The order under way that is expected first; None when no date is known or all have gone by."""
+    zone = ZoneInfo(get_facts().timezone)
+    today = clock.now().astimezone(zone).date()
+    ahead = [
+        (order.expected_at, order)
+        for order in recent_orders(session, customer_id)
+        if order.status in UNDER_WAY
+        and order.expected_at is not None
+        and order.expected_at.astimezone(zone).date() >= today
+    ]
+    return min(ahead, key=lambda pair: pair[0])[1] if ahead else None
 
 
 def kept_order_count(session: Session, customer_id: int) -> int:

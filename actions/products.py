@@ -1,0 +1,98 @@
+"""What a product is and costs, and which one to take."""
+
+from __future__ import annotations
+
+from rasa_sdk.events import SlotSet
+
+from actions.base import CrmAction, Event, Turn
+from actions.knowledge import answer_topic
+from actions.showcase import category_buttons, lines, named, product_buttons, show
+from actions.words import intent_button
+from rapport.conversations import service as conversations
+from rapport.customers import service as customers
+from rapport.shop import products, recommendations
+from rapport.shop.recommendations import Recommendation
+
+
+class ShowProduct(CrmAction):
+    """Products named in the message, what there is of a category, or the product the talk is about."""
+
+    action_name = "action_show_product"
+
+    def answer(self, turn: Turn) -> list[Event]:
+        skus, categories = named(turn, "product"), named(turn, "category")
+        # "How long is the warranty on the tent?" asks for no list of tents.
+        if answer_topic(turn) and not skus:
+            return []
+        events = show(turn, skus, categories)
+        if events is None:
+            events = show(turn, _slot(turn, "product"), _slot(turn, "category"))
+        if events is None:
+            turn.say("utter_product_which", buttons=category_buttons(turn, "ask_product"))
+        return events or []
+
+
+class Recommend(CrmAction):
+    """Up to three products with a reason; never while a complaint is open."""
+
+    action_name = "action_recommend"
+
+    def answer(self, turn: Turn) -> list[Event]:
+        skus, categories = named(turn, "product"), named(turn, "category")
+        if complaint := conversations.open_complaint(turn.session, turn.conversation):
+            buttons = [intent_button("contact_human_agent", turn.language)]
+            turn.say("utter_recommend_complaint", buttons=buttons, case=complaint.id)
+            return []
+        if not skus and not categories and answer_topic(turn):
+            return []
+        if len(skus) > 1:
+            return _compare(turn, skus)
+        advice = _advice(turn, skus, categories)
+        if advice is None:
+            turn.say("utter_recommend_which", buttons=category_buttons(turn, "ask_recommendation"))
+            return []
+        return _say_advice(turn, advice)
+
+
+def _slot(turn: Turn, name: str) -> list[str]:
+    value = turn.slot(name)
+    return [value] if value else []
+
+
+def _compare(turn: Turn, skus: list[str]) -> list[Event]:
+    """Shows what someone cannot choose between, and which of it others take."""
+    events = show(turn, skus, [])
+    if favourite := recommendations.favourite(turn.session, skus, turn.language):
+        turn.say("utter_recommend_between", product=favourite.name)
+    return events or []
+
+
+def _advice(turn: Turn, skus: list[str], categories: list[str]) -> Recommendation | None:
+    """ "Boots to go with the Vidda 2" asks for boots; "is the Vidda 2 a good tent" for what goes with it."""
+    own = {product.category for product in products.find(turn.session, skus, turn.language)}
+    others = [category for category in categories if category not in own]
+    sku = skus[0] if skus and not others else None
+    return recommendations.recommend(
+        turn.session,
+        turn.language,
+        customer_id=turn.customer_id,
+        interests=customers.interests(turn.session, turn.conversation),
+        sku=sku,
+        category=others[0] if others else turn.slot("category"),
+    )
+
+
+def _say_advice(turn: Turn, advice: Recommendation) -> list[Event]:
+    if not advice.products:
+        buttons = category_buttons(turn, "ask_recommendation")
+        turn.say("utter_recommend_nothing", buttons=buttons, about=advice.about)
+        return []
+    turn.say(
+        f"utter_recommend_{advice.reason}",
+        buttons=product_buttons(advice.products),
+        about=advice.about,
+        products=lines(turn, advice.products),
+    )
+    # "How much is it?" can mean only a single one.
+    only = advice.products[0].sku if len(advice.products) == 1 else None
+    return [SlotSet("product", only)]
