@@ -153,7 +153,7 @@ class TakeRequest(PrivateAction):
         # It may have been sent while the form was being filled in.
         if number is None or fit_order(turn, customer_id, kind, number):
             self._take(turn, customer_id, kind, number)
-        return [SlotSet(name, None) for name in SLOTS]
+        return [SlotSet(name, None) for name in (*SLOTS, "order_number")]
 
     def _take(self, turn: Turn, customer_id: int, kind: str, number: str | None) -> None:
         text = requests.case_text(opening_message(turn.tracker, kind), turn.slot("request_details"))

@@ -88,6 +88,9 @@ class Chat:
     slots: dict[str, Any] = field(default_factory=lambda: {"language": "en"})
     loop: str | None = None
     entities: list[dict[str, str]] = field(default_factory=list)  # of the latest message
+    intent: str = "any"  # what it was understood as
+    text: str = "hello"
+    earlier: list[dict[str, Any]] = field(default_factory=list)  # events before it
 
     def call(
         self,
@@ -102,9 +105,9 @@ class Chat:
         self.slots.update(slots)
         message_id = message_id or str(next(_message_ids))
         message = {
-            "intent": {"name": "any", "confidence": 1.0},
+            "intent": {"name": self.intent, "confidence": 1.0},
             "entities": self.entities,
-            "text": "hello",
+            "text": self.text,
             "message_id": message_id,
             "metadata": {"message_id": message_id, "language": "en", "verified": False},
             "intent_ranking": [],
@@ -114,7 +117,8 @@ class Chat:
             {"event": "action", "timestamp": 1.0, "name": "action_session_start"},
             {"event": "session_started", "timestamp": 1.0},
             {"event": "action", "timestamp": 1.0, "name": "action_listen"},
-            {"event": "user", "timestamp": 2.0, "text": "hello", "parse_data": message},
+            *self.earlier,
+            {"event": "user", "timestamp": 2.0, "text": self.text, "parse_data": message},
             {"event": "action", "timestamp": 2.0, "name": self.loop or "action_extract_slots"},
             *(
                 {"event": "slot", "timestamp": 2.0, "name": name, "value": value}
