@@ -15,6 +15,8 @@ from rapport.customers import service as customers
 from rapport.kit import languages
 from rapport.shop.facts import get_facts
 
+NOT_UNDERSTOOD = "nlu_fallback"
+
 
 class ChangeLanguage(CrmAction):
     """Goes on in the language the customer named.
@@ -78,7 +80,8 @@ class DefaultFallback(NotServed):
 
     def answer_first(self, turn: Turn) -> None:
         message = turn.tracker.latest_message or {}
-        found = guesses(message.get("intent_ranking") or [])
+        # Rasa also comes here when no rule says what follows; what was understood then is no guess.
+        found = guesses(message.get("intent_ranking") or []) if turn.intent == NOT_UNDERSTOOD else []
         if not found:
             turn.say("utter_fallback")
             return

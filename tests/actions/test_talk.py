@@ -41,10 +41,12 @@ def run(
     action: str,
     ranking: tuple[tuple[str, float], ...] = (),
     before: tuple[str | None, ...] = (),
+    intent: str = "nlu_fallback",
     **slots: Any,
 ) -> Answer:
     call = chat.call(action, **slots)
     tracker = call["tracker"]
+    tracker["latest_message"]["intent"] = {"name": intent, "confidence": 0.5}
     ranked = [{"name": name, "confidence": sure} for name, sure in ranking]
     tracker["latest_message"]["intent_ranking"] = ranked
     tracker["events"] = said(*before) + tracker["events"]
@@ -114,6 +116,12 @@ def test_did_you_mean(chat: Chat, language: str) -> None:
         intent_button("get_refund", language),
         something_else_button(language),
     ]
+
+
+def test_what_was_understood_and_has_no_rule_is_no_guess(chat: Chat) -> None:
+    """A button that leads nowhere would otherwise offer itself again."""
+    answer = run(chat, "action_default_fallback", (("cancel_order", 1.0),), intent="cancel_order")
+    assert answer.said == ["utter_fallback"]
 
 
 def test_what_the_message_named_comes_along_with_the_button(chat: Chat) -> None:
