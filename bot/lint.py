@@ -16,7 +16,8 @@ from typing import Any, NoReturn
 from scipy.sparse import csr_matrix
 
 from bot.evaluation.messages import Labelled, of_example, read
-from bot.evaluation.similar import near_pairs, vectors, wording
+from bot.evaluation.similar import near_pairs, vectors
+from bot.nlu.model import wording
 from bot.train import ROOT, prepare_environment, unreadable_file
 
 FEWEST = 40
@@ -140,9 +141,9 @@ def near_duplicates(examples: Sequence[Labelled], rows: csr_matrix) -> tuple[lis
     """
     within: dict[str, list[list[str]]] = defaultdict(list)
     across: list[str] = []
-    for one, two, cosine in near_pairs(rows, rows):
+    for two, one, cosine in near_pairs(rows):
         first, second = examples[one], examples[two]
-        if one >= two or {first.intent, second.intent} <= FORM_ANSWERS:
+        if {first.intent, second.intent} <= FORM_ANSWERS:
             continue
         if first.intent == second.intent:
             within[first.intent].append([first.text, second.text])

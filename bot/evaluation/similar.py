@@ -6,15 +6,10 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from bot.nlu.text import tokens
+from bot.nlu.model import wording
 
 NEAR = 0.92
 ROWS_AT_ONCE = 1000
-
-
-def wording(text: str) -> str:
-    """What is left when case, diacritics, punctuation and the digits of numbers do not count."""
-    return " ".join(tokens(text))
 
 
 def vectors(texts: Sequence[str]) -> csr_matrix:
@@ -29,16 +24,18 @@ def vectors(texts: Sequence[str]) -> csr_matrix:
     return vectorizer.fit_transform(texts)
 
 
-def near_pairs(left: csr_matrix, right: csr_matrix) -> Iterator[tuple[int, int, float]]:
+def near_pairs(left: csr_matrix, right: csr_matrix | None = None) -> Iterator[tuple[int, int, float]]:
     """Row of `left`, row of `right` and their cosine, where that is at least `NEAR`.
 
+    Without `right`, each pair of rows of `left` once, the later row first.
     A product of all with all would not fit into memory, so it is made some rows at a time.
     """
-    turned = right.T.tocsr()
     for start in range(0, left.shape[0], ROWS_AT_ONCE):
-        cosines = (left[start : start + ROWS_AT_ONCE] @ turned).tocoo()
+        end = min(start + ROWS_AT_ONCE, left.shape[0])
+        others = left[:end] if right is None else right
+        cosines = (left[start:end] @ others.T).tocoo()
         near = cosines.data >= NEAR
-        for row, column, cosine in zip(
-            cosines.row[near].tolist(), cosines.col[near].tolist(), cosines.data[near].tolist(), strict=True
-        ):
-            yield start + row, column, cosine
+        rows, columns = (cosines.row[near] + start).tolist(), cosines.col[near].tolist()
+        for row, column, cosine in zip(rows, columns, cosines.data[near].tolist(), strict=True):
+            if right is not None or column < row:
+                yield row, column, cosine

@@ -133,8 +133,7 @@ def test_a_project_without_examples(small: Project) -> None:
 
 
 def near(texts: Sequence[str]) -> list[tuple[int, int]]:
-    rows = vectors(texts)
-    return [(one, two) for one, two, _ in near_pairs(rows, rows) if one < two]
+    return [(one, two) for two, one, _ in near_pairs(vectors(texts))]
 
 
 def test_texts_without_a_word_are_like_nothing() -> None:
