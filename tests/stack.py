@@ -19,11 +19,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
+import jwt
 import psutil
 import requests
 
+from rapport.kit import clock
+
 T = TypeVar("T")
 
+IDENTITY_SECRET = "a-secret-of-the-shop-and-the-assistant"
 START_SECONDS = 420  # the first run of a fresh clone installs Rasa and trains the model
 
 
@@ -43,6 +47,12 @@ def wait_until(condition: Callable[[], T | None], seconds: float, what: str) -> 
     return result
 
 
+def identity_token(address: str) -> str:
+    """What a shop's page signs for a customer who is logged in there."""
+    claims = {"email": address, "exp": int(clock.now().timestamp()) + 600}
+    return jwt.encode(claims, IDENTITY_SECRET, algorithm="HS256")
+
+
 class Stack:
     """A running `rapport up` and what tests want to know of it."""
 
@@ -57,6 +67,7 @@ class Stack:
             "RAPPORT_TRACKER_URL": f"sqlite:///{folder / 'tracker.db'}",
             "RAPPORT_RASA_PORT": str(self.rasa_port),
             "RAPPORT_RATE_LIMITS": "false",
+            "RAPPORT_IDENTITY_SECRET": IDENTITY_SECRET,
             "NO_COLOR": "1",
             **settings,
         }
@@ -214,6 +225,15 @@ class Talk:
             *(reply["id"] for reply in replies),
         )
         return [name for (name,) in rows]
+
+    def intent(self) -> str | None:
+        """What the last message was understood as."""
+        ((intent,),) = self.stack.rows(
+            "SELECT intent FROM message WHERE conversation_id = ? AND author = 'customer'"
+            " ORDER BY sequence DESC LIMIT 1",
+            self.id,
+        )
+        return str(intent) if intent else None
 
     def language(self) -> str:
         """The language the conversation is in."""

@@ -1,0 +1,141 @@
+"""Whole conversations, written down in Rasa's own test format and held with the real system.
+
+A story's steps are what is said (`user`, with the `intent` it should be understood as, if that matters) or
+pressed (`button`, its title or a part of it), and the responses that must come for it (`action`, in this
+order; with `|` between names either will do). Beyond Rasa's format:
+
+- `language`: of the conversation at its start; English otherwise
+- `customer`: who is logged in on the shop's page, by e-mail address; nobody otherwise
+- `{code}` in what is said: the one-time code last mailed to an address of the story
+- `contains`: words the answer must have, `lacks`: words it must not have
+- `language` as a step: the language the conversation is in now
+- `after`: what is in the database in the end: `cases` (their topics or kinds) and `codes` (how many coupons)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.stack import Stack, Talk, identity_token
+
+FOLDER = Path(__file__).parent / "stories"
+KEYS = {"user", "intent", "button", "action", "contains", "lacks", "language"}
+_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.\w+")
+
+
+@dataclass(frozen=True)
+class Story:
+    """One conversation of a file."""
+
+    file: str
+    name: str
+    language: str
+    customer: str | None
+    steps: list[dict[str, Any]]
+    after: dict[str, Any]
+
+
+def stories() -> Iterator[Story]:
+    """All stories of the folder."""
+    for path in sorted(FOLDER.glob("*.yml")):
+        for story in yaml.safe_load(path.read_text("utf-8"))["stories"]:
+            for step in story["steps"]:
+                assert not set(step) - KEYS, f"{path.name}, {story['story']}: {step}"
+            yield Story(
+                path.name,
+                story["story"],
+                story.get("language", "en"),
+                story.get("customer"),
+                story["steps"],
+                story.get("after", {}),
+            )
+
+
+class Telling:
+    """Holds a story's conversation and fails at the first step that goes otherwise."""
+
+    def __init__(self, stack: Stack, story: Story) -> None:
+        session = {"identity_token": identity_token(story.customer)} if story.customer else {}
+        self.talk: Talk = stack.talk(story.language, **session)
+        self.stack = stack
+        self.story = story
+        self.replies: list[dict[str, Any]] = []
+        self.expected: list[str] = []
+        self.said: list[str] = []
+        self.address = ""
+        self.mails = 0
+
+    def run(self) -> None:
+        for step in self.story.steps:
+            if "user" in step or "button" in step:
+                self._close()
+            self._take(step)
+        self._close()
+        self._check_after()
+
+    def _take(self, step: dict[str, Any]) -> None:
+        if "user" in step:
+            self._say(str(step["user"]).rstrip("\n"), step.get("intent"))
+        elif "button" in step:
+            self._press(step["button"])
+        if "action" in step:
+            self.expected.append(step["action"])
+        words = "\n".join(reply["text"] or "" for reply in self.replies)
+        if "contains" in step:
+            assert step["contains"] in words, self._tell(f"«{step['contains']}» is not in «{words}»")
+        if "lacks" in step:
+            assert step["lacks"] not in words, self._tell(f"«{step['lacks']}» is in «{words}»")
+        if set(step) == {"language"}:
+            assert self.talk.language() == step["language"], self._tell(f"speaks {self.talk.language()}")
+
+    def _say(self, text: str, intent: str | None) -> None:
+        if "{code}" in text:
+            text = text.replace("{code}", self.stack.code(self.address, self.mails))
+        if address := _ADDRESS.search(text):
+            self.address = address[0]
+            self.mails = len(self.stack.mails(self.address))
+        self.said.append(text[:80])
+        self.replies = self.talk.send(text)
+        understood = self.talk.intent()
+        assert intent is None or understood == intent, self._tell(f"understood as {understood}")
+
+    def _press(self, title: str) -> None:
+        self.said.append(f"[{title}]")
+        for reply in reversed(self.talk.history()):
+            for button in reply["buttons"] or ():
+                if title in button["title"]:
+                    self.replies = self.talk.press(reply, button["title"])
+                    return
+        raise AssertionError(self._tell("no such button"))
+
+    def _close(self) -> None:
+        """The responses since something was last said are all the story tells of, or it tells of none."""
+        if self.expected:
+            names = self.talk.names(self.replies)
+            fits = len(names) == len(self.expected) and all(
+                name in expected.split("|") for name, expected in zip(names, self.expected, strict=True)
+            )
+            assert fits, self._tell(f"answered {names} instead of {self.expected}")
+        self.expected = []
+
+    def _check_after(self) -> None:
+        after = self.story.after
+        if "cases" in after:
+            rows = self.stack.rows(
+                'SELECT coalesce(topic, kind) FROM "case" WHERE conversation_id = ? ORDER BY id', self.talk.id
+            )
+            assert [topic for (topic,) in rows] == after["cases"], self._tell(f"cases: {rows}")
+        if "codes" in after:
+            words = "\n".join(m["text"] or "" for m in self.talk.history() if m["author"] == "bot")
+            codes = set(re.findall(r"\bFJ-[A-Z2-9]{4}-[A-Z2-9]{4}\b", words))
+            assert len(codes) == after["codes"], self._tell(f"codes: {codes}")
+
+    def _tell(self, what: str) -> str:
+        story = self.story
+        return f"{story.file}, {story.name}, after {self.said[-3:]}: {what}"
