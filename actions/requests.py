@@ -13,6 +13,7 @@ from rapport.conversations import requests
 from rapport.conversations import service as conversations
 from rapport.loyalty import service as loyalty
 from rapport.shop import reorder
+from rapport.shop import rules as shop_rules
 from rapport.shop import service as shop
 from rapport.shop.service import OrderView
 
@@ -29,6 +30,8 @@ class RequestAction(PrivateAction, ABC):
         """A key of `requests.KINDS`."""
 
     def answer_customer(self, turn: Turn, customer_id: int) -> list[Event]:
+        if self._was_to_be_confirmed(turn):
+            return _confirm(turn)
         # The next request without a number is not about this order.
         forget = SlotSet("order_number", None)
         order: OrderView | None = None
@@ -46,6 +49,17 @@ class RequestAction(PrivateAction, ABC):
             return [forget]
         return [forget, *self._begin(turn, number)]
 
+    def _was_to_be_confirmed(self, turn: Turn) -> bool:
+        """Whether this says again, of the same order, what a yes was just asked for: "yes, cancel it"."""
+        number, wanted = turn.slot("order_number"), turn.slot("request_order")
+        return (
+            turn.tracker.active_loop_name == "request_form"
+            and turn.slot("requested_slot") == "request_confirmed"
+            and turn.slot("request") == self.kind
+            and (number is None or shop_rules.same_number(number, wanted or ""))
+            and not latest_text(turn).startswith("/")
+        )
+
     def _begin(self, turn: Turn, number: str | None, ask_order: bool = False) -> list[Event]:
         """Fills the form's slots: with what is known, "" for what is not needed, None for what is asked."""
         needs = requests.KINDS[self.kind]
@@ -59,10 +73,8 @@ class RequestAction(PrivateAction, ABC):
         events = [SlotSet(name, value) for name, value in slots.items()]
         if None in slots.values():
             return [*events, FollowupAction("request_form")]
-        if turn.tracker.active_loop_name == "request_form":
-            # This request took the place of another one, whose form would go on asking.
-            events += [ActiveLoop(None), SlotSet("requested_slot", None)]
-        return [*events, FollowupAction("action_take_request")]
+        # This request may have taken the place of another one, whose form would go on asking.
+        return [*events, *leave_form(turn), FollowupAction("action_take_request")]
 
 
 class CancelOrder(RequestAction):
@@ -146,6 +158,32 @@ class RedeemPoints(RequestAction):
 
     action_name = "action_redeem_points"
     kind = "redeem_points"
+
+
+def _confirm(turn: Turn) -> list[Event]:
+    """A request said again instead of a yes is one, unless it is said with a "not"."""
+    forget = SlotSet("order_number", None)
+    if requests.negated(latest_text(turn)):
+        turn.say("utter_request_left")
+        return [forget, *leave_form(turn)]
+    return [
+        forget,
+        SlotSet("request_confirmed", "yes"),
+        *leave_form(turn),
+        FollowupAction("action_take_request"),
+    ]
+
+
+def leave_form(turn: Turn) -> list[Event]:
+    """Ends the form of requests, where it is active."""
+    if turn.tracker.active_loop_name != "request_form":
+        return []
+    return [ActiveLoop(None), SlotSet("requested_slot", None)]
+
+
+def latest_text(turn: Turn) -> str:
+    """What the customer just wrote, or the payload of the button they pressed."""
+    return str((turn.tracker.latest_message or {}).get("text") or "")
 
 
 def possible_orders(turn: Turn, customer_id: int, kind: str) -> list[OrderView]:

@@ -62,6 +62,7 @@ MAY_DESCRIBE = {
 # Between a street and its number: "Str. Florilor nr. 12". And streets whose last word is written small.
 NUMBER_WORDS = re.compile(r"n[ro]\.?|nº|núm\.?|number|número|nummer|numărul", re.IGNORECASE)
 SMALL_STREETS = {"gate", "gata", "vei", "veien", "veg", "plass", "allé"}
+NEGATIONS = re.compile(r"\b(?:no|not|don['’]?t|never|nunca|tampoco|nei|ikke|aldri|nu|n-)\b", re.IGNORECASE)
 
 
 class AnOrder(Protocol):
@@ -165,6 +166,11 @@ def _is_street(word: str) -> bool:
 
 def _is_name(word: str) -> bool:
     return len(word) > 1 and word[0].isupper()
+
+
+def negated(message: str) -> bool:
+    """Whether "don't cancel it" is meant. Understood as an intent, it is the same as "cancel it"."""
+    return bool(NEGATIONS.search(message))
 
 
 def key(message_key: str, kind: str) -> str:

@@ -267,6 +267,35 @@ def test_a_change_of_mind(engine: Engine, talk: Talk, ann: int) -> None:
     assert cases(engine) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "said", "opened"),
+    [
+        ("sí, cancélalo", "utter_requested_cancel_order", 1),
+        ("ikke kanseller den", "utter_request_left", 0),
+        ("/cancel_order", "utter_request_confirm_cancel_order", 0),
+    ],
+)
+def test_saying_it_again_is_a_yes(
+    engine: Engine, talk: Talk, ann: int, text: str, said: str, opened: int
+) -> None:
+    an_order(engine, ann, status="paid")
+    talk.begin("cancel_order")
+    talk.begin("cancel_order", text)
+    assert talk.said == [said]
+    assert rows(engine, Case) == opened
+
+
+def test_saying_it_of_another_order_is_no_yes(engine: Engine, talk: Talk, ann: int) -> None:
+    for number in ("FJ-10001", "FJ-10002"):
+        an_order(engine, ann, number, status="paid")
+    talk.begin("cancel_order", order="10001")
+    talk.begin("cancel_order", "yes, cancel 10002", order="10002")
+    assert talk.said == ["utter_request_confirm_cancel_order"]
+    assert "FJ-10002" in talk.texts[0]
+    talk.begin("cancel_order", "yes, cancel 10002", order="10002")
+    assert cases(engine)[0].order_number == "FJ-10002"
+
+
 def test_a_change_of_mind_while_details_are_asked(engine: Engine, talk: Talk, ann: int) -> None:
     for number in ("FJ-10001", "FJ-10002"):
         an_order(engine, ann, number, status="paid")

@@ -165,6 +165,24 @@ def test_a_message_that_only_names_an_order(message: str, only: bool) -> None:
     assert requests.only_names_an_order(message, "10002") is only
 
 
+@pytest.mark.parametrize(
+    ("message", "negated"),
+    [
+        ("don't cancel it", True),
+        ("no lo canceles", True),
+        ("ikke kanseller den", True),
+        ("nu o anula", True),
+        ("n-o anula", True),
+        ("yes, cancel it now, in November", False),
+        ("sí, cancélalo, nota aparte", False),
+        ("ja, kanseller den nå", False),
+        ("da, anuleaz-o", False),
+    ],
+)
+def test_not_wanting_it(message: str, negated: bool) -> None:
+    assert requests.negated(message) is negated
+
+
 def test_a_case_holds_what_was_said() -> None:
     opening = "Please cancel my order, I found out that I already have the very same tent"
     assert requests.case_text(opening, None) == opening
