@@ -221,12 +221,12 @@ class _Loader(yaml.SafeLoader):
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    keys = [loader.construct_object(key) for key, _ in node.value]
-    for key, (node_of_key, _) in zip(keys, node.value, strict=True):
-        if keys.count(key) > 1:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"{key} stands there twice", node_of_key.start_mark
-            )
+    seen = []
+    for named, _ in node.value:
+        key = loader.construct_object(named)
+        if key in seen:
+            raise yaml.constructor.ConstructorError(None, None, f"{key} stands there twice", named.start_mark)
+        seen.append(key)
     return loader.construct_mapping(node, deep=True)
 
 
