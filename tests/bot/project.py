@@ -28,8 +28,9 @@ def domain() -> Yaml:
 
 
 def intents() -> list[str]:
-    """The intents of the domain; one with properties is a mapping of its name."""
-    return [next(iter(intent)) if isinstance(intent, dict) else intent for intent in domain()["intents"]]
+    """The intents of the domain; one with properties is a mapping of its name. Rasa's own is left out."""
+    named = [next(iter(intent)) if isinstance(intent, dict) else intent for intent in domain()["intents"]]
+    return [intent for intent in named if intent != "nlu_fallback"]
 
 
 @cache
