@@ -117,6 +117,21 @@ PRIVATE = [
         ),
     ),
     (
+        {
+            "utter_request_confirm_cancel_order",
+            "utter_request_which_cancel_order",
+            "utter_request_too_late_cancel_order",
+            "utter_request_order_cancelled",
+            "utter_request_order_refunded",
+        },
+        (
+            "please cancel my order",
+            "quiero cancelar mi pedido",
+            "jeg vil kansellere bestillingen min",
+            "vreau să anulez comanda",
+        ),
+    ),
+    (
         {"utter_channel_recorded"},
         (
             "please contact me by email",
