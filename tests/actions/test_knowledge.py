@@ -1,0 +1,98 @@
+"""Answers from the folder knowledge/, in four languages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from rasa_sdk.executor import CollectingDispatcher
+from rasa_sdk.interfaces import Tracker
+from sqlalchemy import Engine
+
+from actions import knowledge
+from actions.base import Turn
+from actions.words import intent_button
+from rapport.conversations import service as conversations
+from rapport.kit.database import session_scope
+from rapport.kit.languages import LANGUAGES
+from rapport.shop.knowledge import INTENTS, get_knowledge
+from rapport.shop.models import Product, ProductText
+from tests.actions.conftest import Chat
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("intent", INTENTS)
+def test_each_intent_has_its_answer(chat: Chat, intent: str, language: str) -> None:
+    chat.intent = intent
+    answer = chat.run("action_answer", language=language)
+    assert answer.said == ["utter_knowledge"]
+    entry = get_knowledge().entries[intent]
+    assert answer.texts(language) == [entry.answer.of(language)]
+    offered = [(button["title"], button["payload"]) for button in answer.messages[0]["buttons"]]
+    assert offered == [intent_button(name, language) for name in entry.next] != []
+
+
+def test_a_topic_answers_where_the_intent_has_no_entry(chat: Chat) -> None:
+    chat.intent = "greet"
+    chat.entities = [{"entity": "topic", "value": value} for value in ("gone", "warranty", "warranty")]
+    answer = chat.run("action_answer")
+    assert answer.texts() == [get_knowledge().entries["warranty"].answer.en]
+
+
+def test_the_intents_own_entry_counts_first(chat: Chat) -> None:
+    chat.intent = "create_account"
+    chat.entities = [{"entity": "topic", "value": "warranty"}]
+    assert chat.run("action_answer").texts() == [get_knowledge().entries["create_account"].answer.en]
+
+
+def test_without_an_entry_the_action_fails(chat: Chat) -> None:
+    """The customer then gets an apology; which intents need an entry is checked at the start."""
+    with pytest.raises(LookupError, match="greet"):
+        chat.intent = "greet"
+        chat.run("action_answer")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_whoever_wants_to_buy_something_sees_it_first(engine: Engine, chat: Chat, language: str) -> None:
+    with session_scope(engine) as session:
+        product = Product(sku="TENT-1", category="tents", price_minor=100, currency="NOK", stock=9)
+        product.texts = [ProductText(language=language, name="Vidda")]
+        session.add(product)
+    chat.intent = "place_order"
+    chat.entities = [{"entity": "product", "value": "TENT-1"}]
+    answer = chat.run("action_answer", language=language)
+    assert answer.said == ["utter_product", "utter_knowledge"]
+    assert answer.slots == {"product": "TENT-1", "category": "tents"}
+    chat.entities = [{"entity": "category", "value": "tents"}]
+    assert chat.run("action_answer").said == ["utter_category", "utter_knowledge"]
+    # What the talk was about before is not what somebody wants to buy now.
+    chat.entities = []
+    assert chat.run("action_answer", product="TENT-1").said == ["utter_knowledge"]
+
+
+@pytest.fixture
+def turn(engine: Engine, chat: Chat) -> Iterator[Turn]:
+    with session_scope(engine) as session:
+        conversation = conversations.get(session, chat.id)
+        tracker = Tracker(chat.id, {}, {"entities": []}, [], False, None, {}, "action_listen")
+        yield Turn(session, conversation, "k", "ro", None, tracker, CollectingDispatcher())
+
+
+@pytest.mark.parametrize(
+    ("topics", "answered"),
+    [
+        ([], []),
+        (["gone"], []),
+        (["gift_cards"], ["gift_cards"]),
+        (["gift_cards", "gift_cards", "gift_wrapping", "warranty"], ["gift_cards", "gift_wrapping"]),
+    ],
+)
+def test_topics_for_what_was_not_understood(turn: Turn, topics: list[str], answered: list[str]) -> None:
+    """What the answers to nlu_fallback and out_of_scope ask first."""
+    found: list[dict[str, Any]] = [{"entity": "topic", "value": topic} for topic in topics]
+    turn.tracker.latest_message["entities"] = [*found, {"entity": "category", "value": "tents"}]
+    assert knowledge.answer_topic(turn) is bool(answered)
+    entries = get_knowledge().entries
+    said = [message["answer"] for message in turn.dispatcher.messages]
+    assert said == [entries[topic].answer.ro for topic in answered]
