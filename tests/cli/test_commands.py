@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import sqlite3
 import stat
@@ -16,7 +17,7 @@ from rapport.cli import doctor, up
 from rapport.cli.imports import overrides
 from rapport.kit.database import get_engine
 from rapport.kit.errors import RapportError
-from rapport.kit.settings import Settings
+from rapport.kit.settings import ROOT, Settings
 from tests.stack import Stack, free_port
 
 ORDERS = (
@@ -132,6 +133,18 @@ def test_up_says_what_is_wrong_with_the_shop_file(tmp_path: Path) -> None:
     assert "Traceback" not in result.stderr
 
 
+def test_up_says_what_is_wrong_with_the_knowledge(tmp_path: Path) -> None:
+    folder = tmp_path / "knowledge"
+    shutil.copytree(ROOT / "knowledge", folder)
+    (folder / "new.yml").write_text("opening: {answer: {en: '{shop} opens at {time}'}}", encoding="utf-8")
+    result = rapport("up", **installation(tmp_path), RAPPORT_KNOWLEDGE_DIR=str(folder))
+    assert result.returncode == 1
+    assert "new.yml: opening.answer.en: " in result.stderr
+    assert "{time}" in result.stderr
+    assert "new.yml: opening.answer.nb: Field required" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_secrets_are_written_once_and_only_for_their_owner(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,6 +169,18 @@ def test_doctor_says_what_to_do(settings: Settings) -> None:
     assert "rapport up" in findings["Database"].advice
     assert all(finding.advice for finding in findings.values() if finding.state != "ok")
     assert settings.port
+
+
+def test_doctor_looks_at_the_knowledge(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    found = {finding.name: finding for finding in doctor.examine()}["Knowledge"]
+    assert found.state == "ok" and "knowledge/" in found.detail
+    wrong = settings.model_copy(update={"knowledge_dir": tmp_path / "none"})
+    monkeypatch.setattr(doctor, "get_settings", lambda: wrong)
+    found = {finding.name: finding for finding in doctor.examine()}["Knowledge"]
+    assert found.state == "wrong"
+    assert "there is no folder" in found.detail and "README.md" in found.advice
 
 
 def test_doctor_finds_a_mail_server_that_is_not_there(
