@@ -190,7 +190,9 @@ def _asked(turn: Turn) -> str | None:
 
 def _details(turn: Turn) -> str | None:
     """What this message answered to the question for details."""
-    return turn.slot("request_details") if _asked(turn) == "request_details" else None
+    if _asked(turn) != "request_details" or "request_details" not in turn.tracker.slots_to_validate():
+        return None
+    return turn.slot("request_details")
 
 
 def _missing(turn: Turn, needs: requests.Kind) -> bool:

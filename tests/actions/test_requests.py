@@ -152,16 +152,6 @@ def test_each_request_leads_to_one_case(
     assert [talk.chat.slots[name] for name in (*SLOTS, "order_number")] == [None] * 5
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_nothing_is_told_or_begun_before_verification(
-    engine: Engine, chat: Chat, ann: int, kind: str
-) -> None:
-    an_order(engine, ann, status="paid")
-    answer = chat.run(f"action_{kind}", order_number="FJ10001")
-    assert (answer.said, answer.next) == ([], ["verification_form"])
-    assert answer.slots["pending_action"] == f"action_{kind}"
-
-
 @EVERY_LANGUAGE
 def test_which_order_is_asked_with_buttons(engine: Engine, talk: Talk, ann: int, language: str) -> None:
     talk.chat.slots["language"] = language

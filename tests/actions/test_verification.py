@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
-from actions.base import PrivateAction
+from actions.base import private_actions
 from rapport.conversations import service as conversations
+from rapport.conversations.requests import KINDS
 from rapport.customers.models import Verification
 from rapport.customers.verification import current_customer_id
 from rapport.kit import clock
@@ -18,7 +19,7 @@ from tests.actions.conftest import ANN, NOW, Chat, mailed_code, new_chat, rows
 
 FORM = "verification_form"
 VALIDATE = "validate_verification_form"
-PRIVATE = sorted(action.action_name for action in PrivateAction.__subclasses__())
+PRIVATE = sorted(private_actions())
 END = {"email": None, "code": None, "requested_slot": None}
 
 
@@ -28,14 +29,18 @@ def verified_customer(chat: Chat) -> int | None:
 
 
 def test_what_is_private() -> None:
-    assert PRIVATE == [
+    told = {
+        "action_check_invoice",
         "action_list_orders",
         "action_offer_discount",
         "action_points_balance",
         "action_set_channel",
         "action_show_preferences",
         "action_track_order",
-    ]
+        "action_track_refund",
+    }
+    asked = {f"action_{kind}" for kind in KINDS} | {"action_take_request"}
+    assert set(PRIVATE) >= told | asked
 
 
 @pytest.mark.parametrize("action", PRIVATE)
