@@ -3,8 +3,10 @@ in.
 """
 
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from bot.nlu.features import Vocabulary, features
 from bot.nlu.text import tokens
 
 OUT_OF_SCOPE = "out_of_scope"
-FOLDS = 5
+FOLDS = 4
 # How sure it is of what it knows word by word.
 BY_HEART = 0.99
 # Used when there are too few examples to hold any out.
@@ -132,11 +134,7 @@ def calibrate(
     """Temperature and `Scope` from scores of messages the model had not seen (each is held out once)."""
     if np.bincount(truth).min() < FOLDS:
         return {"temperature": DEFAULT_TEMPERATURE, "threshold": DEFAULT_THRESHOLD, "bias": 0.0}
-    scores = np.zeros((len(truth), len(intents)))
-    for seen, held_out in StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(truth, truth):
-        vocabulary = Vocabulary.of([counted[i] for i in seen])
-        weights, bias = fit(vocabulary.matrix([counted[i] for i in seen]), truth[seen], len(intents), c)
-        scores[held_out] = vocabulary.matrix([counted[i] for i in held_out]) @ weights + bias
+    scores = held_out_scores(counted, truth, len(intents), c)
     temperature = fit_temperature(scores, truth)
     facts = {
         "temperature": temperature,
@@ -144,3 +142,20 @@ def calibrate(
     }
     outside = intents.index(OUT_OF_SCOPE) if OUT_OF_SCOPE in intents else None
     return {**facts, **asdict(fit_scope(scores, truth, outside, temperature))}
+
+
+def held_out_scores(counted: Sequence[Counter], truth: np.ndarray, classes: int, c: float) -> np.ndarray:
+    """Scores (messages x classes), each message's by a model that has not seen it."""
+    scores = np.zeros((len(truth), classes))
+
+    def score(fold: tuple[np.ndarray, np.ndarray]) -> None:
+        seen, held_out = fold
+        vocabulary = Vocabulary.of([counted[i] for i in seen])
+        weights, bias = fit(vocabulary.matrix([counted[i] for i in seen]), truth[seen], classes, c)
+        scores[held_out] = vocabulary.matrix([counted[i] for i in held_out]) @ weights + bias
+
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(truth, truth)
+    # liblinear lets go of Python's lock while it works.
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        list(threads.map(score, folds))
+    return scores
