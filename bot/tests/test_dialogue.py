@@ -94,6 +94,16 @@ CONVERSATIONS = {
         contact_human_agent               > action_hand_over action_deactivate_loop
         greet                             > action_greet
     """,
+    "products and the shop's knowledge, also in the middle of a form": """
+        ask_product product=T1            > action_show_product
+        ask_product                       > action_show_product
+        ask_product_tips                  > action_product_tips
+        ask_recommendation category=tents > action_recommend
+        place_order                       > action_answer
+        track_order                       > action_track_order vf: email
+        recover_password                  > action_answer vf: email
+        ask_product category=tents        > action_show_product vf: email
+    """,
     "verification without a question": """
         inform_email email=a@example.com  > vf: code
         inform_code code=111111           > vf action_after_verification utter_verified
