@@ -3,15 +3,14 @@ in.
 """
 
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from joblib import Parallel, delayed
 from scipy.sparse import csr_matrix
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVC
@@ -22,6 +21,8 @@ from bot.nlu.text import tokens
 
 OUT_OF_SCOPE = "out_of_scope"
 FOLDS = 4
+# Starting them takes seconds.
+WORTH_PROCESSES = 5000
 # How sure it is of what it knows word by word.
 BY_HEART = 0.99
 # Used when there are too few examples to hold any out.
@@ -147,15 +148,24 @@ def calibrate(
 def held_out_scores(counted: Sequence[Counter], truth: np.ndarray, classes: int, c: float) -> np.ndarray:
     """Scores (messages x classes), each message's by a model that has not seen it."""
     scores = np.zeros((len(truth), classes))
-
-    def score(fold: tuple[np.ndarray, np.ndarray]) -> None:
-        seen, held_out = fold
-        vocabulary = Vocabulary.of([counted[i] for i in seen])
-        weights, bias = fit(vocabulary.matrix([counted[i] for i in seen]), truth[seen], classes, c)
-        scores[held_out] = vocabulary.matrix([counted[i] for i in held_out]) @ weights + bias
-
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(truth, truth)
-    # liblinear lets go of Python's lock while it works.
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        list(threads.map(score, folds))
+    folds = list(StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(truth, truth))
+    # Processes, because liblinear has one source of random numbers for all threads.
+    run = Parallel(n_jobs=-1 if len(truth) >= WORTH_PROCESSES else 1)
+    found = run(delayed(score_fold)(counted, truth, classes, c, *fold) for fold in folds)
+    for (_, held_out), of_fold in zip(folds, found, strict=True):
+        scores[held_out] = of_fold
     return scores
+
+
+def score_fold(
+    counted: Sequence[Counter],
+    truth: np.ndarray,
+    classes: int,
+    c: float,
+    seen: np.ndarray,
+    held_out: np.ndarray,
+) -> np.ndarray:
+    """The scores of the `held_out` messages by a model of the `seen` ones."""
+    vocabulary = Vocabulary.of([counted[i] for i in seen])
+    weights, bias = fit(vocabulary.matrix([counted[i] for i in seen]), truth[seen], classes, c)
+    return vocabulary.matrix([counted[i] for i in held_out]) @ weights + bias
