@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date
+from babel.lists import format_list
 from babel.numbers import format_currency, format_decimal, get_currency_precision
 
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
@@ -48,3 +50,8 @@ def counted(value: int, language: str) -> str:
     """A whole number as it stands before the word it counts: in Romanian `5 zile`, but `30 de zile`."""
     of = language == "ro" and value and not 1 <= value % 100 <= 19
     return f"{number(value, language)} de" if of else number(value, language)
+
+
+def listed(items: Sequence[str], language: str) -> str:
+    """Several things in a row, as in a sentence: `a, b and c`."""
+    return format_list(list(items), locale=LOCALES[language])

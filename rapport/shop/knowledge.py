@@ -18,7 +18,7 @@ from pydantic import Field, TypeAdapter, ValidationError, ValidationInfo, field_
 
 from actions.words import button_intents
 from rapport.kit.errors import ConfigurationError
-from rapport.kit.format import counted
+from rapport.kit.format import counted, listed
 from rapport.kit.languages import LANGUAGES
 from rapport.kit.settings import get_settings
 from rapport.shop.facts import Facts, ShopFacts, Text, Texts, Words, load_facts
@@ -203,7 +203,7 @@ def _placeholders(facts: ShopFacts, language: str) -> dict[str, str]:
         "refund_days": counted(facts.refunds.days, language),
         "refund_how": facts.refunds.how.of(language),
         "delivery_days": facts.delivery_days(),
-        "payment_methods": ", ".join(facts.payment_names(language)),
+        "payment_methods": listed(facts.payment_names(language), language),
     }
 
 

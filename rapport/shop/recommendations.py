@@ -10,6 +10,7 @@ from typing import Literal
 from sqlalchemy.orm import Session
 
 from rapport.kit import clock
+from rapport.kit.format import listed
 from rapport.shop import products, repository, service
 from rapport.shop.facts import get_facts
 from rapport.shop.products import ProductView
@@ -113,7 +114,7 @@ class _Adviser:
             return None
         # Only what led to something is named as the reason.
         shown = {product.category for product in found}
-        about = ", ".join(name for category, name in liked.items() if category in shown)
+        about = listed([name for category, name in liked.items() if category in shown], self._language)
         return Recommendation("liked", about, tuple(found))
 
     def by_purchases(self) -> Recommendation | None:

@@ -253,9 +253,11 @@ def bought_along(
 ) -> list[str]:
     """What the newest `buyers` of a product bought beside it since then and can be had, most buyers first.
 
-    Only what at least so many different people took; `customer_id` is none of them.
+    Only what at least so many different people took; `customer_id` is none of them. What is of the same
+    category comes last: who has a tent needs no second one.
     """
     seed = select(Product.id).where(Product.sku == sku).scalar_subquery()
+    kind = select(Product.category).where(Product.sku == sku).scalar_subquery()
     people = (
         select(Order.customer_id)
         .join(OrderItem, OrderItem.order_id == Order.id)
@@ -273,9 +275,9 @@ def bought_along(
             .join(Order, Order.id == OrderItem.order_id)
             .where(Order.customer_id.in_(select(people.c.customer_id)), Order.placed_at >= since, KEPT)
             .where(Product.sku != sku, Product.sku.not_in(without), AVAILABLE)
-            .group_by(Product.id, Product.sku)
+            .group_by(Product.id, Product.sku, Product.category)
             .having(takers >= at_least)
-            .order_by(takers.desc(), Product.id)
+            .order_by(case((Product.category == kind, 1), else_=0), takers.desc(), Product.id)
             .limit(limit)
         )
     )

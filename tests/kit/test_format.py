@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from rapport.kit.format import counted, day, money, number, short_day
+from rapport.kit.format import counted, day, listed, money, number, short_day
 from rapport.kit.languages import LANGUAGES, normalise
 
 
@@ -76,3 +76,19 @@ def test_a_number_before_what_it_counts(value: int, language: str, written: str)
 )
 def test_language_tags(tag: str | None, language: str | None) -> None:
     assert normalise(tag) == language
+
+
+@pytest.mark.parametrize(
+    ("language", "three", "two"),
+    [
+        ("en", "a, b and c", "a and b"),
+        ("es", "a, b y c", "a y b"),
+        ("nb", "a, b og c", "a og b"),
+        ("ro", "a, b și c", "a și b"),
+    ],
+)
+def test_things_in_a_row(language: str, three: str, two: str) -> None:
+    assert listed(["a", "b", "c"], language) == three
+    assert listed(["a", "b"], language) == two
+    assert listed(["a"], language) == "a"
+    assert listed([], language) == ""

@@ -205,6 +205,14 @@ def test_what_others_bought_along(shop: Session) -> None:
     assert advised(shop, sku="T1", customer_id=someone) == ("in_category", "tents", ["T2", "T4"])
 
 
+def test_what_is_of_another_kind_comes_first(shop: Session) -> None:
+    for _ in range(3):
+        bought(shop, "T1", "T2")
+    for _ in range(2):
+        bought(shop, "T1", "B1", "X1")
+    assert advised(shop, sku="T1") == ("others_bought", "T1 in en", ["B1", "X1", "T2"])
+
+
 def test_ones_own_orders_are_not_what_others_bought(shop: Session) -> None:
     ann = bought(shop, "T1")
     bought(shop, "T1", "B1", by=ann)
@@ -232,7 +240,7 @@ def test_interests_come_before_purchases(shop: Session) -> None:
 def test_interests_name_what_led_to_something(shop: Session) -> None:
     bought(shop, "B1")
     found = advised(shop, interests=["skiing", "B2", "tents", "X1"])
-    assert found == ("liked", "B2 in en, tents", ["B1", "T1", "T2"])
+    assert found == ("liked", "B2 in en and tents", ["B1", "T1", "T2"])
     assert advised(shop, interests=["skiing"]) is None
     assert advised(shop) is None
 
