@@ -145,7 +145,7 @@ def test_what_is_out_of_scope_is_turned_away_and_hardly_anything_else() -> None:
     random = np.random.default_rng(2)
     truth = np.repeat([0, 1, 2], 300)
     scores = random.normal(size=(900, 3)) * 0.2
-    scores[np.arange(900), truth] += np.where(truth == 2, 0.2, 1.0)
+    scores[np.arange(900), truth] += np.where(truth == 2, 0.1, 0.8)
     without = softmax(scores, 0.2)
     scope = fit_scope(scores, truth, 2, 0.2)
     assert scope.refused <= REFUSED

@@ -5,8 +5,10 @@ pressed (`button`, its title or a part of it), and the responses that must come 
 order; with `|` between names either will do). Beyond Rasa's format:
 
 - `language`: of the conversation at its start; English otherwise
-- `customer`: who is logged in on the shop's page, by e-mail address; nobody otherwise
-- `{code}` in what is said: the one-time code last mailed to an address of the story
+- `customer`: who speaks: somebody whose newest order is `open`, `shipped` or `delivered`, another person in
+  each story. They are logged in on the shop's page, unless `logged_in: false`. Without it, a stranger
+- `{email}`, `{number}`: the customer's address and newest order; `{code}`: the code last mailed to an address
+  of the story
 - `contains`: words the answer must have, `lacks`: words it must not have
 - `language` as a step: the language the conversation is in now
 - `after`: what is in the database in the end: `cases` (their topics or kinds) and `codes` (how many coupons)
@@ -37,6 +39,7 @@ class Story:
     name: str
     language: str
     customer: str | None
+    logged_in: bool
     steps: list[dict[str, Any]]
     after: dict[str, Any]
 
@@ -52,16 +55,48 @@ def stories() -> Iterator[Story]:
                 story["story"],
                 story.get("language", "en"),
                 story.get("customer"),
+                story.get("logged_in", True),
                 story["steps"],
                 story.get("after", {}),
             )
 
 
+class Cast:
+    """Customers of the demo shop for stories; each plays in one only, as what they do stays."""
+
+    ORDERS = {"open": ("placed", "paid"), "shipped": ("shipped",), "delivered": ("delivered",)}
+
+    def __init__(self, stack: Stack) -> None:
+        # The personas are left to other tests.
+        rows = stack.rows(
+            'SELECT identity.value, "order".number, "order".status FROM identity'
+            ' JOIN "order" ON "order".customer_id = identity.customer_id'
+            " WHERE identity.kind = 'email' AND \"order\".placed_at ="
+            '  (SELECT max(placed_at) FROM "order" o WHERE o.customer_id = identity.customer_id)'
+            " AND identity.value NOT IN ('kari@example.com', 'emma@example.com', 'lucia@example.com',"
+            "  'andrei@example.com') ORDER BY identity.id"
+        )
+        self._free = {
+            kind: [(address, number) for address, number, status in rows if status in statuses]
+            for kind, statuses in self.ORDERS.items()
+        }
+
+    def choose(self, kind: str) -> tuple[str, str]:
+        """The address and newest order's number of somebody who has not played yet."""
+        return self._free[kind].pop(0)
+
+
 class Telling:
     """Holds a story's conversation and fails at the first step that goes otherwise."""
 
-    def __init__(self, stack: Stack, story: Story) -> None:
-        session = {"identity_token": identity_token(story.customer)} if story.customer else {}
+    def __init__(self, stack: Stack, cast: Cast, story: Story) -> None:
+        session = {}
+        self.filled: dict[str, str] = {}
+        if story.customer:
+            email, number = cast.choose(story.customer)
+            self.filled = {"{email}": email, "{number}": number}
+            if story.logged_in:
+                session["identity_token"] = identity_token(email)
         self.talk: Talk = stack.talk(story.language, **session)
         self.stack = stack
         self.story = story
@@ -79,18 +114,25 @@ class Telling:
         self._close()
         self._check_after()
 
+    def _fill(self, text: str) -> str:
+        for mark, value in self.filled.items():
+            text = text.replace(mark, value)
+        return text
+
     def _take(self, step: dict[str, Any]) -> None:
         if "user" in step:
-            self._say(str(step["user"]).rstrip("\n"), step.get("intent"))
+            self._say(self._fill(str(step["user"]).rstrip("\n")), step.get("intent"))
         elif "button" in step:
             self._press(step["button"])
         if "action" in step:
             self.expected.append(step["action"])
         words = "\n".join(reply["text"] or "" for reply in self.replies)
         if "contains" in step:
-            assert step["contains"] in words, self._tell(f"«{step['contains']}» is not in «{words}»")
+            assert self._fill(step["contains"]) in words, self._tell(
+                f"«{step['contains']}» is not in «{words}»"
+            )
         if "lacks" in step:
-            assert step["lacks"] not in words, self._tell(f"«{step['lacks']}» is in «{words}»")
+            assert self._fill(step["lacks"]) not in words, self._tell(f"«{step['lacks']}» is in «{words}»")
         if set(step) == {"language"}:
             assert self.talk.language() == step["language"], self._tell(f"speaks {self.talk.language()}")
 

@@ -7,15 +7,20 @@ from collections import Counter
 import pytest
 
 from rapport.kit.languages import LANGUAGES
-from tests.bot.story import Story, Telling, stories
+from tests.bot.story import Cast, Story, Telling, stories
 from tests.stack import Stack
 
 ALL = list(stories())
 
 
+@pytest.fixture(scope="module")
+def cast(stack: Stack) -> Cast:
+    return Cast(stack)
+
+
 @pytest.mark.parametrize("story", ALL, ids=[f"{story.file}: {story.name}" for story in ALL])
-def test_story(stack: Stack, story: Story) -> None:
-    Telling(stack, story).run()
+def test_story(stack: Stack, cast: Cast, story: Story) -> None:
+    Telling(stack, cast, story).run()
 
 
 def test_there_are_enough_in_each_language() -> None:
