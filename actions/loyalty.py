@@ -69,3 +69,30 @@ class OfferDiscount(PrivateAction):
             }
         )
         return []
+
+
+class ExplainOffer(PrivateAction):
+    """The rule behind the customer's code, or that there is none now and when there may be."""
+
+    action_name = "action_explain_offer"
+
+    def answer_customer(self, turn: Turn, customer_id: int) -> list[Event]:
+        reason = loyalty.reason(turn.session, customer_id)
+        if reason is None:
+            turn.say("utter_why_no_offer")
+            return []
+        facts = get_facts()
+        if reason.min_orders == 0:
+            turn.say("utter_why_offer_all", percent=reason.percent)
+        elif reason.min_orders == 1:
+            turn.say("utter_why_offer_first", percent=reason.percent)
+        else:
+            orders = counted(reason.min_orders, turn.language)
+            turn.say("utter_why_offer_loyal", percent=reason.percent, orders=orders)
+        turn.say(
+            "utter_why_offer_terms",
+            code=reason.code,
+            minimum=money(reason.minimum_minor, facts.currency, turn.language),
+            expires=day(reason.expires_at, turn.language, facts.timezone),
+        )
+        return []

@@ -6,7 +6,7 @@ from rasa_sdk.events import SlotSet
 
 from actions.base import CrmAction, Event, PrivateAction, Turn
 from actions.words import channel_name, language_name
-from rapport.customers import rules
+from rapport.customers import contact, rules
 from rapport.customers import service as customers
 from rapport.shop import service as shop
 
@@ -42,19 +42,39 @@ def _topics(turn: Turn) -> list[str]:
 
 
 class SetChannel(PrivateAction):
-    """Notes the channel a customer wants to be reached on."""
+    """Notes the channel a customer wants to be reached on, and those they don't want."""
 
     action_name = "action_set_channel"
     writes = True
 
     def answer_customer(self, turn: Turn, customer_id: int) -> list[Event]:
-        channel = turn.slot("channel")
-        if channel not in rules.CHANNELS:
-            turn.say("utter_channel_which")
-        else:
-            customers.set_preferred_channel(turn.session, customer_id, channel)
-            turn.say("utter_channel_recorded", channel=channel_name(channel, turn.language))
-        return [SlotSet("channel", None)]
+        refused = [channel for channel in _said(turn, "refused_channel") if channel in rules.REFUSABLE]
+        # Whatever is named first and not refused: "I never read my mail, use SMS".
+        wanted = [channel for channel in _said(turn, "channel") if channel in rules.CHANNELS]
+        preferred = next((channel for channel in wanted if channel not in refused), None)
+        if preferred or refused:
+            contact.set_channels(turn.session, customer_id, preferred, refused, turn.message_key)
+        _say_channels(turn, preferred, refused)
+        return [SlotSet("channel", None), SlotSet("refused_channel", None)]
+
+
+def _said(turn: Turn, slot: str) -> list[str]:
+    """All that the message named for a slot, each once."""
+    value = turn.tracker.slots.get(slot) or []
+    return list(dict.fromkeys(value if isinstance(value, list) else [value]))
+
+
+def _say_channels(turn: Turn, preferred: str | None, refused: list[str]) -> None:
+    channel = channel_name(preferred, turn.language) if preferred else ""
+    others = ", ".join(channel_name(name, turn.language) for name in refused)
+    if preferred and refused:
+        turn.say("utter_channel_changed", channel=channel, refused=others)
+    elif preferred:
+        turn.say("utter_channel_recorded", channel=channel)
+    elif refused:
+        turn.say("utter_channel_refused", refused=others)
+    else:
+        turn.say("utter_channel_which")
 
 
 class ShowPreferences(PrivateAction):

@@ -41,20 +41,20 @@ class TakeComplaint(CrmAction):
         text = turn.slot("complaint_text")
         if text is None:
             return [FollowupAction("complaint_form")]
-        story = rules.complaint_story(opening_message(turn.tracker), text)
+        story = rules.complaint_story(opening_message(turn.tracker, "complaint_form"), text)
         case = conversations.open_case(turn.session, turn.conversation, "complaint", story, turn.message_key)
         turn.say("utter_complaint_taken", case=case.id)
         # Kept, it would fill the form of the next complaint.
         return [SlotSet("complaint_text", None)]
 
 
-def opening_message(tracker: Tracker) -> str | None:
-    """What the customer said when the complaint form began."""
+def opening_message(tracker: Tracker, form: str) -> str | None:
+    """What the customer said when the form began, the last time it did."""
     opening = said = None
     for event in tracker.events:
         if event["event"] == "user":
-            said = event.get("text")
-        elif event["event"] == "active_loop" and event.get("name") == "complaint_form":
+            said = (event.get("text") or "").strip()
+        elif event["event"] == "active_loop" and event.get("name") == form:
             opening = said
     return opening
 

@@ -34,7 +34,11 @@ assistant_id: test
 pipeline: [{name: KeywordIntentClassifier}]
 policies: [{name: RulePolicy}]
 """
-PRIVATE = ("action_track_order", "action_points_balance", "action_set_channel", "action_take_request")
+PRIVATE = (
+    *("action_track_order", "action_points_balance", "action_take_request", "action_explain_offer"),
+    *("action_set_channel", "action_set_frequency", "action_pause_contact"),
+    *("action_subscribe", "action_unsubscribe"),
+)
 RIGHT_CODE = "111111"
 
 # A line is a message (intent, then its entities) and what the bot does; "vf" and "cf" are the two forms.
@@ -186,6 +190,53 @@ CONVERSATIONS = {
         export_data                       > action_export_data action_take_request "export_data"
         affirm                            > utter_affirm_what
     """,
+    "a review": """
+        review                            > review: review_text
+        delivery_period                   > action_delivery_period review: review_text
+        affirm                            > review: review_text
+        inform_code                       > utter_form_unclear review: review_text
+        track_order                       > utter_review_first review: review_text
+        delete_account                    > utter_review_first review: review_text
+        complaint                         > review action_take_review "complaint "
+        inform_rating rating=2            > action_rate "2"
+        inform_rating                     > action_rate ""
+        review rating=5                   > review: review_text
+        nlu_fallback                      > review action_take_review "nlu_fallback 5"
+        review                            > review: review_text
+        inform_rating rating=4            > review action_take_review "inform_rating 4"
+        review rating=1                   > review action_take_review "review 1"
+    """,
+    "leaving a review": """
+        review                            > review: review_text
+        deny                              > utter_form_left action_deactivate_loop
+        review                            > review: review_text
+        goodbye                           > utter_form_left action_deactivate_loop utter_goodbye
+        review                            > review: review_text
+        contact_human_agent               > action_hand_over action_deactivate_loop
+        bot_challenge                     > utter_bot_challenge
+    """,
+    "a verified customer's question in a review": """
+        inform_email email=a@example.com  > vf: code
+        inform_code code=111111           > vf action_after_verification utter_verified
+        review                            > review: review_text
+        ask_points_balance                > action_points_balance review: review_text
+        unsubscribe                       > action_unsubscribe review: review_text
+        cancel_order                      > utter_review_first review: review_text
+        ask_product                       > review action_take_review "ask_product "
+    """,
+    "what is wanted of us outlives verification": """
+        pause_contact period=P3M          > action_pause_contact vf: email
+        inform_email email=a@example.com  > vf: code
+        ask_why_offer                     > utter_why_verify vf: code
+        inform_code code=111111           > vf action_after_verification action_pause_contact "P3M"
+        pause_contact                     > action_pause_contact ""
+        set_contact_frequency frequency=1 > action_set_frequency "1"
+        set_contact_frequency             > action_set_frequency ""
+        set_channel_preference refused_channel=phone channel=sms > action_set_channel "sms"
+        newsletter_subscription           > action_subscribe
+        unsubscribe                       > action_unsubscribe
+        ask_why_offer                     > action_explain_offer
+    """,
     "not understood": """
         out_of_scope                      > action_out_of_scope
         nlu_fallback                      > action_default_fallback
@@ -205,7 +256,7 @@ CONVERSATIONS = {
         nlu_fallback insult=insult        > cf action_take_complaint "nlu_fallback"
     """,
 }
-FORMS = {"verification_form": "vf", "complaint_form": "cf", "request_form": "rf"}
+FORMS = {"verification_form": "vf", "complaint_form": "cf", "request_form": "rf", "review_form": "review"}
 # What each request asks for; an order only when none was named.
 REQUESTS = {
     "action_cancel_order": ("request_order", "request_confirmed"),
@@ -223,6 +274,10 @@ TOLD = {
     "action_track_order": "order_number",
     "action_set_channel": "channel",
     "action_take_complaint": "complaint_text",
+    "action_take_review": "review_text rating",
+    "action_rate": "rating",
+    "action_pause_contact": "period",
+    "action_set_frequency": "frequency",
 }
 
 
@@ -291,8 +346,10 @@ def answer(name: str, tracker: DialogueStateTracker) -> list[Event]:
     if (name in PRIVATE or name in REQUESTS) and not is_verified(tracker):
         return [SlotSet("pending_action", name), FollowupAction("verification_form")]
     if name in TOLD:
-        slot = TOLD[name]
-        return [BotUttered(tracker.get_slot(slot), metadata={"told": True}), *forget(slot)]
+        slots = TOLD[name].split()
+        known = [tracker.get_slot(slot) or "" for slot in slots]
+        told = " ".join(value[-1] if isinstance(value, list) else value for value in known)
+        return [BotUttered(told, metadata={"told": True}), *forget(*slots)]
     if name in REQUESTS:
         return begin(name, tracker)
     if name == "action_take_request":
@@ -305,6 +362,8 @@ def answer(name: str, tracker: DialogueStateTracker) -> list[Event]:
         return [event for slot, value in just_set(tracker) for event in check(slot, value)]
     if name == "validate_complaint_form":
         return [SlotSet(slot, value) for slot, value in just_set(tracker) if slot == "complaint_text"]
+    if name == "validate_review_form":
+        return check_review(tracker)
     if name == "action_after_verification":
         pending = tracker.get_slot("pending_action") or "utter_verified"
         done = forget("email", "code", "pending_action")
@@ -326,6 +385,14 @@ def begin(name: str, tracker: DialogueStateTracker) -> list[Event]:
     if None in slots.values():
         return [*events, FollowupAction("request_form")]
     return [*events, ActiveLoop(None), SlotSet("requested_slot", None), FollowupAction("action_take_request")]
+
+
+def check_review(tracker: DialogueStateTracker) -> list[Event]:
+    """As actions/reviews.py; one star stands for stars that were asked for, and no opening is a review."""
+    if tracker.get_slot("requested_slot") is None and tracker.get_slot("rating") == "1":
+        return [SlotSet("review_text", tracker.latest_message.text)]
+    filled = dict(just_set(tracker)).get("review_text")
+    return [SlotSet("review_text", None if filled == "yes" else filled)] if filled else []
 
 
 def check_request(tracker: DialogueStateTracker) -> list[Event]:

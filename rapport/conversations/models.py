@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, Index, SmallInteger, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from rapport.kit import clock
@@ -100,7 +100,8 @@ class Handoff(Base):
 class Case(Base):
     """Something the shop's people must look at: complaint, request, mention, call-back.
 
-    `topic` says what a request asks for (`requests.KINDS`), `order_number` which order it is about.
+    `topic` says what a request asks for (`requests.KINDS`), `order_number` which order it is about, `rating`
+    how many stars (1 to 5) a review gives.
     """
 
     __tablename__ = "case"
@@ -113,6 +114,7 @@ class Case(Base):
     message_key: Mapped[str] = mapped_column(String(120), unique=True)
     topic: Mapped[str | None] = mapped_column(String(40))
     order_number: Mapped[str | None] = mapped_column(String(60))
+    rating: Mapped[int | None] = mapped_column(SmallInteger)
     text: Mapped[str] = mapped_column(Text)
     language: Mapped[str] = mapped_column(String(2))
     owner: Mapped[str | None] = mapped_column(String(120))

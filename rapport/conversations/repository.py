@@ -234,6 +234,17 @@ def open_complaint(session: Session, conversation_id: str, customer_id: int | No
     ).one_or_none()
 
 
+def latest_case(session: Session, conversation_id: str, kind: str, since: datetime) -> Case | None:
+    """The newest case of a kind that this conversation opened since then and nobody settled."""
+    query = select(Case).where(
+        Case.conversation_id == conversation_id,
+        Case.kind == kind,
+        Case.opened_at >= since,
+        Case.resolved_at.is_(None),
+    )
+    return session.scalar(query.order_by(Case.id.desc()).limit(1))
+
+
 def open_requests(
     session: Session, customer_id: int, topic: str, order_number: str | None = None
 ) -> Sequence[Case]:

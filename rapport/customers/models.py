@@ -55,7 +55,10 @@ class ExternalRef(Base):
 
 
 class ContactPolicy(Base):
-    """How, how often and when this customer wants to hear from us."""
+    """How, how often and when this customer wants to hear from us.
+
+    `message_key` is the message that last changed it, so that a repeated turn changes nothing.
+    """
 
     __tablename__ = "contact_policy"
 
@@ -64,6 +67,7 @@ class ContactPolicy(Base):
     refused_channels: Mapped[list[str]] = mapped_column(JSON, default=list)
     max_per_month: Mapped[int | None]
     paused_until: Mapped[datetime | None]
+    message_key: Mapped[str | None] = mapped_column(String(80))
     updated_at: Mapped[datetime] = mapped_column(default=clock.now)
 
 

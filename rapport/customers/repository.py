@@ -62,6 +62,41 @@ def latest_consent(session: Session, customer_id: int, purpose: str, channel: st
     )
 
 
+def granted_consents(session: Session, customer_id: int) -> list[tuple[str, str]]:
+    """(purpose, channel) of all that this customer agreed to and did not withdraw."""
+    events = session.scalars(
+        select(ConsentEvent)
+        .where(ConsentEvent.customer_id == customer_id)
+        .order_by(ConsentEvent.at, ConsentEvent.id)
+    )
+    latest = {(event.purpose, event.channel): event.granted for event in events}
+    return [consent for consent, granted in latest.items() if granted]
+
+
+def consent_recorded(session: Session, customer_id: int, granted: bool, source: str) -> bool:
+    """Whether something was agreed to, or withdrawn, from this source."""
+    query = select(ConsentEvent.id).where(
+        ConsentEvent.customer_id == customer_id,
+        ConsentEvent.granted == granted,
+        ConsentEvent.source == source,
+    )
+    return session.scalar(query.limit(1)) is not None
+
+
+def lock_customer(session: Session, customer_id: int) -> None:
+    """Let nobody else change what this customer wants until this session ends.
+
+    (On SQLite the session's write transaction does that already.)
+    """
+    session.execute(select(Customer.id).where(Customer.id == customer_id).with_for_update(key_share=True))
+
+
+def addresses_of(session: Session, customer_id: int) -> Sequence[str]:
+    """The customer's e-mail addresses."""
+    query = select(Identity.value).where(Identity.customer_id == customer_id, Identity.kind == "email")
+    return session.scalars(query).all()
+
+
 def interests_of(session: Session, customer_id: int) -> Sequence[str]:
     return session.scalars(
         select(Interest.topic).where(Interest.customer_id == customer_id).order_by(Interest.at, Interest.id)

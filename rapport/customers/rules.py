@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import calendar
 import re
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
@@ -26,6 +28,17 @@ CODES_PER_CLIENT = (30, timedelta(hours=1))
 IN_NAMES = str.maketrans("", "", "-'’")
 
 CHANNELS = ("email", "sms", "whatsapp", "telegram", "messenger", "web")
+REFUSABLE = (*CHANNELS, "phone")
+
+# Unasked messages a month: for whoever said nothing, and the most that a mere "more" leads to.
+DEFAULT_PER_MONTH = 4
+MOST_BY_MORE = 8
+MOST_PER_MONTH = 30
+LONGEST_PAUSE_MONTHS = 24
+
+NEWSLETTER = "newsletter"
+# Another one whenever the bot's words about what the newsletter is change.
+NEWSLETTER_WORDING = "chat-1"
 
 
 def first_name(name: str | None) -> str | None:
@@ -77,3 +90,66 @@ def normalise_identity(kind: str, value: str, country: str | None = None) -> str
 def normalise_code(text: str) -> str:
     """The digits of a typed code: `123 456` and `123-456` are 123456."""
     return re.sub(r"[^0-9]", "", text)
+
+
+def new_limit(wish: str, current: int | None) -> int | None:
+    """Messages a month after a wish: a number, `less` or `more`. None when it is none of these.
+
+    Less than once a month can't be promised: whoever wants that pauses or leaves.
+    """
+    now = DEFAULT_PER_MONTH if current is None else current
+    if wish == "less":
+        return max(now // 2, 1)
+    if wish == "more":
+        return max(now, min(now * 2, MOST_BY_MORE))
+    if not (wish.isascii() and wish.isdigit() and len(wish) <= 3):
+        return None
+    return min(max(int(wish), 1), MOST_PER_MONTH)
+
+
+def pause_end(period: str, now: datetime, timezone: str) -> datetime | None:
+    """When a pause ends that lasts for an ISO 8601 duration (`P3M`) or until a date; None if neither is said.
+
+    That is midnight in the shop's timezone. No pause is longer than `longest_pause`.
+    """
+    zone = ZoneInfo(timezone)
+    today = now.astimezone(zone).date()
+    if duration := re.fullmatch(r"P([0-9]{1,3})([DWMY])", period):
+        day = _later(today, int(duration[1]), duration[2])
+    else:
+        try:
+            day = date.fromisoformat(period)
+        except ValueError:
+            return None
+    if day <= today:
+        return None
+    return min(_midnight(day, zone), longest_pause(now, timezone))
+
+
+def longest_pause(now: datetime, timezone: str) -> datetime:
+    """The end of the longest pause that can begin now."""
+    zone = ZoneInfo(timezone)
+    return _midnight(_in_months(now.astimezone(zone).date(), LONGEST_PAUSE_MONTHS), zone)
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def _later(day: date, count: int, unit: str) -> date:
+    match unit:
+        case "D":
+            return day + timedelta(days=count)
+        case "W":
+            return day + timedelta(weeks=count)
+        case "M":
+            return _in_months(day, count)
+        case _:
+            return _in_months(day, 12 * count)
+
+
+def _in_months(day: date, months: int) -> date:
+    """The same day so many months later, or the last of that month."""
+    month = day.month - 1 + months
+    year, month = day.year + month // 12, month % 12 + 1
+    return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))

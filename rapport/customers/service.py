@@ -1,4 +1,4 @@
-"""What others ask of customers: who someone is, what they like, how to reach them, whether we may."""
+"""What others ask of customers: who someone is, what they like, whether we may write. (How: contact.py.)"""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from rapport.conversations.models import Conversation
 from rapport.customers import repository, rules
-from rapport.customers.models import ConsentEvent, ContactPolicy, Customer, ExternalRef, Identity, Interest
+from rapport.customers.models import ConsentEvent, Customer, ExternalRef, Identity, Interest
 from rapport.customers.verification import current_customer_id
 from rapport.kit import clock
-from rapport.kit.errors import InvalidInputError, NotFoundError
+from rapport.kit.errors import NotFoundError
 
 
 @dataclass(frozen=True)
@@ -102,25 +102,6 @@ def interests(session: Session, conversation: Conversation) -> list[str]:
     if customer_id is None:
         return list(repository.interests_held(session, conversation.id))
     return list(reversed(repository.interests_of(session, customer_id)))
-
-
-def set_preferred_channel(session: Session, customer_id: int, channel: str) -> None:
-    """Note the channel this customer prefers, and that they no longer refuse it.
-
-    Raises InvalidInputError for a channel we do not know.
-    """
-    if channel not in rules.CHANNELS:
-        raise InvalidInputError(f"Choose one of {', '.join(rules.CHANNELS)}.")
-    policy = repository.policy_of(session, customer_id)
-    if policy is None:
-        repository.add_unless_present(session, ContactPolicy(customer_id=customer_id))
-        policy = repository.policy_of(session, customer_id)
-    assert policy is not None
-    if policy.preferred_channel == channel and channel not in policy.refused_channels:
-        return
-    policy.preferred_channel = channel
-    policy.refused_channels = [refused for refused in policy.refused_channels if refused != channel]
-    policy.updated_at = clock.now()
 
 
 def preferences(session: Session, customer_id: int) -> Preferences:

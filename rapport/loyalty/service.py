@@ -42,6 +42,20 @@ class Discount:
     again: bool
 
 
+@dataclass(frozen=True)
+class Reason:
+    """Why a customer has the code they have: what the offer asks for, and what it gives.
+
+    `min_orders` is how many orders it takes, `minimum_minor` the least order value in minor units.
+    """
+
+    code: str
+    percent: int
+    min_orders: int
+    minimum_minor: int
+    expires_at: datetime
+
+
 def balance(session: Session, customer_id: int) -> int:
     """The customer's points."""
     return repository.balance(session, customer_id)
@@ -111,6 +125,15 @@ def entitled_offer(session: Session, customer_id: int) -> rules.OfferTerms | Non
     """The best offer the customer could be given a code of now; nothing is issued."""
     offers = _entitled(session, customer_id, clock.now())
     return offers[0] if offers else None
+
+
+def reason(session: Session, customer_id: int) -> Reason | None:
+    """The rule behind the customer's code that is still good; None when they have none."""
+    live = repository.live_coupon(session, customer_id, clock.now())
+    if live is None:
+        return None
+    coupon, offer = live
+    return Reason(coupon.code, offer.percent, offer.min_orders, offer.minimum_minor, coupon.expires_at)
 
 
 def offer_discount(session: Session, customer_id: int, message_key: str | None = None) -> Discount | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, cast
 
@@ -67,6 +68,28 @@ def drop_queued(session: Session, key: str, reason: str) -> None:
         .values(status="failed", last_error=reason, recipient=None, subject=None, text=None)
         .execution_options(synchronize_session=False)
     )
+
+
+def drop_unasked(
+    session: Session, recipients: Collection[str], asked_for: Collection[str], now: datetime, reason: str
+) -> None:
+    """Give up what is queued for these addresses. What a worker has in hand expires: this try is its last."""
+    unasked = and_(
+        OutboxMessage.status == "queued",
+        OutboxMessage.recipient.in_(recipients),
+        OutboxMessage.purpose.not_in(asked_for),
+    )
+    dropped = {"status": "failed", "last_error": reason, "recipient": None, "subject": None, "text": None}
+    for free, values in ((True, dropped), (False, {"expires_at": now})):
+        session.execute(
+            update(OutboxMessage)
+            .where(
+                unasked,
+                OutboxMessage.lease_until.is_(None) if free else OutboxMessage.lease_until.is_not(None),
+            )
+            .values(**values)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _due(now: datetime) -> ColumnElement[bool]:

@@ -1,8 +1,11 @@
-"""When to try again. Pure functions."""
+"""When to try again, and what was asked for. Pure."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+
+# What somebody waits for. Any other purpose is unasked, and stopped by a refusal, until it stands here.
+ASKED_FOR = frozenset({"verification_code"})
 
 # Longer than the slowest send, so that a lease only runs out when its worker is gone.
 LEASE = timedelta(minutes=3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from datetime import datetime
 from email.utils import make_msgid, parseaddr
 
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from rapport.kit import clock
 from rapport.kit.settings import get_settings
-from rapport.outreach import repository
+from rapport.outreach import repository, rules
 from rapport.outreach.models import OutboxMessage
 
 # Set after a commit that left something to send; the worker waits for it.
@@ -60,6 +61,15 @@ def enqueue(
 def cancel(session: Session, key: str) -> None:
     """Do not send what is still waiting under `key`."""
     repository.drop_queued(session, key, "cancelled")
+
+
+def cancel_unasked(session: Session, recipients: Collection[str]) -> None:
+    """Send these addresses nothing more of what is waiting, but for what they asked for themselves.
+
+    What a worker has in hand at this moment may still go out, but is not tried again.
+    """
+    if recipients:
+        repository.drop_unasked(session, recipients, rules.ASKED_FOR, clock.now(), "cancelled")
 
 
 def _new_message_id() -> str:

@@ -202,12 +202,6 @@ def test_what_was_noted_is_read_back(engine: Engine, anns_chat: Chat, language: 
     assert {"en": "tents", "es": "tiendas de campaña", "nb": "telt", "ro": "corturi"}[language] in text
 
 
-@pytest.mark.parametrize("channel", ["", None, "pigeon"])
-def test_an_unknown_channel_is_asked_for(anns_chat: Chat, channel: str | None) -> None:
-    answer = anns_chat.run("action_set_channel", channel=channel)
-    assert (answer.said, answer.slots) == (["utter_channel_which"], {"channel": None})
-
-
 def test_someone_we_know_nothing_about(engine: Engine, chat: Chat) -> None:
     with session_scope(engine) as session:
         nobody = customers.ensure_customer(session, references=[("csv", "1")]).id
@@ -252,7 +246,8 @@ def test_the_opening_message_is_the_one_before_the_form() -> None:
         {"event": "active_loop", "name": None},
     ]
     tracker = Tracker("id", {}, {}, events, False, None, {}, "action_listen")
-    assert opening_message(tracker) == "the whole story"
+    assert opening_message(tracker, "complaint_form") == "the whole story"
+    assert opening_message(tracker, "review_form") is None
 
 
 def test_without_a_text_it_asks_for_the_complaint(chat: Chat) -> None:

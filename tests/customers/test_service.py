@@ -9,11 +9,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from rapport.conversations.models import Conversation
-from rapport.customers import service
+from rapport.customers import contact, service
 from rapport.customers.models import ContactPolicy, Customer, Interest
 from rapport.customers.service import Preferences
 from rapport.kit import clock
-from rapport.kit.errors import InvalidInputError, NotFoundError
+from rapport.kit.errors import NotFoundError
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -99,24 +99,11 @@ def test_an_expired_verification_gets_nothing_noted(session: Session) -> None:
 def test_preferences_are_read_back(session: Session) -> None:
     ann = a_customer(session)
     assert service.preferences(session, ann.id) == Preferences("Ann", None, (), None)
-    service.set_preferred_channel(session, ann.id, "sms")
-    service.set_preferred_channel(session, ann.id, "whatsapp")
+    contact.set_channels(session, ann.id, "sms")
+    contact.set_channels(session, ann.id, "whatsapp")
     assert service.preferences(session, ann.id).channel == "whatsapp"
-    with pytest.raises(InvalidInputError):
-        service.set_preferred_channel(session, ann.id, "pigeon")
     with pytest.raises(NotFoundError):
         service.preferences(session, ann.id + 1)
-
-
-def test_preferring_a_channel_ends_its_refusal(session: Session) -> None:
-    ann = a_customer(session)
-    session.add(ContactPolicy(customer_id=ann.id, refused_channels=["email", "sms"]))
-    session.flush()
-    service.set_preferred_channel(session, ann.id, "email")
-    session.flush()
-    session.expire_all()
-    policy = session.get_one(ContactPolicy, ann.id)
-    assert (policy.preferred_channel, policy.refused_channels) == ("email", ["sms"])
 
 
 def consent(session: Session, customer_id: int, granted: bool, at: datetime, purpose: str = "news") -> None:

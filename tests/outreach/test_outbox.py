@@ -47,12 +47,13 @@ def enqueue(
     key: str = "k1",
     expires_at: datetime | None = None,
     recipient: str | None = "ann@example.com",
+    purpose: str = "verification_code",
 ) -> bool:
     with session_scope(engine) as session:
         return service.enqueue(
             session,
             key=key,
-            purpose="verification_code",
+            purpose=purpose,
             recipient=recipient,
             subject="Your code",
             text="123456",
@@ -194,6 +195,23 @@ def test_what_is_cancelled_is_not_sent(engine: Engine) -> None:
         service.cancel(session, "k1")
         service.cancel(session, "unknown")
     assert send_due(engine, FakeMailer()) == 0
+    assert_wiped(only_row(engine))
+
+
+def test_what_is_in_hand_when_it_is_cancelled_is_not_tried_again(engine: Engine) -> None:
+    class Leaving(FakeMailer):
+        """The customer leaves while their mail is on its way."""
+
+        def send(self, mail: EmailMessage) -> None:
+            with session_scope(engine) as session:
+                service.cancel_unasked(session, ["ann@example.com"])
+            super().send(mail)
+
+    enqueue(engine, purpose="newsletter")
+    assert send_due(engine, Leaving(TryAgainError("down"))) == 0
+    with clock.freeze(NOW + rules.FIRST_DELAY):
+        assert send_due(engine, FakeMailer()) == 0
+    assert only_row(engine).status == "failed"
     assert_wiped(only_row(engine))
 
 

@@ -1,0 +1,60 @@
+"""Reviews: what customers think of products and shop, kept as cases for the shop's people to read."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from rapport.conversations import repository, rules, service
+from rapport.conversations.models import Case, Conversation
+from rapport.kit import clock
+
+KIND = "review"
+MOST_STARS = 5
+# Stars given later belong to no earlier review.
+STARS_BELONG = timedelta(days=1)
+
+
+def stars(said: str | None) -> int | None:
+    """1 to 5, or None."""
+    return int(said) if said and said.isascii() and said.isdigit() and 1 <= int(said) <= MOST_STARS else None
+
+
+def is_told(opening: str | None) -> bool:
+    """Whether the message that began it ("The tent held in a storm …") can be the review itself."""
+    return bool(opening) and len(str(opening).split()) >= rules.WORDS_OF_A_STORY
+
+
+def take(
+    session: Session, conversation: Conversation, text: str, given: int | None, message_key: str
+) -> Case:
+    """Keeps a review with its stars, if any; the same `message_key` gives the same one."""
+    case = service.open_case(session, conversation, KIND, text, message_key)
+    if given is not None:
+        case.rating = given
+        session.flush()
+    return case
+
+
+def rate(session: Session, conversation: Conversation, given: int, message_key: str) -> bool:
+    """Adds stars to this conversation's latest review; without one they are a review by themselves.
+
+    Returns whether there is more to read than the stars.
+    """
+    repository.lock(session, conversation.id)
+    since = clock.now() - STARS_BELONG
+    case = repository.latest_case(session, conversation.id, KIND, since)
+    if case is None:
+        take(session, conversation, _written(given), given, message_key)
+        return False
+    only_stars = case.rating is not None and case.text == _written(case.rating)
+    if only_stars:
+        case.text = _written(given)
+    case.rating = given
+    session.flush()
+    return not only_stars
+
+
+def _written(given: int) -> str:
+    return f"{given}/{MOST_STARS}"

@@ -1,0 +1,173 @@
+"""How, how often and whether a customer hears from us unasked, and what they say to change it.
+
+A wish to hear nothing takes effect at once: what is queued for them unasked is not sent any more. A code
+somebody asked for still is. The same `message_key` again changes nothing and gives the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from rapport.customers import repository, rules
+from rapport.customers.models import ContactPolicy
+from rapport.customers.service import record_consent
+from rapport.kit import clock
+from rapport.kit.errors import InvalidInputError
+from rapport.outreach import service as outreach
+
+
+def set_channels(
+    session: Session,
+    customer_id: int,
+    preferred: str | None = None,
+    refused: Collection[str] = (),
+    message_key: str | None = None,
+) -> None:
+    """Note the channel this customer prefers, so that they refuse it no longer, and those they refuse now.
+
+    Raises InvalidInputError for a channel we do not know, and for one both preferred and refused.
+    """
+    if preferred is not None and preferred not in rules.CHANNELS:
+        raise InvalidInputError(f"Choose one of {', '.join(rules.CHANNELS)}.")
+    if preferred in refused or not set(refused) <= set(rules.REFUSABLE):
+        raise InvalidInputError(f"Refuse some of {', '.join(rules.REFUSABLE)}, not the preferred one.")
+    policy = _policy(session, customer_id)
+    kept = [channel for channel in policy.refused_channels if channel not in (preferred, *refused)]
+    policy.refused_channels = [*kept, *refused]
+    if preferred is not None:
+        policy.preferred_channel = preferred
+    elif policy.preferred_channel in refused:
+        policy.preferred_channel = None
+    _changed(policy, message_key)
+    if "email" in refused:
+        _cancel_queued(session, customer_id)
+
+
+def per_month(session: Session, customer_id: int) -> int:
+    """The most unasked messages a month for this customer."""
+    policy = repository.policy_of(session, customer_id)
+    return rules.DEFAULT_PER_MONTH if policy is None or policy.max_per_month is None else policy.max_per_month
+
+
+def set_frequency(session: Session, customer_id: int, wish: str, message_key: str) -> int:
+    """Change it to a number, to `less` or to `more`; returns the new limit. Raises InvalidInputError."""
+    policy = _policy(session, customer_id)
+    if policy.message_key == message_key and policy.max_per_month is not None:
+        return policy.max_per_month
+    limit = rules.new_limit(wish, policy.max_per_month)
+    if limit is None:
+        raise InvalidInputError("The frequency must be a number, less or more.")
+    policy.max_per_month = limit
+    _changed(policy, message_key)
+    return limit
+
+
+def paused_until(session: Session, customer_id: int) -> datetime | None:
+    """The end of the pause this customer is in; None when they are in none."""
+    policy = repository.policy_of(session, customer_id)
+    end = policy.paused_until if policy else None
+    return end if end is not None and end > clock.now() else None
+
+
+def pause(session: Session, customer_id: int, until: datetime, message_key: str) -> None:
+    """Send nothing unasked until then."""
+    policy = _policy(session, customer_id)
+    policy.paused_until = until
+    _changed(policy, message_key)
+    _cancel_queued(session, customer_id)
+
+
+def resume(session: Session, customer_id: int, message_key: str) -> bool:
+    """End the pause; False when there is none."""
+    policy = _policy(session, customer_id)
+    if policy.message_key == message_key:
+        return True
+    if policy.paused_until is None or policy.paused_until <= clock.now():
+        return False
+    policy.paused_until = None
+    _changed(policy, message_key)
+    return True
+
+
+def is_subscribed(session: Session, customer_id: int) -> bool:
+    """Whether this customer agreed to be sent anything unasked."""
+    return bool(repository.granted_consents(session, customer_id))
+
+
+def subscribe(session: Session, customer_id: int, message_key: str) -> bool:
+    """Note that this customer wants the newsletter by e-mail; False when they get it already.
+
+    Who asks for it no longer refuses e-mail.
+    """
+    policy, source = _policy(session, customer_id), _source(message_key)
+    if repository.consent_recorded(session, customer_id, True, source):
+        return True
+    latest = repository.latest_consent(session, customer_id, rules.NEWSLETTER, "email")
+    if latest is not None and latest.granted and "email" not in policy.refused_channels:
+        return False
+    policy.refused_channels = [channel for channel in policy.refused_channels if channel != "email"]
+    _changed(policy, message_key)
+    record_consent(
+        session,
+        customer_id,
+        purpose=rules.NEWSLETTER,
+        channel="email",
+        granted=True,
+        wording_version=rules.NEWSLETTER_WORDING,
+        source=source,
+    )
+    return True
+
+
+def unsubscribe(session: Session, customer_id: int, message_key: str) -> bool:
+    """Withdraw every consent to be sent something unasked; False when there was none.
+
+    All of them, whatever their purpose: someone who leaves does not know our names for what we send.
+    """
+    repository.lock_customer(session, customer_id)
+    _cancel_queued(session, customer_id)
+    source = _source(message_key)
+    if repository.consent_recorded(session, customer_id, False, source):
+        return True
+    granted = repository.granted_consents(session, customer_id)
+    for purpose, channel in granted:
+        record_consent(
+            session,
+            customer_id,
+            purpose=purpose,
+            channel=channel,
+            granted=False,
+            wording_version=rules.NEWSLETTER_WORDING,
+            source=source,
+        )
+    return bool(granted)
+
+
+def _policy(session: Session, customer_id: int) -> ContactPolicy:
+    """The customer's own, made when there is none; nobody else changes it until this session ends."""
+    repository.lock_customer(session, customer_id)
+    policy = repository.policy_of(session, customer_id)
+    if policy is None:
+        policy = ContactPolicy(customer_id=customer_id, refused_channels=[])
+        session.add(policy)
+        session.flush()
+    else:
+        session.refresh(policy)  # it may have been read before the lock
+    return policy
+
+
+def _changed(policy: ContactPolicy, message_key: str | None) -> None:
+    policy.message_key = message_key
+    policy.updated_at = clock.now()
+
+
+def _cancel_queued(session: Session, customer_id: int) -> None:
+    outreach.cancel_unasked(session, repository.addresses_of(session, customer_id))
+
+
+def _source(message_key: str) -> str:
+    """Where a consent comes from: the conversation and the message in it."""
+    return f"chat:{message_key}"
