@@ -109,6 +109,8 @@ def test_an_everyday_word_is_no_insult(patterns: Patterns, text: str) -> None:
             ("5 stele", "5"),
         ),
         *(("five stars", "5"), ("Cuatro estrellas", "4"), ("tre stjerner", "3"), ("doua stele", "2")),
+        *(("8/10", "4"), ("10 out of 10!", "5"), ("terningkast seks", "5"), ("le pongo un cinco", "5")),
+        *(("a 3-star tent", "3"), ("4 sobre 5", "4"), ("🌟🌟🌟", "3"), ("18/10", None), ("8/105", None)),
         *(("★★★★", "4"), ("⭐⭐⭐⭐⭐", "5"), ("⭐️⭐️", "2"), ("un total de 4 estrellas", "4")),
         *(
             ("6", None),

@@ -336,6 +336,22 @@ def test_a_word_for_several_currencies_means_the_shops() -> None:
     assert found("99,-", "amount", currency="DKK") == ["9900 DKK"]
 
 
+@pytest.mark.parametrize(
+    ("text", "stars"),
+    [
+        ("four", ["4"]),
+        ("Cinco!", ["5"]),
+        ("tre.", ["3"]),
+        ("două", ["2"]),
+        ("six", []),
+        ("four tents", []),
+        ("", []),
+    ],
+)
+def test_a_number_alone_may_be_stars(text: str, stars: list[str]) -> None:
+    assert found(text, "rating") == stars
+
+
 def test_what_was_typed_is_told_with_each_value() -> None:
     text = "Ærlig talt: ÉN gang i MÅNEDEN. Ikke RING meg; 250 kr er mye, pause til 15. januar"
     assert [item["text"] for item in find(text, TODAY, "NOK")] == [
@@ -380,6 +396,8 @@ def test_whatever_is_written_the_values_are_sound(text: str, today: date) -> Non
                 assert item["value"] in {"less", "more"} or 0 <= int(item["value"]) <= 30
             case "refused_channel":
                 assert item["value"] in lexicon.words("channels", "en").values()
+            case "rating":
+                assert item["value"] in {"1", "2", "3", "4", "5"}
             case "amount":
                 assert re.fullmatch(r"\d+ [A-Z]{3}", item["value"])
     assert len([item for item in items if item["entity"] in {"period", "frequency"}]) <= 2
