@@ -222,14 +222,14 @@ def _run(supervisor: Supervisor, settings: Settings, start: float) -> None:
 
 
 def _first_answer(settings: Settings) -> float:
-    """Have Rasa answer one greeting in a throw-away conversation; how long it took, in seconds."""
+    """Have Rasa answer a thank-you, which needs no action, in a throw-away conversation; the seconds it took."""
     headers = {"X-Rapport-Secret": settings.bot_secret.get_secret_value()}
     channel = f"{settings.rasa_url}/webhooks/rapport"
     conversation = uuid4().hex
     body = {
         "conversation_id": conversation,
         "message_id": "start",
-        "text": "hello",
+        "text": "thank you",
         "metadata": {"language": "en", "verified": False, "entities": []},
     }
     began = time.monotonic()
@@ -238,7 +238,7 @@ def _first_answer(settings: Settings) -> float:
         answer.raise_for_status()
         took = time.monotonic() - began
         if not answer.json()["replies"]:
-            raise RapportError("The bot gave no answer to a greeting; run `rapport train --force`.")
+            raise RapportError("The bot gave no answer to a thank-you; run `rapport train --force`.")
         requests.delete(f"{channel}/conversations/{conversation}", headers=headers, timeout=30)
     except requests.RequestException as error:
         raise RapportError(f"Rasa runs but does not answer: {error}") from error
