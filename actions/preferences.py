@@ -5,10 +5,13 @@ from __future__ import annotations
 from rasa_sdk.events import SlotSet
 
 from actions.base import CrmAction, Event, PrivateAction, Turn
-from actions.words import channel_name, language_name
+from actions.words import channel_name, language_name, yes_or_no
 from rapport.customers import contact, rules
 from rapport.customers import service as customers
+from rapport.customers.contact import Wishes
+from rapport.kit.format import day, number
 from rapport.shop import service as shop
+from rapport.shop.facts import get_facts
 
 UNKNOWN = "–"
 
@@ -84,15 +87,30 @@ class ShowPreferences(PrivateAction):
 
     def answer_customer(self, turn: Turn, customer_id: int) -> list[Event]:
         held = customers.preferences(turn.session, customer_id)
-        if not (held.name or held.channel or held.interests or held.language):
+        wishes = contact.wishes(turn.session, customer_id)
+        known = held.name or held.channel or held.interests or held.language
+        if known:
+            names = (shop.topic_name(turn.session, topic, turn.language) or topic for topic in held.interests)
+            turn.say(
+                "utter_preferences",
+                name=held.name or UNKNOWN,
+                channel=channel_name(held.channel, turn.language) if held.channel else UNKNOWN,
+                interests=", ".join(names) or UNKNOWN,
+                language=language_name(held.language, turn.language) if held.language else UNKNOWN,
+            )
+        if wishes:
+            _say_wishes(turn, wishes)
+        if not known and not wishes:
             turn.say("utter_preferences_none")
-            return []
-        names = (shop.topic_name(turn.session, topic, turn.language) or topic for topic in held.interests)
-        turn.say(
-            "utter_preferences",
-            name=held.name or UNKNOWN,
-            channel=channel_name(held.channel, turn.language) if held.channel else UNKNOWN,
-            interests=", ".join(names) or UNKNOWN,
-            language=language_name(held.language, turn.language) if held.language else UNKNOWN,
-        )
         return []
+
+
+def _say_wishes(turn: Turn, wishes: Wishes) -> None:
+    until = wishes.paused_until
+    turn.say(
+        "utter_contact_wishes",
+        newsletter=yes_or_no(wishes.newsletter, turn.language),
+        count=number(wishes.per_month, turn.language) if wishes.per_month else UNKNOWN,
+        date=day(until, turn.language, get_facts().timezone) if until else UNKNOWN,
+        refused=", ".join(channel_name(name, turn.language) for name in wishes.refused) or UNKNOWN,
+    )

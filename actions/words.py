@@ -24,6 +24,11 @@ def stock_words(stock: str, language: str) -> str:
     return _words("stock")[stock][language]
 
 
+def yes_or_no(answer: bool, language: str) -> str:
+    """Yes or no."""
+    return _words("answers")["yes" if answer else "no"][language]
+
+
 def intent_button(intent: str, language: str, entities: Mapping[str, Any] | None = None) -> tuple[str, str]:
     """The title and payload of a button that stands for saying this, and naming `entities` with it."""
     named = json.dumps(entities, separators=(",", ":")) if entities else ""

@@ -7,6 +7,7 @@ somebody asked for still is. The same `message_key` again changes nothing and gi
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -17,6 +18,30 @@ from rapport.customers.service import record_consent
 from rapport.kit import clock
 from rapport.kit.errors import InvalidInputError
 from rapport.outreach import service as outreach
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a customer said about hearing from us: `per_month` is a limit, None if they named none."""
+
+    newsletter: bool
+    per_month: int | None
+    paused_until: datetime | None
+    refused: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.newsletter or self.per_month or self.paused_until or self.refused)
+
+
+def wishes(session: Session, customer_id: int) -> Wishes:
+    """All of it, to be read back to them."""
+    policy = repository.policy_of(session, customer_id)
+    return Wishes(
+        newsletter=is_subscribed(session, customer_id),
+        per_month=policy.max_per_month if policy else None,
+        paused_until=paused_until(session, customer_id),
+        refused=tuple(policy.refused_channels) if policy else (),
+    )
 
 
 def set_channels(

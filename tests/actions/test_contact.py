@@ -261,6 +261,23 @@ def test_refusing_mail_stops_what_is_queued(engine: Engine, anns_chat: Chat, sub
         assert not service.may_mail(session, subscribed, "newsletter")
 
 
+@EVERY_LANGUAGE
+def test_all_of_it_is_read_back(engine: Engine, anns_chat: Chat, ann: int, language: str) -> None:
+    anns_chat.slots["language"] = language
+    assert anns_chat.run("action_show_preferences").said == ["utter_preferences"]
+    anns_chat.run("action_subscribe")
+    anns_chat.run("action_set_frequency", frequency="7")
+    anns_chat.run("action_pause_contact", period="P1M")
+    anns_chat.run("action_set_channel", channel=[], refused_channel=["phone"])
+    answer = anns_chat.run("action_show_preferences")
+    assert answer.said == ["utter_preferences", "utter_contact_wishes"]
+    newsletter, count, until, refused = answer.texts(language)[1].splitlines()[1:]
+    assert newsletter.endswith({"en": "yes", "es": "sí", "nb": "ja", "ro": "da"}[language])
+    assert "7" in count
+    assert "2026" in until
+    assert refused.endswith({"en": "phone", "es": "teléfono", "nb": "telefon", "ro": "telefon"}[language])
+
+
 # Why an offer
 
 MakeOffer = Callable[..., None]

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import re
 import time
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Engine
 
 from rapport.conversations import lexicon
+from rapport.conversations.events import Events
+from rapport.conversations.rasa import Rasa
+from rapport.conversations.texts import TROUBLE, TROUBLE_FILE, load_response
+from rapport.conversations.turn import Turns
 from rapport.conversations.values import find
+from rapport.kit import clock
 from rapport.kit.languages import LANGUAGES
+from rapport.shop.catalogue import Catalogue
+from tests.conversations.conftest import new_conversation, receive
+from tests.fake_rasa import SECRET, FakeRasa
 
 TODAY = date(2026, 11, 22)  # a Sunday
 
@@ -401,6 +410,29 @@ def test_whatever_is_written_the_values_are_sound(text: str, today: date) -> Non
             case "amount":
                 assert re.fullmatch(r"\d+ [A-Z]{3}", item["value"])
     assert len([item for item in items if item["entity"] in {"period", "frequency"}]) <= 2
+
+
+def test_they_go_with_the_message_but_not_with_a_button(sqlite_engine: Engine, rasa: FakeRasa) -> None:
+    client = Rasa(f"http://127.0.0.1:{rasa.port}", SECRET, connections=1)
+    turns = Turns(
+        sqlite_engine, client, Events(), Catalogue(sqlite_engine), load_response(TROUBLE, TROUBLE_FILE)
+    )
+    conversation = new_conversation(sqlite_engine)
+    with clock.freeze(datetime(2026, 12, 31, 23, 30, tzinfo=UTC)):  # in Oslo it is January already
+        for text, payload in (
+            ("pause until february", None),
+            ("Two weeks", '/pause_contact{"period": "P2W"}'),
+        ):
+            receive(sqlite_engine, conversation, text, payload)
+            turns.take(conversation)
+        receive(sqlite_engine, conversation, "until january")
+        turns.take(conversation)
+    client.close()
+    assert [turn["metadata"]["entities"] for turn in rasa.turns] == [
+        [{"entity": "period", "value": "2027-02-01", "text": "until february"}],
+        [],
+        [{"entity": "period", "value": "2028-01-01", "text": "until january"}],
+    ]
 
 
 HOSTILE = [
