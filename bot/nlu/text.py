@@ -13,7 +13,7 @@ MAX_WORD = 40
 # Only from the beginning of a word and with one @: else its time grows with the cube of the length.
 _EMAIL = re.compile(r"(?<!\S)[^\s@]+@[^\s@]+\.\w+")
 # Of emoji each is a word, but not what only changes the skin's colour (U+1F3FB to U+1F3FF).
-_TOKEN = re.compile("[^\\W_]+|\\?|[\u2600-\u27bf\U0001f300-\U0001f3fa\U0001f400-\U0001faff]")
+_TOKEN = re.compile("[^\\W_]+|\\?|[\u2600-\u27bf\u2b50\U0001f300-\U0001f3fa\U0001f400-\U0001faff]")
 _NOT_DECOMPOSED = {"ø": "o", "æ": "a", "ð": "d", "đ": "d", "ł": "l", "ß": "s", "ı": "i", "þ": "t", "œ": "o"}
 
 
