@@ -222,7 +222,10 @@ def _run(supervisor: Supervisor, settings: Settings, start: float) -> None:
 
 
 def _first_answer(settings: Settings) -> float:
-    """Have Rasa answer a thank-you, which needs no action, in a throw-away conversation; the seconds it took."""
+    """Have Rasa answer a thank-you in a throw-away conversation; how long it took, in seconds.
+
+    A thank-you needs no action: an action would look for a conversation that is on record.
+    """
     headers = {"X-Rapport-Secret": settings.bot_secret.get_secret_value()}
     channel = f"{settings.rasa_url}/webhooks/rapport"
     conversation = uuid4().hex
