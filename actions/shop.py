@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from abc import ABC
 from collections.abc import Iterable
 
 from actions.base import CrmAction, Event, Turn
+from actions.knowledge import answer_topic
 from actions.words import intent_button
 from rapport.kit.format import counted, day
 from rapport.shop import service as shop
 from rapport.shop.facts import get_facts
 
 
-class DeliveryOptions(CrmAction):
+class ShopAnswer(CrmAction, ABC):
+    """An answer out of the shop's settings, unless the message names a topic of `knowledge/`: "do you deliver
+    wrapped as a present?" is told about presents.
+    """
+
+    def perform(self, turn: Turn) -> list[Event]:
+        return [] if answer_topic(turn) else self.answer(turn)
+
+
+class DeliveryOptions(ShopAnswer):
     """The ways to get an order, with prices."""
 
     action_name = "action_delivery_options"
@@ -21,7 +32,7 @@ class DeliveryOptions(CrmAction):
         return []
 
 
-class DeliveryPeriod(CrmAction):
+class DeliveryPeriod(ShopAnswer):
     """How long an order takes; to someone verified also when the one under way is expected."""
 
     action_name = "action_delivery_period"
@@ -39,7 +50,7 @@ class DeliveryPeriod(CrmAction):
         return []
 
 
-class PaymentMethods(CrmAction):
+class PaymentMethods(ShopAnswer):
     """The ways to pay."""
 
     action_name = "action_payment_methods"
@@ -49,7 +60,7 @@ class PaymentMethods(CrmAction):
         return []
 
 
-class RefundPolicy(CrmAction):
+class RefundPolicy(ShopAnswer):
     """How long and how to send something back."""
 
     action_name = "action_refund_policy"
@@ -64,7 +75,7 @@ class RefundPolicy(CrmAction):
         return []
 
 
-class ContactDetails(CrmAction):
+class ContactDetails(ShopAnswer):
     """How to reach the shop's people."""
 
     action_name = "action_contact_details"

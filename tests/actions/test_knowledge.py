@@ -46,6 +46,17 @@ def test_the_intents_own_entry_counts_first(chat: Chat) -> None:
     assert chat.run("action_answer").texts() == [get_knowledge().entries["create_account"].answer.en]
 
 
+@pytest.mark.parametrize(
+    "action",
+    ["delivery_options", "delivery_period", "payment_methods", "refund_policy", "contact_details"],
+)
+def test_a_named_topic_counts_before_the_shops_general_answer(chat: Chat, action: str) -> None:
+    chat.entities = [{"entity": "topic", "value": "warranty"}]
+    assert chat.run(f"action_{action}").texts() == [get_knowledge().entries["warranty"].answer.en]
+    chat.entities = []
+    assert "utter_knowledge" not in chat.run(f"action_{action}").said
+
+
 def test_without_an_entry_the_action_fails(chat: Chat) -> None:
     """The customer then gets an apology; which intents need an entry is checked at the start."""
     with pytest.raises(LookupError, match="greet"):
