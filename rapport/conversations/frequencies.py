@@ -18,6 +18,7 @@ A_MONTH = {
     "P2W": Fraction(2),
     "P1M": Fraction(1),
     "P3M": Fraction(1, 3),
+    "P6M": Fraction(1, 6),
     "P1Y": Fraction(1, 12),
 }
 MOST = 30
@@ -105,7 +106,7 @@ def _expressions(language: str) -> tuple[re.Pattern[str], ...]:
         for pattern in (
             rf"{count} {one_of('per')}{step} {unit}",
             rf"(?:(?P<second>{one_of('every_second')})|{one_of('every')}{step}) {unit}",
-            rf"(?P<rate>{one_of('rates')})",
+            rf"(?:(?P<times>{one_of('times')}) )?(?P<rate>{one_of('rates')})",
         )
     )
 
@@ -118,13 +119,12 @@ def _one(language: str) -> str:
 def _a_month(match: re.Match[str], language: str) -> int:
     """Whole messages a month, rounded down: it is a limit."""
     said = {name: value for name, value in match.groupdict().items() if value is not None}
+    if "times" in said:
+        count = int(words("times", language)[said["times"]])
+    else:
+        count = _number(said.get("count"), language)
     if "rate" in said:
-        return int(words("rates", language)[said["rate"]])
-    count = (
-        int(words("times", language)[said["times"]])
-        if "times" in said
-        else _number(said.get("count"), language)
-    )
+        return min(count * int(words("rates", language)[said["rate"]]), MOST)
     step = 2 if "second" in said else max(_number(said.get("step"), language), 1)
     return min(int(count * A_MONTH[words("units", language)[said["unit"]]] / step), MOST)
 
@@ -138,8 +138,12 @@ def _number(word: str | None, language: str) -> int:
 
 
 def _is_wanted(match: re.Match[str], language: str, said: Said) -> bool:
-    """Not "daily is too much", "I get three a week" and "not weekly"."""
-    if re.search(rf" {any_of('not_this', language)} $", said.line[: match.start()]):
+    """Not "daily is too much", "I get three a week", "not weekly" and "every day no"."""
+    number = rf"(?:\d{{1,3}} |{any_of('numbers', language)} )?"
+    if re.search(rf" {any_of('not_this', language)} {number}$", said.line[: match.start()]):
+        return False
+    no = rf"{any_of('no_after', language)}(?: {any_of('thanks', language)})? (?:\||$)"
+    if re.match(rf"(?: \|)? {no}", said.line[match.end() :]):
         return False
     clause = said.clause(match.start())
     if re.search(rf" {any_of('wanted', language)}(?= )", clause):

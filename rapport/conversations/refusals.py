@@ -72,9 +72,8 @@ def _expressions(language: str) -> tuple[re.Pattern[str], ...]:
         rf"(?: {channel}(?:(?: \|)? {channel}){{0,3}} {one_of('or')}(?: (?!{one_of('but')} )\w+)?)? {channel}"
     )
     between = rf"(?: (?!(?:{one_of('but')}|{channel}) )\w+){{0,{WORDS_BETWEEN}}}"
+    no = rf"{one_of('no_after')}(?: {one_of('thanks')})?"
     return (
         re.compile(rf"(?<= ){one_of('refuse')}{between}(?P<channels>{several})(?= )"),
-        re.compile(
-            rf"(?P<channels> {channel})(?: \w+)? {one_of('no_after')}(?: {one_of('thanks')})?(?= \||\s*$)"
-        ),
+        re.compile(rf"(?P<channels> {channel})(?: \w+)? {no}(?= \||\s*$| que )"),
     )

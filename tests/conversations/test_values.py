@@ -209,7 +209,12 @@ FREQUENCIES = {
         "semanal",
         "recibo dos correos al día, con uno por semana basta",
         "no more than one message a week",
+        "one a week instead of one every other day",
+        "weekly, not daily",
+        "1 mail x semana",
+        "kvar veke",
     ],
+    "8": ["twice weekly", "dos por semana", "to ganger i uka"],
     "30": [
         "i want it daily",
         "quiero uno cada día",
@@ -235,6 +240,9 @@ FREQUENCIES = {
         "todos los días me llega algo vuestro, bajad el ritmo",
         "får noe fra dere hver eneste dag, ro ned litt",
         "primesc mailuri zilnic",
+        "todos los días no, hombre",
+        "mailer hver dag, nei takk",
+        "to many emails",
     ],
     "more": ["you can write more often", "más a menudo", "oftere takk", "scrieți-mi mai des"],
 }
@@ -291,6 +299,10 @@ REFUSED = {
     "dati-mi mesaj pe whatsapp, la mail nu ma uit": ["email"],
     "sms instead of email": ["email"],
     "STOP RINGING ME!!!": ["phone"],
+    "por SMS no que no los veo, mejor al correo": ["sms"],
+    "calls ok, mails not": ["email"],
+    "mailurile nu le citesc, dați un sms": ["email"],
+    "call me rather than texting": ["sms"],
 }
 
 
