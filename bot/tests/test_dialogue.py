@@ -248,8 +248,8 @@ CONVERSATIONS = {
         delivery_options insult=insult    > action_delivery_options
         out_of_scope product=FJ-T1        > action_out_of_scope
         track_order insult=insult         > action_track_order vf: email
-        out_of_scope insult=insult        > utter_form_unclear vf: email
-        nlu_fallback insult=insult        > utter_form_unclear vf: email
+        out_of_scope insult=insult        > utter_calm vf: email
+        nlu_fallback insult=insult        > utter_calm vf: email
         out_of_scope                      > utter_form_unclear vf: email
         deny                              > utter_form_left action_deactivate_loop
         complaint insult=insult           > cf: complaint_text
