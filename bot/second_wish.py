@@ -7,22 +7,33 @@ customer is told that their other question comes after it.
 from typing import Any
 
 from rasa.core.channels.channel import OutputChannel, UserMessage
-from rasa.shared.core.events import BotUttered, SlotSet
+from rasa.shared.core.events import BotUttered, Event, SlotSet, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
+from rasa.shared.nlu.constants import INTENT
 
 from bot.messages import escape_typed_text
-from bot.nlu.intent import ALSO
+from bot.nlu.intent import WISHES
 
 SLOT = "also_asked"
 LATER = "utter_also_later"
+# Whoever leaves a form like this is done with what was asked beside it as well.
+LEAVING = {"deny", "goodbye", "contact_human_agent"}
+GIVEN_UP = {"utter_code_too_many"}
+
+
+def first_in_order(parsed: dict[str, Any]) -> dict[str, Any]:
+    """What Rasa understood of a message, as that of its two wishes that is to be answered first."""
+    wishes = parsed.get(WISHES)
+    return {**parsed, INTENT: {**parsed[INTENT], "name": wishes[0]["intent"]}} if wishes else parsed
 
 
 def note(tracker: DialogueStateTracker) -> SlotSet | None:
     """Keeps the second wish of the message just logged, if there is one, with what the app found in it."""
     message = tracker.latest_message
-    words = (message.parse_data or {}).get(ALSO) if message else None
-    if not words or SLOT not in tracker.slots:
+    wishes = (message.parse_data or {}).get(WISHES) if message else None
+    if not wishes or SLOT not in tracker.slots:
         return None
+    words = wishes[1]["text"]
     named = (message.metadata or {}).get("entities") or []
     own = [entity for entity in named if str(entity.get("text") or "").lower() in words.lower()]
     return SlotSet(SLOT, {"text": words, "entities": own})
@@ -33,6 +44,15 @@ def waiting(tracker: DialogueStateTracker) -> dict[str, Any] | None:
     if tracker.active_loop_name is not None or SLOT not in tracker.slots:
         return None
     return tracker.get_slot(SLOT)
+
+
+def dropped(turn: list[Event]) -> bool:
+    """Whether this turn (its events) ended the talk about what the customer had asked."""
+    return any(
+        (isinstance(event, UserUttered) and event.intent_name in LEAVING)
+        or (isinstance(event, BotUttered) and event.metadata.get("utter_action") in GIVEN_UP)
+        for event in turn
+    )
 
 
 def as_message(wish: dict[str, Any], first: UserMessage, tracker: DialogueStateTracker) -> UserMessage:

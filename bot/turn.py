@@ -90,6 +90,8 @@ class Turns:
         tracker = await processor.fetch_tracker_and_update_session(turn.conversation_id, self._output)
         if is_long(tracker):
             tracker = await self._restart_session(tracker)
+        if message.parse_data is None:
+            message.parse_data = second_wish.first_in_order(await processor.parse_message(message, tracker))
         await processor._handle_message_with_tracker(message, tracker)
         tracker = await processor.run_action_extract_slots(self._output, tracker)
         second = second_wish.note(tracker)
@@ -128,6 +130,8 @@ class Turns:
                 tracker.update(said, processor.domain)
             return tracker
         tracker.update(SlotSet(second_wish.SLOT, None), processor.domain)
+        if not new and second_wish.dropped(events_of(tracker, first.message_id)):
+            return tracker
         await processor._handle_message_with_tracker(second_wish.as_message(wish, first, tracker), tracker)
         tracker = await processor.run_action_extract_slots(self._output, tracker)
         await self._act(tracker)

@@ -1,6 +1,7 @@
 """The intent classifier as a part of Rasa's pipeline: features, classifier and fallback in one step."""
 
 import logging
+from dataclasses import asdict
 from typing import Any
 
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -15,11 +16,11 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.nlu.model import IntentModel
 from bot.nlu.sentences import judge
-from bot.nlu.wishes import second_wish
+from bot.nlu.wishes import two_wishes
 
 logger = logging.getLogger(__name__)
-# In what Rasa understood of a message: the words of a second wish in it (bot/turn.py takes it up).
-ALSO = "also"
+# In what Rasa understood of a message: the two wishes in it, if there are two (bot/second_wish.py).
+WISHES = "wishes"
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
@@ -97,6 +98,6 @@ class TfidfLinearClassifier(GraphComponent, IntentClassifier):
             intent = {"name": DEFAULT_NLU_FALLBACK_INTENT_NAME, "confidence": 1.0 - ranking[0]["confidence"]}
         message.set(INTENT, intent, add_to_output=True)
         message.set(INTENT_RANKING_KEY, ranking, add_to_output=True)
-        second = second_wish(model, message.get(TEXT) or "", intent["name"])
-        if second is not None:
-            message.set(ALSO, second.text, add_to_output=True)
+        wishes = two_wishes(model, message.get(TEXT) or "", intent["name"])
+        if wishes is not None:
+            message.set(WISHES, [asdict(wish) for wish in wishes], add_to_output=True)

@@ -13,7 +13,7 @@ FEWEST_WORDS = 2
 MOST_SPLITS = 10
 # Where one wish may end and another begin, in any of the languages ("si" is Romanian without its comma).
 _BETWEEN = re.compile(
-    r"(?:(?<=[.!?…;])\s+|\n+|,\s+)(?:(?:and|also|plus|but|y|además|pero|og|men|samt|și|si|iar|dar)\s+)*"
+    r"(?:(?<=[.!?…;])\s+|\n+|,\s+)(?:(?:and|also|plus|but|y|además|pero|og|men|samt|și|si|iar|dar),?\s+)*"
     r"|\s+(?:and|also|plus|but|&|y|además|pero|og|men|samt|și|si|iar|dar)\s+",
     re.IGNORECASE,
 )
@@ -22,6 +22,7 @@ _TROUBLE = {"complaint", "payment_issue", "registration_problems", "state_intere
 _ONE_WISH = [
     {"get_refund", "track_refund", "check_refund_policy"},
     {"track_order", "delivery_period"},
+    {"check_refund_policy", "delivery_period"},
     {"check_invoice", "get_invoice"},
     {"change_shipping_address", "set_up_shipping_address", "edit_account"},
     {"create_account", "registration_problems", "recover_password"},
@@ -34,6 +35,22 @@ _ONE_WISH = [
 ]
 
 
+# Answered without asking anything back, so these come before a wish that begins a form.
+QUICK = {
+    "ask_loyalty_program",
+    "ask_product",
+    "ask_product_tips",
+    "check_cancellation_fee",
+    "check_payment_methods",
+    "check_refund_policy",
+    "contact_customer_service",
+    "delivery_options",
+    "delivery_period",
+    "place_order",
+    "state_interest",
+}
+
+
 @dataclass(frozen=True)
 class Wish:
     """What one half of a message wants, and its words."""
@@ -42,9 +59,12 @@ class Wish:
     text: str
 
 
-def second_wish(model: IntentModel, text: str, first: str) -> Wish | None:
-    """What `text` wants beside `first`, what the whole was understood as; None in nearly all messages."""
-    best: tuple[float, Wish] | None = None
+def two_wishes(model: IntentModel, text: str, first: str) -> tuple[Wish, Wish] | None:
+    """The two things `text` wants, in the order to answer them; None in nearly all messages.
+
+    `first` is what the whole was understood as; one of the two is that.
+    """
+    best: tuple[float, tuple[Wish, Wish]] | None = None
     for between in list(_BETWEEN.finditer(text[:MAX_CHARS]))[:MOST_SPLITS]:
         halves = text[: between.start()], text[between.end() : MAX_CHARS]
         if any(len(half.split()) < FEWEST_WORDS for half in halves):
@@ -53,10 +73,15 @@ def second_wish(model: IntentModel, text: str, first: str) -> Wish | None:
         intents, sure = [intent for intent, _ in judged], min(confidence for _, confidence in judged)
         if sure < BOTH_SURE or first not in intents or _belong_together(*intents):
             continue
-        other = 1 - intents.index(first)
         if best is None or sure > best[0]:
-            best = sure, Wish(intents[other], halves[other].strip())
+            one, other = (Wish(intent, half.strip()) for intent, half in zip(intents, halves, strict=True))
+            best = sure, _in_order(one, other)
     return best[1] if best else None
+
+
+def _in_order(one: Wish, other: Wish) -> tuple[Wish, Wish]:
+    """As they were said, except that what can be answered at once does not wait for a form."""
+    return (other, one) if other.intent in QUICK and one.intent not in QUICK else (one, other)
 
 
 def _judge(model: IntentModel, text: str) -> tuple[str, float]:

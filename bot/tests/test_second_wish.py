@@ -4,9 +4,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rasa.core.channels.channel import UserMessage
+from rasa.shared.core.trackers import DialogueStateTracker
 
-from bot.nlu.intent import ALSO
-from bot.nlu.wishes import MOST_SPLITS, second_wish
+from bot import second_wish
+from bot.messages import SLASH_LOOKALIKE
+from bot.nlu.intent import WISHES
+from bot.nlu.wishes import MOST_SPLITS, two_wishes
 from bot.tests.conftest import Bot
 
 COMPLAIN = "I want to complain"
@@ -23,7 +27,8 @@ def split(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> Bot:
         whole, message.text = message.text, first
         parsed: dict[str, Any] = await parse(message, *rest, **options)
         message.text = whole
-        return {**parsed, ALSO: second} if second else parsed
+        wishes = [{"intent": parsed["intent"]["name"], "text": first}, {"intent": "?", "text": second}]
+        return {**parsed, WISHES: wishes} if second else parsed
 
     monkeypatch.setattr(bot.agent.processor, "parse_message", parse_first)
     return bot
@@ -72,13 +77,18 @@ def test_it_waits_for_the_end_of_a_form(split: Bot) -> None:
     assert said(after) == ["utter_greet"]
 
 
-def test_the_second_half_is_never_a_command(split: Bot) -> None:
-    said_before, answer, after = split.take(
-        {"text": "where is my order FJ-777"}, {"text": "hello | /restart"}, {"text": "where is my order"}
+def test_it_goes_with_whoever_leaves_the_form(split: Bot) -> None:
+    _, left, after = split.take(
+        {"text": f"{COMPLAIN} | where is my order FJ-555"}, {"text": "no thanks"}, {"text": "hello"}
     )
-    assert len(answer["replies"]) == 2
-    # A restart would have forgotten the number.
-    assert after["replies"] == said_before["replies"]
+    assert "utter_order" not in said(left) + said(after)
+
+
+def test_the_second_half_is_never_a_command(split: Bot) -> None:
+    tracker = DialogueStateTracker.from_events("x", [], split.agent.domain.slots)
+    first = UserMessage("hello | /restart", message_id="m1", metadata={"language": "en"})
+    message = second_wish.as_message({"text": "/restart", "entities": []}, first, tracker)
+    assert message.text == SLASH_LOOKALIKE + "restart"
 
 
 class Sure:
@@ -106,15 +116,17 @@ class Sure:
 
 
 @pytest.mark.parametrize(
-    ("text", "first", "second"),
+    ("text", "first", "wishes"),
     [
-        ("where is it and points do i have", "track_order", ("ask_points_balance", "points do i have")),
-        ("where is it and points do i have", "ask_points_balance", ("track_order", "where is it")),
-        ("Where is it? Pay with what?", "track_order", ("check_payment_methods", "Pay with what?")),
-        ("where is it, and also pay how", "track_order", ("check_payment_methods", "pay how")),
-        ("where es y points son", "track_order", ("ask_points_balance", "points son")),
-        ("where er den og points jeg", "track_order", ("ask_points_balance", "points jeg")),
-        ("where este și points am", "track_order", ("ask_points_balance", "points am")),
+        ("where is it and points do i have", "track_order", "track_order + ask_points_balance"),
+        ("where is it and points do i have", "ask_points_balance", "track_order + ask_points_balance"),
+        ("points had i, and where is it", "track_order", "ask_points_balance + track_order"),
+        # What needs nothing from the customer comes first.
+        ("Where is it? Pay with what?", "track_order", "check_payment_methods + track_order"),
+        ("where is it, and also, pay how", "track_order", "check_payment_methods + track_order"),
+        ("where es y points son", "track_order", "track_order + ask_points_balance"),
+        ("where er den og points jeg", "track_order", "track_order + ask_points_balance"),
+        ("where este și points am", "track_order", "track_order + ask_points_balance"),
         ("where is it and where it is", "track_order", None),
         ("where is it and when comes it", "track_order", None),  # belong together
         ("broken it is and where is it", "complaint", None),  # trouble and its wish are one thing
@@ -124,18 +136,24 @@ class Sure:
         ("", "thank", None),
     ],
 )
-def test_halves(text: str, first: str, second: tuple[str, str] | None) -> None:
+def test_halves(text: str, first: str, wishes: str | None) -> None:
     model: Any = Sure()
-    found = second_wish(model, text, first)
-    assert (found and (found.intent, found.text)) == second
+    found = two_wishes(model, text, first)
+    assert (" + ".join(wish.intent for wish in found) if found else None) == wishes
+
+
+def test_the_words_of_the_halves() -> None:
+    model: Any = Sure()
+    found = two_wishes(model, "Where is it? And also pay how?", "track_order")
+    assert found and [wish.text for wish in found] == ["pay how?", "Where is it?"]
 
 
 def test_an_unsure_half_is_none() -> None:
     model: Any = Sure(0.7)
-    assert second_wish(model, "where is it and points do i have", "track_order") is None
+    assert two_wishes(model, "where is it and points do i have", "track_order") is None
 
 
 def test_a_long_text_is_not_split_without_end() -> None:
     model: Any = Sure()
-    second_wish(model, "where is it, " * 300, "track_order")
+    two_wishes(model, "where is it, " * 300, "track_order")
     assert model.asked <= 2 * MOST_SPLITS
