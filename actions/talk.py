@@ -4,36 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from rasa_sdk.events import FollowupAction, SlotSet
-
 from actions.base import CrmAction, Event, Turn
 from actions.guesses import carried, guesses, misses_before
 from actions.knowledge import answer_topic
 from actions.words import intent_button, something_else_button
-from rapport.conversations import service as conversations
 from rapport.customers import service as customers
-from rapport.kit import languages
 from rapport.shop.facts import get_facts
 
 NOT_UNDERSTOOD = "nlu_fallback"
-
-
-class ChangeLanguage(CrmAction):
-    """Goes on in the language the customer named.
-
-    The sentence about it is the rule's next step: only then the slot holds the new language.
-    """
-
-    action_name = "action_change_language"
-    writes = True
-
-    def answer(self, turn: Turn) -> list[Event]:
-        forget = SlotSet("requested_language", None)
-        language = languages.normalise(turn.slot("requested_language"))
-        if language is None:
-            return [forget, FollowupAction("utter_language_which")]
-        conversations.set_language(turn.session, turn.conversation, language)
-        return [forget, SlotSet("language", language)]
 
 
 class Greet(CrmAction):

@@ -74,7 +74,9 @@ class Cast:
             " WHERE identity.kind = 'email' AND \"order\".placed_at ="
             '  (SELECT max(placed_at) FROM "order" o WHERE o.customer_id = identity.customer_id)'
             " AND identity.value NOT IN ('kari@example.com', 'emma@example.com', 'lucia@example.com',"
-            "  'andrei@example.com') ORDER BY identity.id"
+            "  'andrei@example.com')"
+            ' AND NOT EXISTS (SELECT 1 FROM refund WHERE refund.order_id = "order".id)'
+            " ORDER BY identity.id"
         )
         self._free = {
             kind: [(address, number) for address, number, status in rows if status in statuses]
