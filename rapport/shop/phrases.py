@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rapidfuzz import process
@@ -16,7 +16,7 @@ FUZZY_LETTERS = 5
 MAX_WORDS = 6
 MAX_TYPO_WORDS = 3
 MAX_TOKENS = 120
-# Of "Vidda 2 tunnel tent" people say "Vidda 2"; a single word is too common to be a product's name.
+# Of "Vidda 2 tunnel tent" people say "Vidda 2".
 SHORT_NAME_WORDS = 2
 
 _WORD = re.compile(r"\w+")
@@ -63,10 +63,16 @@ def shared_words(names: Sequence[str], fewest: int) -> str | None:
 
 
 class PhraseIndex:
-    """Phrases and what they stand for. The first meaning given to a phrase stays."""
+    """Phrases and what they stand for. The first meaning given to a phrase stays.
 
-    def __init__(self, phrases: Iterable[tuple[str, Key]]) -> None:
+    `single`: words, folded, that stand for one or several things where no phrase does; never with a typo.
+    """
+
+    def __init__(
+        self, phrases: Iterable[tuple[str, Key]], single: Mapping[str, Sequence[Key]] | None = None
+    ) -> None:
         self._exact: dict[str, Key] = {}
+        self._single = single or {}
         for phrase, key in phrases:
             tokens = words(phrase)
             if 0 < len(tokens) <= MAX_WORDS:
@@ -100,6 +106,8 @@ class PhraseIndex:
                 key := self._nearest(" ".join(tokens[first : first + count]), count)
             ):
                 take(first, count, key)
+        for (start, end), token, unused in zip(spans, tokens, free, strict=True):
+            found += [Found(key, start, end) for key in (self._single.get(token, ()) if unused else ())]
         return sorted(found, key=lambda item: item.start)
 
     def _nearest(self, phrase: str, count: int) -> Key | None:

@@ -16,6 +16,17 @@ NAMES = {
     "T1": ("Vidda 2 tunnel tent", "Vidda 2 tunneltelt"),
     "T2": ("Vidda 3 tunnel tent", "Vidda 3 tunneltelt"),
     "B1": ("Storm Käpp rain jacket", "Storm Käpp regnjakke"),
+    "B2": ("Blåne Light jacket", "Blåne Light jakke"),
+    "B3": ("Jacket Vestlandet Shell 3L", "Vestlandet Shell 3L skalljakke"),
+    "S1": ("Merino socks", "Sokker i merino"),
+    "S2": ("Boots wax", "Boots voks"),
+    "S3": ("Nattly tarp", "Presenning Nattly"),
+    "O1": ("Rondane 1 pack", "Rondane 1 sekk"),
+    "O2": ("Rondane 2 pack", "Rondane 2 sekk"),
+    "O3": ("Rondane 3 pack", "Rondane 3 sekk"),
+    "O4": ("Rondane 4 pack", "Rondane 4 sekk"),
+    "U1": ("Lampe Lyngen", "Lyngen Light lampe"),
+    "U2": ("Stove of Lyngen", "Primus fra Lyngen"),
 }
 
 
@@ -34,7 +45,14 @@ def catalogue(engine: Engine) -> Catalogue:
     [
         ("Is the VIDDA 2 tunnel tent in stock?", [("product", "T1", "VIDDA 2 tunnel tent")]),
         ("har dere vidda 3?", [("product", "T2", "vidda 3")]),
-        ("vidda", []),
+        ("vidda", [("product", "T1", "vidda"), ("product", "T2", "vidda")]),
+        ("vida", []),
+        ("cuánto vale la vestlandet", [("product", "B3", "vestlandet")]),
+        ("Vestlandet Shell", [("product", "B3", "Vestlandet")]),
+        ("how much is the vidda2", [("product", "T1", "vidda2")]),
+        ("a BLANE and the nattly", [("product", "B2", "BLANE"), ("product", "S3", "nattly")]),
+        ("something warm in merino wool", []),
+        ("rondane", []),
         ("I like tents and boots", [("category", "tents", "tents"), ("category", "boots", "boots")]),
         ("me gustan las tiendas de campana", [("category", "tents", "tiendas de campana")]),
         ("ma intereseaza rucsacuri", [("category", "backpacks", "rucsacuri")]),
