@@ -15,18 +15,24 @@ MOST_SENTENCES = 20
 # What stands around a wish and is none.
 SMALL_TALK = {"greet", "goodbye", "thank", "affirm", "deny", "ask_capabilities", "out_of_scope"}
 
+# "Hello, about the delivery costs" is no greeting.
+POLITE = {"greet", "goodbye", "thank"}
+
 _END = re.compile(r"(?<=[.!?…])\s+|\n+")
+_PAUSE = re.compile(r"(?<=[.!?…,;])\s+|\n+")
 
 
 def judge(model: IntentModel, text: str) -> tuple[np.ndarray, bool]:
-    """Like the model's own `confidences`; when it is unsure of several sentences together, those of the
-    sentence it is surest of.
+    """Like the model's own `confidences`; when it is unsure of several sentences together, or hears only the
+    hello in them, those of the sentence it is surest of.
     """
     whole, known = model.confidences(text)
-    if whole.max() >= SURE:
+    polite = model.intents[int(whole.argmax())] in POLITE
+    if whole.max() >= SURE and not polite:
         return whole, known
-    parts = [part for part in _END.split(text[:MAX_CHARS]) if len(part.split()) >= FEWEST_WORDS]
-    if len(parts) < 2:
+    parts = (_PAUSE if polite else _END).split(text[:MAX_CHARS])
+    parts = [part for part in parts if len(part.split()) >= FEWEST_WORDS and part != text]
+    if len(parts) < (1 if polite else 2):
         return whole, known
     judged = [model.confidences(part)[0] for part in parts[:MOST_SENTENCES]]
     wishes = [

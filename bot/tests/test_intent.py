@@ -126,6 +126,16 @@ def test_of_a_long_message_the_surest_sentence_counts() -> None:
     assert (model.intents[int(confidences.argmax())], confidences.max(), known) == ("points", 0.9, True)
 
 
+def test_what_comes_after_a_thank_you_counts() -> None:
+    model: Any = Unsure(how_many_points=("points", 0.9))
+    model.sure["thank you so much, how many points"] = ("thank", 0.8)
+    confidences, _ = judge(model, "thank you so much, how many points")
+    assert model.intents[int(confidences.argmax())] == "points"
+    model.sure["thank you so much, you are great"] = ("thank", 0.8)
+    confidences, _ = judge(model, "thank you so much, you are great")
+    assert model.intents[int(confidences.argmax())] == "thank"
+
+
 @pytest.mark.parametrize(
     "text", ["", "...", "how many points", "Hi. how many. Bye.", "we met here. so did we."]
 )
