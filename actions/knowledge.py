@@ -24,6 +24,9 @@ class Answer(CrmAction):
     action_name = "action_answer"
 
     def answer(self, turn: Turn) -> list[Event]:
+        # "Do I need an account to order?", "where do I buy gift cards?"
+        if turn.intent == "place_order" and answer_topic(turn):
+            return []
         if turn.intent in get_knowledge().entries:
             # Whoever wants to buy something we have should see it before hearing how to order.
             ordering = turn.intent == "place_order"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from actions.base import CrmAction, Event, PrivateAction, Turn
+from actions.knowledge import answer_topic
 from rapport.kit.format import counted, day, money, number
 from rapport.loyalty import service as loyalty
 from rapport.shop.facts import get_facts
@@ -42,10 +43,16 @@ class ExplainClub(CrmAction):
 
 
 class OfferDiscount(PrivateAction):
-    """The code this customer is entitled to; the same one when asked again."""
+    """The code this customer is entitled to; the same one when asked again.
+
+    Whether there is a price for students or companies anyone may know.
+    """
 
     action_name = "action_offer_discount"
     writes = True
+
+    def perform(self, turn: Turn) -> list[Event]:
+        return [] if answer_topic(turn) else super().perform(turn)
 
     def answer_customer(self, turn: Turn, customer_id: int) -> list[Event]:
         discount = loyalty.offer_discount(turn.session, customer_id, turn.message_key)

@@ -39,11 +39,12 @@ class Recommend(CrmAction):
 
     def answer(self, turn: Turn) -> list[Event]:
         skus, categories = named(turn, "product"), named(turn, "category")
+        # "Which size of boots do I take?" asks for no boots.
+        if not skus and answer_topic(turn):
+            return []
         if complaint := conversations.open_complaint(turn.session, turn.conversation):
             buttons = [intent_button("contact_human_agent", turn.language)]
             turn.say("utter_recommend_complaint", buttons=buttons, case=complaint.id)
-            return []
-        if not skus and not categories and answer_topic(turn):
             return []
         if len(skus) > 1:
             return _compare(turn, skus)

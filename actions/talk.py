@@ -7,11 +7,16 @@ from abc import ABC, abstractmethod
 from actions.base import CrmAction, Event, Turn
 from actions.guesses import carried, guesses, misses_before
 from actions.knowledge import answer_topic
+from actions.showcase import named, show
 from actions.words import intent_button, something_else_button
 from rapport.customers import service as customers
 from rapport.shop.facts import get_facts
+from rapport.shop.phrases import words
 
 NOT_UNDERSTOOD = "nlu_fallback"
+# Words beside a name. "What about the Skur Light" means the jacket, "my tent leaks" no list of tents.
+MOST_BESIDE_PRODUCT = 4
+MOST_BESIDE_CATEGORY = 1
 
 
 class Greet(CrmAction):
@@ -31,13 +36,15 @@ class Greet(CrmAction):
 
 
 class NotServed(CrmAction, ABC):
-    """What no other action answers. The shop's own files may; who gets no answer twice in a row is offered a
-    person.
+    """What no other action answers. The shop's own files may, or it is the name of something to buy; who gets
+    no answer twice in a row is offered a person.
     """
 
     def answer(self, turn: Turn) -> list[Event]:
         if answer_topic(turn):
             return []
+        if (events := _show_named(turn)) is not None:
+            return events
         if waits_for_a_person(turn):
             turn.say("utter_still_waiting", hours=get_facts().contact.hours.of(turn.language))
         elif misses_before(turn.tracker.events):
@@ -75,6 +82,21 @@ class OutOfScope(NotServed):
 
     def answer_first(self, turn: Turn) -> None:
         turn.say("utter_out_of_scope")
+
+
+def _show_named(turn: Turn) -> list[Event] | None:
+    """Shows what the message names and hardly says more about; None when it names nothing, or says more."""
+    message = turn.tracker.latest_message or {}
+    found = [entity for entity in message.get("entities") or [] if "start" in entity]
+    places = [(x["start"], x["end"]) for x in found if x["entity"] in ("product", "category")]
+    rest = list(str(message.get("text") or ""))
+    for start, end in places:
+        rest[start:end] = " " * (end - start)  # as many letters, or the next one's place would be another
+    products = named(turn, "product")
+    most = MOST_BESIDE_PRODUCT if products else MOST_BESIDE_CATEGORY
+    if not places or len(words("".join(rest))) > most:
+        return None
+    return show(turn, products, named(turn, "category"))
 
 
 def waits_for_a_person(turn: Turn) -> bool:

@@ -87,7 +87,7 @@ class Chat:
     engine: Engine
     slots: dict[str, Any] = field(default_factory=lambda: {"language": "en"})
     loop: str | None = None
-    entities: list[dict[str, str]] = field(default_factory=list)  # of the latest message
+    entities: list[dict[str, Any]] = field(default_factory=list)  # of the latest message
     intent: str = "any"  # what it was understood as
     text: str = "hello"
     earlier: list[dict[str, Any]] = field(default_factory=list)  # events before it

@@ -44,6 +44,27 @@ def test_the_intents_own_entry_counts_first(chat: Chat) -> None:
     chat.intent = "create_account"
     chat.entities = [{"entity": "topic", "value": "warranty"}]
     assert chat.run("action_answer").texts() == [get_knowledge().entries["create_account"].answer.en]
+    # "Do I need an account to order?"
+    chat.intent = "place_order"
+    assert chat.run("action_answer").texts() == [get_knowledge().entries["warranty"].answer.en]
+
+
+def test_what_is_known_of_prices_is_told_to_anyone(chat: Chat) -> None:
+    chat.entities = [{"entity": "topic", "value": "price_match"}]
+    answer = chat.run("action_offer_discount")
+    assert answer.texts() == [get_knowledge().entries["price_match"].answer.en]
+    assert answer.events == []
+    chat.entities = []
+    assert chat.run("action_offer_discount").next == ["verification_form"]
+
+
+def test_which_size_of_boots_asks_for_no_boots(chat: Chat) -> None:
+    size, boots = {"entity": "topic", "value": "size_guide"}, {"entity": "category", "value": "boots"}
+    chat.entities = [size, boots]
+    for action in ("action_recommend", "action_show_product"):
+        assert chat.run(action).texts() == [get_knowledge().entries["size_guide"].answer.en]
+    chat.entities = [size, boots, {"entity": "product", "value": "unknown"}]
+    assert "utter_knowledge" not in chat.run("action_recommend").said
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from actions.words import intent_button, something_else_button
 from rapport.customers import service as customers
 from rapport.kit.database import session_scope
 from rapport.kit.languages import LANGUAGES
+from rapport.shop.models import Product, ProductText
 from tests.actions.conftest import Answer, Chat
 from tests.bot import project
 
@@ -147,6 +148,37 @@ def test_a_topic_of_the_shops_own_files_is_answered_first(chat: Chat, action: st
     chat.entities = [{"entity": "topic", "value": "recover_password"}]
     answer = run(chat, action, (("cancel_order", 0.3),), before=("utter_fallback",))
     assert answer.said == ["utter_knowledge"]
+
+
+def name(chat: Chat, text: str, *named: tuple[str, str, str]) -> None:
+    """The chat's message is `text` and names these: (entity, value, as it stands in the text)."""
+    chat.text = text
+    chat.entities = [
+        {"entity": entity, "value": value, "start": text.index(words), "end": text.index(words) + len(words)}
+        for entity, value, words in named
+    ]
+
+
+@NOT_SERVED
+@pytest.mark.parametrize("text", ["Skur Light", "what about the Skur Light then?", "Skur Light jackets"])
+def test_what_is_only_named_is_shown(engine: Engine, chat: Chat, action: str, text: str) -> None:
+    with session_scope(engine) as session:
+        product = Product(sku="J1", category="jackets", price_minor=1, currency="NOK")
+        product.texts = [ProductText(language="en", name="Skur Light rain jacket")]
+        session.add(product)
+    extra = [("category", "jackets", "jackets")] if "jackets" in text else []
+    name(chat, text, ("product", "J1", "Skur Light"), *extra)
+    answer = run(chat, action, (("cancel_order", 0.3),), before=("utter_fallback",))
+    assert answer.said == ["utter_product"]
+    assert answer.slots == {"product": "J1", "category": "jackets"}
+    name(chat, "jackets?", ("category", "jackets", "jackets"))
+    assert run(chat, action).said == ["utter_category"]
+
+
+@NOT_SERVED
+def test_what_says_more_than_a_name_is_no_question_for_it(chat: Chat, action: str) -> None:
+    name(chat, "may I sleep in a tent here", ("category", "tents", "tent"))
+    assert run(chat, action).said == [action.replace("action_", "utter_").replace("_default", "")]
 
 
 @NOT_SERVED
