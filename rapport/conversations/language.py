@@ -91,6 +91,12 @@ CHOSEN_WORDS, CHOSEN_SURE = 5, 0.97
 # An unmistakable word outweighs the detector, unless it is this sure of another language.
 OUTWEIGHED = 0.9
 
+# Code has English words, and a Norwegian "function" or Spanish "total" is no Norwegian or Spanish.
+_CODE = re.compile(
+    r"[{}]|```|=>|&&|;\s*--|\w\(\)|\w\(['\"]|\w\.\w+\(|</?[A-Za-z]\w*[\s/>]|<[%!?]"
+    r"|\b(?:SELECT\s.{1,80}\sFROM|INSERT\s+INTO|DELETE\s+FROM|UPDATE\s+\w+\s+SET|DROP\s+TABLE|UNION\s+SELECT)\b"
+    r"|\b[Ss]elect\s+\*"
+)
 _NOT_WORDS = re.compile(r"\S+@\S+|https?://\S+|www\.\S+|\S*\d\S*|[^\w\s'’-]|_")
 
 
@@ -98,9 +104,11 @@ def follow(text: str, current: str, chosen: bool = False, names: Iterable[str] =
     """The language to answer `text` in, given the conversation's `current` one.
 
     `chosen`: the customer asked for the current one. `names` (of products) in the text say nothing of its
-    language. When in doubt the current language stays.
+    language. When in doubt the current language stays, and so it does after code and markup.
     """
     text = text[:MAX_CHARS]
+    if _CODE.search(text):
+        return current
     for name in names:
         text = text.replace(name, " ")
     words = _NOT_WORDS.sub(" ", text).split()
