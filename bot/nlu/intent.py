@@ -4,6 +4,7 @@ import logging
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
@@ -14,7 +15,8 @@ from rasa.shared.nlu.constants import INTENT, INTENT_RANKING_KEY, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from bot.nlu.model import IntentModel
+from bot.nlu.code import is_code
+from bot.nlu.model import OUT_OF_SCOPE, IntentModel
 from bot.nlu.sentences import judge
 from bot.nlu.wishes import two_wishes
 
@@ -89,7 +91,10 @@ class TfidfLinearClassifier(GraphComponent, IntentClassifier):
         return messages
 
     def _classify(self, message: Message, model: IntentModel) -> None:
-        confidences, known = judge(model, message.get(TEXT) or "")
+        text = message.get(TEXT) or ""
+        confidences, known = judge(model, text)
+        if OUT_OF_SCOPE in model.intents and is_code(text):
+            confidences = np.eye(len(model.intents))[model.intents.index(OUT_OF_SCOPE)]
         order = confidences.argsort(kind="stable")[::-1][: self._config["ranking_length"]]
         ranking = [{"name": model.intents[i], "confidence": float(confidences[i])} for i in order]
         threshold = model.threshold if self._config["threshold"] is None else self._config["threshold"]
@@ -98,6 +103,6 @@ class TfidfLinearClassifier(GraphComponent, IntentClassifier):
             intent = {"name": DEFAULT_NLU_FALLBACK_INTENT_NAME, "confidence": 1.0 - ranking[0]["confidence"]}
         message.set(INTENT, intent, add_to_output=True)
         message.set(INTENT_RANKING_KEY, ranking, add_to_output=True)
-        wishes = two_wishes(model, message.get(TEXT) or "", intent["name"])
+        wishes = two_wishes(model, text, intent["name"])
         if wishes is not None:
             message.set(WISHES, [asdict(wish) for wish in wishes], add_to_output=True)
