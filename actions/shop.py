@@ -16,10 +16,17 @@ from rapport.shop.facts import get_facts
 class ShopAnswer(CrmAction, ABC):
     """An answer out of the shop's settings, unless the message names a topic of `knowledge/`: "do you deliver
     wrapped as a present?" is told about presents.
+
+    To whoever gets the same answer the third time in a row it was none.
     """
 
     def perform(self, turn: Turn) -> list[Event]:
-        return [] if answer_topic(turn) else self.answer(turn)
+        if answer_topic(turn):
+            return []
+        events = self.answer(turn)
+        if turn.tracker.active_loop_name is None and _said_twice_before(turn):
+            turn.say("utter_anything_else")
+        return events
 
 
 class DeliveryOptions(ShopAnswer):
@@ -93,3 +100,16 @@ class ContactDetails(ShopAnswer):
 
 def _bullets(lines: Iterable[str]) -> str:
     return "\n".join(f"• {line}" for line in lines)
+
+
+def _said_twice_before(turn: Turn) -> bool:
+    """Whether the two messages before this one got the same answer as it."""
+    answers: list[list[str]] = []
+    for event in turn.tracker.events:
+        if event["event"] == "user":
+            answers.append([])
+        elif event["event"] == "bot" and answers:
+            answers[-1].append((event.get("metadata") or {}).get("utter_action") or "")
+    answer = turn.dispatcher.messages[0]["response"]
+    before = answers[-3:-1]
+    return len(before) == 2 and all(answer in said for said in before)

@@ -8,6 +8,9 @@ from rasa_sdk.events import FollowupAction, SlotSet
 
 from actions.base import Check, CrmAction, Event, FormValidation, Turn, private_actions
 from rapport.customers import rules, verification
+from rapport.loyalty import service as loyalty
+from rapport.loyalty.rules import means_coupon
+from rapport.shop.facts import get_facts
 
 # The slot `code` holds this when the customer asks for a new code, and DONE once the right one was given:
 # the code itself stays nowhere.
@@ -68,7 +71,10 @@ class ValidateVerificationForm(FormValidation):
 
 
 class AfterVerification(CrmAction):
-    """Goes on with what was asked for before, if we know now who is asking, and tidies up after the form."""
+    """Goes on with what was asked for before, if we know now who is asking, and tidies up after the form.
+
+    Also what follows when a code is spoken of and nobody has to be verified: then a discount's may be meant.
+    """
 
     action_name = "action_after_verification"
 
@@ -80,5 +86,15 @@ class AfterVerification(CrmAction):
         events.append(SlotSet("verified", True))
         if pending in private_actions():
             return [*events, FollowupAction(pending)]
+        if _means_discount(turn, turn.customer_id):
+            return [*events, FollowupAction("action_offer_discount")]
         turn.say("utter_verified")
         return events
+
+
+def _means_discount(turn: Turn, customer_id: int) -> bool:
+    """Whether the code in the message is a discount's: it says so, or asks for one again and there is one."""
+    text = str((turn.tracker.latest_message or {}).get("text") or "")
+    if means_coupon(text, get_facts().coupon_prefix):
+        return True
+    return turn.intent == "resend_code" and loyalty.reason(turn.session, customer_id) is not None

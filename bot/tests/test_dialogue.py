@@ -81,7 +81,7 @@ CONVERSATIONS = {
         inform_code order_number=111111 code=111111 > vf action_after_verification action_track_order "333333"
         inform_code order_number=444444 code=444444 > action_track_order "444444"
         inform_code order_number=55555    > action_track_order "55555"
-        resend_code                       > utter_verified
+        resend_code                       > action_after_verification
     """,
     "too many wrong codes end the form": """
         track_order                       > action_track_order vf: email

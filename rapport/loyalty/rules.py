@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +12,12 @@ from datetime import datetime, timedelta
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 CODE_GROUPS = 2
 CODE_GROUP_LENGTH = 4
+
+# In four languages, without regard to endings and diacritics: "descuento", "rabattkoden", "reducerea".
+_DISCOUNT = re.compile(
+    r"\b(?:discount|coupon|voucher|promo|descuento|cup[oó]n|rebaja|rabatt|kupong|tilbudskode|reducer)|\d ?%",
+    re.IGNORECASE,
+)
 
 
 def points_for(amount_minor: int, points: int, per_minor: int) -> int:
@@ -74,3 +81,13 @@ def new_coupon_code(prefix: str) -> str:
     """A code nobody can guess, such as `FJ-7KQM-X2PA` (40 random bits)."""
     groups = ("".join(secrets.choice(ALPHABET) for _ in range(CODE_GROUP_LENGTH)) for _ in range(CODE_GROUPS))
     return "-".join([prefix, *groups])
+
+
+def means_coupon(text: str, prefix: str) -> bool:
+    """Whether a text that is about some code is about a coupon's: by its words, or by how such a code looks.
+
+    An order's number may begin with the same `prefix`: "FJ-10234" is no coupon, "FJ-" is the start of one.
+    """
+    group = rf"[A-Z0-9]{{{CODE_GROUP_LENGTH}}}"
+    code = rf"(?<![\w-]){re.escape(prefix)}-(?:{'-'.join([group] * CODE_GROUPS)})?(?![\w-])"
+    return bool(_DISCOUNT.search(text) or re.search(code, text, re.IGNORECASE))

@@ -203,6 +203,19 @@ def test_no_guess_and_nothing_before(chat: Chat, action: str, language: str) -> 
     assert answer.texts(language)
 
 
+@EVERY_LANGUAGE
+def test_the_same_answer_the_third_time_in_a_row_was_none(chat: Chat, language: str) -> None:
+    same, more = "utter_payment_methods", "utter_anything_else"
+    assert run(chat, "action_payment_methods", before=(same,)).said == [same]
+    assert run(chat, "action_payment_methods", before=(same, same, "utter_greet")).said == [same]
+    assert run(chat, "action_payment_methods", before=(same, "utter_greet", same)).said == [same]
+    answer = run(chat, "action_payment_methods", before=(same, same), language=language)
+    assert answer.said == [same, more]
+    assert answer.texts(language)
+    chat.loop = "verification_form"
+    assert run(chat, "action_payment_methods", before=(same, same)).said == [same]
+
+
 @pytest.mark.parametrize(
     ("ranking", "offered"),
     [

@@ -14,6 +14,7 @@ from rapport.customers.models import Verification
 from rapport.customers.verification import current_customer_id
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
+from rapport.loyalty.models import Offer
 from rapport.outreach.models import OutboxMessage
 from tests.actions.conftest import ANN, NOW, Chat, mailed_code, new_chat, rows
 
@@ -95,6 +96,32 @@ def test_the_whole_way(chat: Chat, ann: int, engine: Engine) -> None:
 def test_without_a_question_it_says_that_it_knows_now(anns_chat: Chat) -> None:
     answer = anns_chat.run("action_after_verification")
     assert (answer.said, answer.next) == (["utter_verified"], [])
+
+
+@pytest.mark.parametrize(
+    ("intent", "text", "discount"),
+    [
+        ("inform_code", "dime otro código que empiece por FJ-", True),
+        ("inform_code", "123456", False),
+        ("resend_code", "send the code again", False),
+        ("resend_code", "the discount code again", True),
+    ],
+)
+def test_a_code_may_be_a_discounts(anns_chat: Chat, intent: str, text: str, discount: bool) -> None:
+    anns_chat.intent, anns_chat.text = intent, text
+    answer = anns_chat.run("action_after_verification")
+    said, then = ([], ["action_offer_discount"]) if discount else (["utter_verified"], [])
+    assert (answer.said, answer.next) == (said, then)
+
+
+def test_whoever_has_a_discount_and_asks_for_a_code_again_means_that(engine: Engine, anns_chat: Chat) -> None:
+    with session_scope(engine) as session:
+        session.add(Offer(key="test", percent=10))
+    assert anns_chat.run("action_offer_discount").said == ["utter_discount"]
+    anns_chat.intent, anns_chat.text = "resend_code", "what was it again?"
+    assert anns_chat.run("action_after_verification").next == ["action_offer_discount"]
+    anns_chat.intent = "inform_email"
+    assert anns_chat.run("action_after_verification").said == ["utter_verified"]
 
 
 def test_only_what_waits_for_verification_is_gone_on_with(anns_chat: Chat) -> None:

@@ -13,6 +13,7 @@ from rapport.loyalty.rules import (
     OfferTerms,
     best_first,
     expiry,
+    means_coupon,
     new_coupon_code,
     points_for,
     points_to_take_back,
@@ -93,3 +94,28 @@ def test_codes_can_be_read_out() -> None:
     codes = {new_coupon_code("FJ") for _ in range(2000)}
     assert len(codes) == 2000
     assert all(re.fullmatch(r"FJ-[A-HJ-NP-Z2-9]{4}-[A-HJ-NP-Z2-9]{4}", code) for code in codes)
+
+
+@pytest.mark.parametrize(
+    ("text", "coupon"),
+    [
+        ("give me another code that begins with FJ-", True),
+        ("is fj-7kqm-x2pa still good?", True),
+        ("the discount code again, please", True),
+        ("repite mi cupón", True),
+        ("hva var rabattkoden min igjen?", True),
+        ("care era codul de reducere?", True),
+        ("a code for 20 %", True),
+        ("send the code again", False),
+        ("FJ-10234", False),
+        ("the code for order FJ-10234, FJ-102345-678", False),
+        ("123456", False),
+        ("", False),
+    ],
+)
+def test_which_code_is_meant(text: str, coupon: bool) -> None:
+    assert means_coupon(text, "FJ") is coupon
+
+
+def test_a_new_code_is_known_as_one() -> None:
+    assert means_coupon(f"and {new_coupon_code('X.1')}?", "X.1")
