@@ -32,7 +32,7 @@ def train_if_needed(*, force: bool = False) -> bool:
     if not differences and not force:
         return False
     if last is None:
-        console.print("  No model yet: training the first one (a minute or so).")
+        console.print("  No model yet: training the first one (about two minutes).")
     for line in differences if last else []:
         console.print(f"  {line}", style="dim")
     start = time.monotonic()

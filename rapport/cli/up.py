@@ -258,7 +258,9 @@ def _print_ready(settings: Settings, seconds: float, first: float) -> None:
     )
     console.print(f"  Shop with chat   {address}/")
     console.print(f"  Outgoing mail    {mail}")
-    console.print("  In a terminal    uv run rapport chat")
+    # `rapport chat` looks where the settings say, not where --port was.
+    elsewhere = "" if settings.port == get_settings().port else f" --url {address}"
+    console.print(f"  In a terminal    uv run rapport chat{elsewhere}")
     console.print(f"  Logs             {settings.var_dir / 'log'}")
     if settings.demo:
         hint = "ask for an order, give the address, read the code in the mail"

@@ -95,6 +95,14 @@ def asked_by_forms() -> set[str]:
     return {f"utter_ask_{slot}" for slot in slots if f"action_ask_{slot}" not in project.domain()["actions"]}
 
 
+def test_what_a_rule_says_by_itself_has_nothing_to_fill_in() -> None:
+    """Only actions know facts. Rasa would fill a placeholder from the slot of that name, or with "None"."""
+    said_by_actions = mentioned()
+    by_rules = {name for name in project.rule_actions() if name in project.responses()}
+    alone = {name for name in by_rules if not name.startswith("utter_ask_")} - said_by_actions
+    assert {name for name in alone if project.variables(project.responses()[name][0]["text"])} == set()
+
+
 def mentioned() -> set[str]:
     """The response names in the code; one that is put together there ends in "_"."""
     text = "".join(path.read_text("utf-8") for path in project.sources("actions", "rapport", "bot"))
