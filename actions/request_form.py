@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 from rasa_sdk.events import ActionExecutionRejected, FollowupAction, SlotSet
-from rasa_sdk.interfaces import Tracker
 
 from actions.base import (
     Button,
@@ -19,9 +18,28 @@ from actions.base import (
     Turn,
     start_verification,
 )
+from actions.knowledge import answer_topic
 from actions.orders import counted_lines, order_details, priced, say_not_found
-from actions.requests import already_open, fit_order, hindered, opening_message, possible_orders, refused
-from rapport.conversations import requests
+from actions.request_answers import (
+    asked_slot,
+    before_this_message,
+    corrected_order,
+    given_details,
+    may_be_details,
+    reconsidered,
+    taken_back,
+)
+from actions.request_orders import (
+    MOST_BUTTONS,
+    fit_order,
+    latest_text,
+    opening_message,
+    possible_orders,
+    refused,
+)
+from actions.requests import SLOTS, already_open, hindered
+from rapport.conversations import decisions, requests
+from rapport.conversations import details as rules
 from rapport.conversations import service as conversations
 from rapport.kit.format import counted, money, short_day
 from rapport.loyalty import service as loyalty
@@ -30,8 +48,6 @@ from rapport.shop import service as shop
 from rapport.shop.facts import get_facts
 from rapport.shop.service import OrderView
 
-SLOTS = ("request", "request_order", "request_details", "request_confirmed")
-MOST_BUTTONS = 5
 LONGEST_TITLE = 24  # the messaging apps' limit
 
 # Rasa ends a form that finds no slot requested; without a request, action_take_request then does nothing.
@@ -83,31 +99,57 @@ class ValidateRequestForm(FormValidation):
     action_name = "validate_request_form"
 
     def checks(self) -> dict[str, Check]:
-        return {"request_order": self._check_order, "request_details": self._check_details}
+        return {
+            "request_order": self._check_order,
+            "request_details": self._check_details,
+            "request_confirmed": self._check_yes,
+        }
 
     def answer(self, turn: Turn) -> list[Event]:
         kind = turn.slot("request")
-        if kind is None or _asked(turn) is None:
+        if kind is None or asked_slot(turn) is None:
             return []  # the form just began, and what the request's action filled in is checked
-        if _details(turn) and requests.begins_another(kind, turn.intent):
+        if taken_back(turn, kind):
+            turn.say("utter_request_left")
+            return [SlotSet(slot, value) for slot, value in {**END_FORM, "order_number": None}.items()]
+        corrected = corrected_order(turn, kind)
+        if corrected is not None:
+            # The number belongs to this request, so the next one is not about it.
+            checked = self._check_named(turn, kind, corrected)
+            return [SlotSet("order_number", None), *(SlotSet(slot, value) for slot, value in checked.items())]
+        if asked_slot(turn) == "request_confirmed" and turn.intent == "deny":
+            return reconsidered(turn, kind) or super().answer(turn)
+        if given_details(turn) and not may_be_details(turn, kind):
+            forget = [
+                SlotSet("request_order", before_this_message(turn.tracker, "request_order")),
+                SlotSet("request_details", None),
+            ]
+            if turn.intent in rules.NO_WISH and answer_topic(turn):
+                return forget
             # Rasa then lets the rules answer, as it does when nothing was extracted.
-            before = SlotSet("request_order", before_this_message(turn.tracker, "request_order"))
-            return [before, SlotSet("request_details", None), ActionExecutionRejected("request_form")]
+            return [*forget, ActionExecutionRejected("request_form")]
         return super().answer(turn)
 
     def _check_order(self, turn: Turn) -> dict[str, Any]:
         kind, named = turn.slot("request"), turn.slot("request_order")
         before = before_this_message(turn.tracker, "request_order")
-        details = _details(turn)
+        details = given_details(turn)
         assert kind is not None
         if named is None or not requests.KINDS[kind].statuses or turn.customer_id is None:
             # A request without an order: the number is a postcode or a phone's.
             return {"request_order": before}
-        if details and not requests.only_names_an_order(details, named):
+        if details and not rules.only_names_an_order(details, named):
             return {"request_order": before}
+        postcode = details and requests.KINDS[kind].details == "address"  # "28013 Madrid"
+        if postcode and not shop.find_order(turn.session, turn.customer_id, named, turn.language):
+            return {"request_order": before}
+        return self._check_named(turn, kind, named)
+
+    def _check_named(self, turn: Turn, kind: str, named: str) -> dict[str, Any]:
+        """The slots to set when a message names the order this request is about."""
+        assert turn.customer_id is not None
+        before, details = before_this_message(turn.tracker, "request_order"), given_details(turn)
         order = shop.find_order(turn.session, turn.customer_id, named, turn.language)
-        if order is None and details and requests.KINDS[kind].details == "address":
-            return {"request_order": before}  # "28013 Madrid"
         # What only names an order describes nothing, and a yes was for the order before.
         checked: dict[str, Any] = {"request_details": None} if details else {}
         if order is None:
@@ -124,17 +166,24 @@ class ValidateRequestForm(FormValidation):
         return {**checked, "request_order": order.number}
 
     def _check_details(self, turn: Turn) -> dict[str, Any]:
-        kind, details = turn.slot("request") or "", _details(turn)
+        kind, details = turn.slot("request") or "", given_details(turn)
         needs = requests.KINDS[kind].details
         if details is None:
             return {}
         if turn.intent == "inform_email" and needs != "data":
             turn.say("utter_form_unclear")  # it was meant for the verification before
-        elif not requests.usable(kind, details):
+        elif not rules.usable(kind, details):
             turn.say("utter_request_address_short" if needs == "address" else "utter_request_details_short")
         else:
             return {"request_details": details}
         return {"request_details": None}
+
+    def _check_yes(self, turn: Turn) -> dict[str, Any]:
+        kind, text = turn.slot("request") or "", latest_text(turn)
+        if decisions.decided(kind, text) is False and decisions.speaks_of_it(kind, text):
+            turn.say("utter_request_yes_or_no")  # "yes, don't cancel it"
+            return {"request_confirmed": None}
+        return {"request_confirmed": turn.slot("request_confirmed")}
 
 
 class TakeRequest(PrivateAction):
@@ -169,30 +218,6 @@ def verify_again(turn: Turn, kind: str) -> list[Event]:
     """The verification ran out in the middle: begin again with the same order once it is renewed."""
     number = SlotSet("order_number", turn.slot("request_order"))
     return [number, *start_verification(turn, f"action_{kind}")]
-
-
-def before_this_message(tracker: Tracker, slot: str) -> str | None:
-    """What a slot held before the latest message filled it."""
-    before = value = None
-    for event in tracker.events:
-        if event["event"] == "user":
-            before = value
-        elif event["event"] == "slot" and event["name"] == slot:
-            value = event["value"]
-    return before
-
-
-def _asked(turn: Turn) -> str | None:
-    """The slot of this form that was asked for; None while the form begins."""
-    asked = turn.slot("requested_slot")
-    return asked if asked in SLOTS else None
-
-
-def _details(turn: Turn) -> str | None:
-    """What this message answered to the question for details."""
-    if _asked(turn) != "request_details" or "request_details" not in turn.tracker.slots_to_validate():
-        return None
-    return turn.slot("request_details")
 
 
 def _missing(turn: Turn, needs: requests.Kind) -> bool:

@@ -5,20 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from rasa_sdk.events import ActiveLoop, FollowupAction, SlotSet
-from rasa_sdk.interfaces import Tracker
 
 from actions.base import Event, PrivateAction, Turn
-from actions.orders import counted_lines, say_not_found, written_day
-from rapport.conversations import requests
+from actions.orders import counted_lines, written_day
+from actions.request_orders import asked_order, latest_text, opening_message, orders_meant, possible_orders
+from rapport.conversations import decisions, details, requests
 from rapport.conversations import service as conversations
 from rapport.loyalty import service as loyalty
 from rapport.shop import reorder
 from rapport.shop import rules as shop_rules
-from rapport.shop import service as shop
 from rapport.shop.service import OrderView
 
-# The orders a request without a number is looked for in. Nobody means one before these without saying which.
-ORDERS_LOOKED_AT = 50
+SLOTS = ("request", "request_order", "request_details", "request_confirmed")
 
 
 class RequestAction(PrivateAction, ABC):
@@ -31,7 +29,7 @@ class RequestAction(PrivateAction, ABC):
 
     def answer_customer(self, turn: Turn, customer_id: int) -> list[Event]:
         if self._was_to_be_confirmed(turn):
-            return _confirm(turn)
+            return _confirm(turn, self.kind)
         # The next request without a number is not about this order.
         forget = SlotSet("order_number", None)
         order: OrderView | None = None
@@ -67,7 +65,7 @@ class RequestAction(PrivateAction, ABC):
         slots = {
             "request": self.kind,
             "request_order": None if ask_order else number or "",
-            "request_details": requests.told(self.kind, opening, number) if needs.details else "",
+            "request_details": _told(turn, self.kind, opening, number) if needs.details else "",
             "request_confirmed": None if needs.confirm else "",
         }
         events = [SlotSet(name, value) for name, value in slots.items()]
@@ -105,7 +103,9 @@ class ChangeShippingAddress(RequestAction):
     kind = "change_shipping_address"
 
     def answer_customer(self, turn: Turn, customer_id: int) -> list[Event]:
-        if turn.slot("order_number") is None and not possible_orders(turn, customer_id, self.kind):
+        if asked_order(turn, customer_id, self.kind) is None and not possible_orders(
+            turn, customer_id, self.kind
+        ):
             turn.say("utter_request_no_open_order")
             return SetUpShippingAddress().answer_customer(turn, customer_id)
         return super().answer_customer(turn, customer_id)
@@ -160,10 +160,14 @@ class RedeemPoints(RequestAction):
     kind = "redeem_points"
 
 
-def _confirm(turn: Turn) -> list[Event]:
+def _confirm(turn: Turn, kind: str) -> list[Event]:
     """A request said again instead of a yes is one, unless it is said with a "not"."""
     forget = SlotSet("order_number", None)
-    if requests.negated(latest_text(turn)):
+    wanted = decisions.decided(kind, latest_text(turn))
+    if wanted is None:
+        turn.say("utter_request_yes_or_no")  # and the form asks again
+        return [forget]
+    if not wanted:
         turn.say("utter_request_left")
         return [forget, *leave_form(turn)]
     return [
@@ -181,58 +185,11 @@ def leave_form(turn: Turn) -> list[Event]:
     return [ActiveLoop(None), SlotSet("requested_slot", None)]
 
 
-def latest_text(turn: Turn) -> str:
-    """What the customer just wrote, or the payload of the button they pressed."""
-    return str((turn.tracker.latest_message or {}).get("text") or "")
-
-
-def possible_orders(turn: Turn, customer_id: int, kind: str) -> list[OrderView]:
-    """The customer's orders that such a request can be about, newest first."""
-    orders = shop.recent_orders(turn.session, customer_id, ORDERS_LOOKED_AT, turn.language)
-    return requests.possible(kind, orders)
-
-
-def orders_meant(turn: Turn, customer_id: int, kind: str) -> list[OrderView]:
-    """The order a request is about, or those it may be about; says why when there is none."""
-    asked = turn.slot("order_number")
-    if asked is not None:
-        order = fit_order(turn, customer_id, kind, asked)
-        return [order] if order else []
-    orders = possible_orders(turn, customer_id, kind)
-    if requests.KINDS[kind].newest:
-        orders = orders[:1]
-    if len(orders) != 1:
-        if not orders:
-            _say_why_none(turn, customer_id, kind)
-        return orders
-    return [] if refused(turn, kind, orders[0]) else orders
-
-
-def _say_why_none(turn: Turn, customer_id: int, kind: str) -> None:
-    newest = shop.newest_order(turn.session, customer_id)
-    if newest is None:
-        say_not_found(turn, None)
-    else:
-        refused(turn, kind, newest)
-
-
-def fit_order(turn: Turn, customer_id: int, kind: str, number: str) -> OrderView | None:
-    """The customer's own order of that number, if the request can be about it; else says why not."""
-    order = shop.find_order(turn.session, customer_id, number, turn.language)
-    if order is None:
-        say_not_found(turn, number)
-        return None
-    return None if refused(turn, kind, order) else order
-
-
-def refused(turn: Turn, kind: str, order: OrderView) -> bool:
-    """Whether the request can't be about this order; if so, says why and what can be done instead."""
-    why = requests.refusal(kind, order.status)
-    if why == "too_late":
-        turn.say(f"utter_request_too_late_{kind}", number=order.number)
-    elif why is not None:
-        turn.say(f"utter_request_order_{why}", number=order.number)
-    return why is not None
+def _told(turn: Turn, kind: str, opening: str | None, number: str | None) -> str | None:
+    """The details, if they were told with the request itself."""
+    found = {entity.get("entity") for entity in (turn.tracker.latest_message or {}).get("entities") or ()}
+    product = latest_text(turn) == opening and bool(found & {"product", "category"})
+    return details.told(kind, opening, number, product)
 
 
 def hindered(turn: Turn, customer_id: int, kind: str, order: OrderView | None) -> bool:
@@ -255,21 +212,7 @@ def already_open(
     """Whether a colleague is looking at the same request; if so, says since when."""
     case = conversations.same_request(turn.session, customer_id, kind, number, text, turn.message_key)
     if case is not None:
-        turn.say("utter_request_open", case=case.id, date=written_day(case.opened_at, turn.language))
+        taken_back = kind in decisions.VERBS and decisions.decided(kind, latest_text(turn)) is False
+        response = "utter_request_take_back" if taken_back else "utter_request_open"
+        turn.say(response, case=case.id, date=written_day(case.opened_at, turn.language))
     return case is not None
-
-
-def opening_message(tracker: Tracker, kind: str) -> str | None:
-    """What the customer wrote when they first asked for this; None when they pressed a button.
-
-    Not always the latest message: verification may have come in between.
-    """
-    intents = {kind, requests.ALSO_OPENED_BY.get(kind)}
-    for event in reversed(tracker.events):
-        if event["event"] != "user":
-            continue
-        intent = ((event.get("parse_data") or {}).get("intent") or {}).get("name")
-        if intent in intents:
-            text = str(event.get("text") or "")
-            return None if text.startswith("/") else text
-    return None

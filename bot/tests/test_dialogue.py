@@ -401,7 +401,11 @@ def check_request(tracker: DialogueStateTracker) -> list[Event]:
     asked, wish = tracker.get_slot("requested_slot"), tracker.latest_message.intent_name
     if asked not in REQUEST_SLOTS:
         return []
-    if filled.get("request_details") and wish in ("set_up_shipping_address", "complaint"):
+    if filled.get("request_details") and wish in (
+        "set_up_shipping_address",
+        "complaint",
+        "check_refund_policy",
+    ):
         return [SlotSet("request_details", None), ActionExecutionRejected("request_form")]
     if filled.get("request_order") == UNFIT_ORDER:
         return forget("request", "request_order", "requested_slot")

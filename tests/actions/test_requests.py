@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from actions.request_form import SLOTS
+from actions.requests import SLOTS
 from rapport.conversations.models import Case
 from rapport.conversations.requests import KINDS
 from rapport.customers import service as customers
@@ -51,9 +51,9 @@ class Talk:
         self._hear(kind, text)
         self._run(f"action_{kind}", order_number=order or "")
 
-    def reply(self, text: str, intent: str = "any", order: str | None = None) -> None:
+    def reply(self, text: str, intent: str | None = None, order: str | None = None) -> None:
         """They say something while a slot is asked for; `order` is the number found in it."""
-        asked = self.chat.slots["requested_slot"]
+        asked, intent = self.chat.slots["requested_slot"], intent or self.chat.slots["request"]
         self._hear(intent, text)
         filled = {"request_order": order} if order else {}
         if asked == "request_details" and intent not in ("deny", "affirm"):
@@ -261,7 +261,9 @@ def test_a_change_of_mind(engine: Engine, talk: Talk, ann: int) -> None:
     ("text", "said", "opened"),
     [
         ("sí, cancélalo", "utter_requested_cancel_order", 1),
+        ("ya no me hace falta, cancélalo", "utter_requested_cancel_order", 1),
         ("ikke kanseller den", "utter_request_left", 0),
+        ("no, cancélalo", "utter_request_yes_or_no", 0),
         ("/cancel_order", "utter_request_confirm_cancel_order", 0),
     ],
 )
@@ -273,6 +275,71 @@ def test_saying_it_again_is_a_yes(
     talk.begin("cancel_order", text)
     assert talk.said == [said]
     assert rows(engine, Case) == opened
+
+
+@pytest.mark.parametrize(
+    ("text", "intent", "said", "opened"),
+    [
+        ("nu-mi mai trebuie, anulați", "deny", ["utter_requested_cancel_order"], 1),
+        ("anulează-o odată!", "deny", ["utter_requested_cancel_order"], 1),
+        ("cancel", "deny", ["utter_request_yes_or_no", "utter_request_confirm_cancel_order"], 0),
+        ("no, cancel it", "deny", ["utter_request_yes_or_no", "utter_request_confirm_cancel_order"], 0),
+        ("yes, don't cancel", "affirm", ["utter_request_yes_or_no", "utter_request_confirm_cancel_order"], 0),
+    ],
+)
+def test_a_yes_taken_for_a_no(
+    engine: Engine, talk: Talk, ann: int, text: str, intent: str, said: list[str], opened: int
+) -> None:
+    an_order(engine, ann, status="paid")
+    talk.begin("cancel_order")
+    talk.reply(text, intent)
+    assert talk.said == said
+    assert rows(engine, Case) == opened
+
+
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [
+        ("nei, behold den", "change_order"),
+        ("nu, o păstrez", "ask_product_tips"),
+        ("nei, ikke kanseller den likevel!", "cancel_order"),
+    ],
+)
+def test_a_no_taken_for_a_wish(engine: Engine, talk: Talk, ann: int, text: str, intent: str) -> None:
+    for number in ("FJ-10001", "FJ-10002"):
+        an_order(engine, ann, number, status="paid")
+    for order in ("FJ-10001", None):  # a yes is asked for, or which order
+        talk.begin("cancel_order", order=order)
+        talk.reply(text, intent)
+        assert (talk.said, talk.chat.loop) == (["utter_request_left"], None)
+    assert cases(engine) == []
+
+
+def test_taking_a_request_back(engine: Engine, talk: Talk, ann: int) -> None:
+    an_order(engine, ann, status="paid")
+    talk.begin("cancel_order")
+    talk.reply("yes", "affirm")
+    talk.begin("cancel_order", "jeg vil ikke kansellere likevel")
+    assert talk.said == ["utter_request_take_back"]
+
+
+@pytest.mark.parametrize(("text", "number"), [("la última", "FJ-10000"), ("den andre", "FJ-10001")])
+def test_an_order_by_its_place(engine: Engine, talk: Talk, ann: int, text: str, number: str) -> None:
+    for place in range(3):
+        an_order(engine, ann, f"FJ-{10000 + place}", status="paid", placed_at=NOW - timedelta(days=place))
+    talk.begin("get_invoice")
+    talk.reply(text, "nlu_fallback")
+    assert talk.said == ["utter_requested_get_invoice"]
+    assert cases(engine)[0].order_number == number
+
+
+def test_the_last_order_is_the_newest(engine: Engine, talk: Talk, ann: int) -> None:
+    an_order(engine, ann, "FJ-10001", status="paid", placed_at=NOW - timedelta(days=2))
+    an_order(engine, ann, "FJ-10002", status="shipped")
+    talk.begin("get_invoice", "la última factura")
+    assert cases(engine)[0].order_number == "FJ-10002"
+    talk.begin("cancel_order", "cancel my last order")
+    assert talk.said == ["utter_request_too_late_cancel_order"]
 
 
 def test_saying_it_of_another_order_is_no_yes(engine: Engine, talk: Talk, ann: int) -> None:
@@ -303,7 +370,7 @@ def test_a_change_of_mind_while_details_are_asked(engine: Engine, talk: Talk, an
 
 def test_a_postcode_is_no_order(engine: Engine, talk: Talk, ann: int) -> None:
     an_order(engine, ann, "FJ-10001", status="paid")
-    for address in ("Calle Mayor 3, 28013 Madrid", "28013 Madrid"):
+    for address in ("Calle Mayor 3, 28013 Madrid", "calle toledo 4, 28013 madrid"):
         talk.begin("change_shipping_address")
         talk.reply(address, order="28013")
         assert talk.said == ["utter_requested_change_shipping_address"]
@@ -311,6 +378,62 @@ def test_a_postcode_is_no_order(engine: Engine, talk: Talk, ann: int) -> None:
     talk.reply("41234567", order="41234567")
     assert talk.said == ["utter_requested_edit_account"]
     assert [case.order_number for case in cases(engine)] == ["FJ-10001", "FJ-10001", None]
+
+
+@pytest.mark.parametrize("number", ["28005", ["FJ-10001", "28005"], ["28005", "FJ-10001"]])
+def test_a_postcode_told_at_once_is_no_order(engine: Engine, talk: Talk, ann: int, number: Any) -> None:
+    an_order(engine, ann, "FJ-10001", status="paid")
+    talk._hear("change_shipping_address", "mandadlo mejor a Calle Toledo 4, 28005 Madrid")
+    talk._run("action_change_shipping_address", order_number=number)
+    assert talk.said == ["utter_requested_change_shipping_address"]
+    assert cases(engine)[0].order_number == "FJ-10001"
+
+
+@pytest.mark.parametrize("intent", ["change_shipping_address", "nlu_fallback", "out_of_scope"])
+def test_three_words_are_no_address(engine: Engine, talk: Talk, ann: int, intent: str) -> None:
+    an_order(engine, ann, status="paid")
+    talk.begin("change_shipping_address")
+    talk.reply("a casa de mi madre", intent)
+    assert talk.said == ["utter_request_address_short", "utter_request_details_change_shipping_address"]
+    talk.chat.entities = [{"entity": "insult", "value": "imbécil"}]
+    talk.reply("eres imbécil", intent)
+    assert talk.rejected is (intent != "change_shipping_address")
+    assert cases(engine) == []
+
+
+def test_a_topic_in_the_middle_is_answered(engine: Engine, talk: Talk, ann: int) -> None:
+    an_order(engine, ann, status="paid")
+    talk.begin("set_up_shipping_address")
+    talk.chat.entities = [{"entity": "topic", "value": "gift_cards"}]
+    talk.reply("do you have gift cards?", "out_of_scope")
+    assert not talk.rejected
+    assert talk.said[-1] == "utter_request_details_set_up_shipping_address"
+    assert len(talk.said) == 2
+
+
+@pytest.mark.parametrize("intent", ["change_order", "get_invoice"])
+def test_another_order_meant_understood_as_a_request(
+    engine: Engine, talk: Talk, ann: int, intent: str
+) -> None:
+    for number in ("FJ-10001", "FJ-10002"):
+        an_order(engine, ann, number, status="delivered")
+    talk.begin("get_refund", order="FJ-10001")
+    talk.chat.entities = [{"entity": "order_number", "value": "10002"}]
+    talk.reply("sorry, I meant order 10002", intent)
+    assert talk.said == ["utter_request_details_get_refund"]
+    assert "FJ-10002" in talk.texts[0]
+    assert talk.chat.slots["order_number"] is None
+
+
+def test_the_words_of_one_of_two_wishes(engine: Engine, talk: Talk, ann: int) -> None:
+    an_order(engine, ann, status="delivered")
+    message = "I'd like a refund for my order and also please tell me your phone number"
+    wishes = [{"intent": "get_refund", "text": "I'd like a refund for my order"}]
+    parse = {"intent": {"name": "get_refund"}, "wishes": wishes}
+    talk.chat.earlier.append({"event": "user", "text": message, "parse_data": parse})
+    talk.chat.intent = "inform_code"
+    talk._run("action_get_refund")
+    assert talk.said == ["utter_request_details_get_refund"]
 
 
 @EVERY_LANGUAGE
