@@ -52,7 +52,7 @@ class Recommend(CrmAction):
         if advice is None:
             turn.say("utter_recommend_which", buttons=category_buttons(turn, "ask_recommendation"))
             return []
-        return _say_advice(turn, advice)
+        return _say_advice(turn, advice, skus)
 
 
 def _slot(turn: Turn, name: str) -> list[str]:
@@ -83,7 +83,7 @@ def _advice(turn: Turn, skus: list[str], categories: list[str]) -> Recommendatio
     )
 
 
-def _say_advice(turn: Turn, advice: Recommendation) -> list[Event]:
+def _say_advice(turn: Turn, advice: Recommendation, skus: list[str]) -> list[Event]:
     if not advice.products:
         buttons = category_buttons(turn, "ask_recommendation")
         turn.say("utter_recommend_nothing", buttons=buttons, about=advice.about)
@@ -94,6 +94,6 @@ def _say_advice(turn: Turn, advice: Recommendation) -> list[Event]:
         about=advice.about,
         products=lines(turn, advice.products),
     )
-    # "How much is it?" can mean only a single one.
-    only = advice.products[0].sku if len(advice.products) == 1 else None
-    return [SlotSet("product", only)]
+    # "How much is it?" can mean only a single one: the one asked about, or else the only one recommended.
+    single = skus or [product.sku for product in advice.products]
+    return [SlotSet("product", single[0] if len(single) == 1 else None)]

@@ -205,6 +205,7 @@ def test_recommendations_give_their_reason(engine: Engine, chat: Chat, language:
     assert answer.slots == {"product": "TENT-2"}  # the only one: "how much is it?"
     answer = say(chat, "action_recommend", ("product", "TENT-2"))
     assert answer.said == ["utter_recommend_others_bought"]
+    assert answer.slots == {"product": "TENT-2"}, "what was asked about, not what goes with it"
     assert f"Fjell TENT-2 {language}" in answer.texts(language)[0]
     assert "BOOT-1" in answer.messages[0]["products"]
 
