@@ -19,15 +19,19 @@ from rasa_sdk.executor import CollectingDispatcher
 from rasa_sdk.interfaces import Action, Tracker
 from sqlalchemy.orm import Session
 
+from rapport.conversations import rules
 from rapport.conversations import service as conversations
 from rapport.conversations.models import Conversation
 from rapport.customers import verification
 from rapport.kit import database, languages
+from rapport.shop.facts import get_facts
 
 Event = dict[str, Any]
 Button = tuple[str, str]  # title and payload
 
 MAX_KEY_LENGTH = 80
+VERIFICATION = "verification_form"
+TRACKING = "action_track_order"
 
 
 @dataclass
@@ -51,6 +55,15 @@ class Turn:
     def intent(self) -> str:
         """What the message was understood as; empty when nothing was said, as after a form."""
         return str(((self.tracker.latest_message or {}).get("intent") or {}).get("name") or "")
+
+    @property
+    def text(self) -> str:
+        """What the customer just wrote, or the payload of the button they pressed."""
+        return str((self.tracker.latest_message or {}).get("text") or "")
+
+    def named(self, entity: str) -> str | None:
+        """The first value of an entity in the latest message, whatever the message was understood as."""
+        return next(self.tracker.get_latest_entity_values(entity), None)
 
     def card(self, card: dict[str, Any]) -> None:
         """Show a card (`type` says which) below what was said."""
@@ -99,9 +112,12 @@ class PrivateAction(CrmAction, ABC):
     """An action that tells or changes something of one customer, so it first makes sure who that is."""
 
     def perform(self, turn: Turn) -> list[Event]:
-        if turn.customer_id is None:
-            return start_verification(turn, self.action_name)
-        return self.answer_customer(turn, turn.customer_id)
+        if turn.customer_id is not None:
+            return self.answer_customer(turn, turn.customer_id)
+        if _only_waits(turn, self.action_name):
+            turn.say("utter_still_waiting", hours=get_facts().contact.hours.of(turn.language))
+            return []
+        return start_verification(turn, self.action_name)
 
     def answer(self, turn: Turn) -> list[Event]:
         raise AssertionError("a private action answers through answer_customer")
@@ -152,10 +168,28 @@ class FormValidation(CrmAction, ABC):
 def start_verification(turn: Turn, pending: str) -> list[Event]:
     """Ask who this is and go on with `pending` afterwards."""
     events = [SlotSet("pending_action", pending)]
-    if turn.tracker.active_loop_name != "verification_form":
+    if turn.tracker.active_loop_name != VERIFICATION:
         # What is left from an earlier attempt would be taken for an answer.
         events += [SlotSet("email", None), SlotSet("code", None)]
-    return [*events, FollowupAction("verification_form")]
+    elif turn.slot("pending_action") and rules.lacks_something(turn.text):
+        # "I have no account" answers the question for an address; understood as a wish, it isn't one.
+        turn.say("utter_form_unclear")
+        events = []
+    return [*events, FollowupAction(VERIFICATION)]
+
+
+def _only_waits(turn: Turn, action: str) -> bool:
+    """Whether "still waiting …" is understood as `action` while a person was asked for and has not come yet.
+
+    Whoever gives an address or a number, or presses a button, or is just being verified, means it.
+    """
+    return (
+        turn.conversation.status == "waiting"
+        and turn.tracker.active_loop_name != VERIFICATION
+        and not turn.text.startswith("/")
+        and not any(turn.named(entity) for entity in ("order_number", "email"))
+        and (rules.only_waits(turn.text) or (action == TRACKING and not rules.names_order(turn.text)))
+    )
 
 
 def _begin(session: Session, dispatcher: CollectingDispatcher, tracker: Tracker) -> Turn:

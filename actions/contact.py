@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from rasa_sdk.events import SlotSet
+from rasa_sdk.events import FollowupAction, SlotSet
 
 from actions.base import Event, PrivateAction, Turn
+from actions.service import said_before
 from rapport.customers import contact, rules
 from rapport.kit import clock
 from rapport.kit.format import counted, day, number
@@ -55,6 +56,20 @@ class PauseContact(PrivateAction):
             longest = end == rules.longest_pause(now, timezone)
             turn.say("utter_paused_longest" if longest else "utter_paused", date=_day(end, turn))
         return [SlotSet("period", None)]
+
+
+def answer_about_contact(turn: Turn) -> list[Event] | None:
+    """Goes on with "for how long?" or "how often?" if that was asked just before; None if it was not.
+
+    "Three months" or "twice" by itself is easily understood as something else.
+    """
+    match said_before(turn.tracker):
+        case "utter_pause_how_long" | "utter_pause_change":
+            return [SlotSet("period", turn.named("period")), FollowupAction(PauseContact.action_name)]
+        case "utter_frequency_which":
+            often = turn.named("frequency") or turn.named("rating")
+            return [SlotSet("frequency", often), FollowupAction(SetFrequency.action_name)]
+    return None
 
 
 class Subscribe(PrivateAction):

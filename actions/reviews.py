@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rasa_sdk.events import FollowupAction, SlotSet
-from rasa_sdk.interfaces import Tracker
 
-from actions.base import Check, CrmAction, Event, FormValidation, Turn
-from actions.service import opening_message
+from actions.base import CrmAction, Event, Turn
+from actions.contact import answer_about_contact
+from actions.service import ValidateTold, opening_message, said_before
+from actions.talk import DefaultFallback
 from actions.words import intent_button
-from rapport.conversations import reviews, rules
+from rapport.conversations import answers, reviews, rules
 
 FORM = "review_form"
-SHORTEST_REVIEW = 2
 ASKS_FOR_STARS = {"utter_review_taken", "utter_rating_which"}
+# "no, 4": what was given can be corrected right after it.
+ABOUT_STARS = ASKS_FOR_STARS | {"utter_rating_low", "utter_rating_middle", "utter_rating_high"}
 
 
 class AskReviewText(CrmAction):
@@ -23,36 +23,30 @@ class AskReviewText(CrmAction):
     action_name = "action_ask_review_text"
 
     def answer(self, turn: Turn) -> list[Event]:
-        told = reviews.is_told(opening_message(turn.tracker, FORM))
+        told = rules.is_told(opening_message(turn.tracker, FORM))
         turn.say("utter_review_as_it_is" if told else "utter_review_what")
         return []
 
 
-class ValidateReviewForm(FormValidation):
-    """A review must say something. A yes means what was said at the start."""
+class ValidateReviewForm(ValidateTold):
+    """A review must say something."""
 
     action_name = "validate_review_form"
-
-    def checks(self) -> dict[str, Check]:
-        return {"review_text": self._check_text}
+    form = FORM
+    asked_for = "review_text"
+    asked = answers.REVIEW
+    too_short = "utter_review_too_short"
 
     def answer(self, turn: Turn) -> list[Event]:
         if turn.slot("requested_slot") is None and answers_with_stars(turn):  # the form just began
             # "5 stars from me" was asked for: there is no other review to write.
-            return [SlotSet("review_text", (turn.tracker.latest_message or {}).get("text"))]
+            return [SlotSet("review_text", turn.text)]
         return super().answer(turn)
 
-    def _check_text(self, turn: Turn) -> dict[str, Any]:
-        text, opening = turn.slot("review_text") or "", opening_message(turn.tracker, FORM)
-        if turn.intent == "affirm":
-            if reviews.is_told(opening):
-                return {"review_text": opening}
-            turn.say("utter_form_continue")
-        elif len(text) >= SHORTEST_REVIEW:
-            return {"review_text": text}
-        else:
-            turn.say("utter_review_too_short")
-        return {"review_text": None}
+    def _understood(self, turn: Turn) -> answers.Answer | None:
+        heard = super()._understood(turn)
+        # "4", or stars drawn, say enough without a word.
+        return "story" if heard == "short" and stars_given(turn) else heard
 
 
 class TakeReview(CrmAction):
@@ -82,14 +76,27 @@ class TakeReview(CrmAction):
 
 
 class Rate(CrmAction):
-    """Stars for the review just written, or by themselves."""
+    """Stars for the review just written, or by themselves. A bare number may answer another question."""
 
     action_name = "action_rate"
     writes = True
 
     def answer(self, turn: Turn) -> list[Event]:
-        rate(turn)
-        return [SlotSet("rating", None)]
+        forget = SlotSet("rating", None)
+        if speaks_of_stars(turn):
+            rate(turn)
+            return [forget]
+        asked = answer_about_contact(turn)
+        return [forget, *(asked if asked is not None else DefaultFallback().answer(turn))]
+
+
+def speaks_of_stars(turn: Turn) -> bool:
+    """Whether stars are what is talked about: just before, by a button, or in the message's own words."""
+    return (
+        said_before(turn.tracker) in ABOUT_STARS
+        or turn.text.startswith("/")
+        or reviews.speaks_of_stars(turn.text)
+    )
 
 
 def rate(turn: Turn) -> None:
@@ -104,26 +111,13 @@ def rate(turn: Turn) -> None:
 
 def answers_with_stars(turn: Turn) -> bool:
     """Whether the message gives stars right after they were asked for, and says little more."""
-    text = (turn.tracker.latest_message or {}).get("text")
     asked = said_before(turn.tracker) in ASKS_FOR_STARS
-    return asked and stars_given(turn) is not None and not reviews.is_told(text)
-
-
-def said_before(tracker: Tracker) -> str | None:
-    """The last response before the latest message."""
-    said: str | None = None
-    before: str | None = None
-    for event in tracker.events:
-        if event["event"] == "bot":
-            said = (event.get("metadata") or {}).get("utter_action")
-        elif event["event"] == "user":
-            before = said
-    return before
+    return asked and stars_given(turn) is not None and not rules.is_told(turn.text)
 
 
 def stars_given(turn: Turn) -> int | None:
     """How many; in a review they may stand in words that were understood as something else."""
-    return reviews.stars(turn.slot("rating") or next(turn.tracker.get_latest_entity_values("rating"), None))
+    return reviews.stars(turn.slot("rating") or turn.named("rating"))
 
 
 def say_stars(turn: Turn, stars: int, written: bool) -> None:

@@ -2,33 +2,87 @@
 
 from __future__ import annotations
 
-from typing import Any
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
 
-from rasa_sdk.events import FollowupAction, SlotSet
+from rasa_sdk.events import ActionExecutionRejected, FollowupAction, SlotSet
 from rasa_sdk.interfaces import Tracker
 
 from actions.base import Check, CrmAction, Event, FormValidation, Turn
-from rapport.conversations import rules
+from actions.knowledge import answer_topic
+from rapport.conversations import answers, rules
 from rapport.conversations import service as conversations
 from rapport.shop.facts import get_facts
 
-SHORTEST_COMPLAINT = 2
+FORM = "complaint_form"
 
 
-class ValidateComplaintForm(FormValidation):
-    """A complaint must say something; the channel limits how much."""
+class AskComplaintText(CrmAction):
+    """What happened; or, if that was said already, whether to pass it on as it is."""
 
-    action_name = "validate_complaint_form"
+    action_name = "action_ask_complaint_text"
+
+    def answer(self, turn: Turn) -> list[Event]:
+        told = rules.is_told(opening_message(turn.tracker, FORM))
+        turn.say("utter_complaint_as_it_is" if told else "utter_ask_complaint_text")
+        return []
+
+
+class ValidateTold(FormValidation, ABC):
+    """What was asked for in their own words must be that. A yes means what was said at the start."""
+
+    asked_for: ClassVar[str]  # the form's slot
+    asked: ClassVar[answers.Asked]
+    too_short: ClassVar[str]  # a response
+
+    @property
+    @abstractmethod
+    def form(self) -> str:
+        """The form that asks for it."""
 
     def checks(self) -> dict[str, Check]:
-        return {"complaint_text": self._check_text}
+        return {self.asked_for: self._check_text}
+
+    def answer(self, turn: Turn) -> list[Event]:
+        if self._understood(turn) != "question":
+            return super().answer(turn)
+        forget = SlotSet(self.asked_for, None)
+        # Otherwise Rasa lets the rules answer, as it does when nothing was extracted.
+        return [forget] if answer_topic(turn) else [forget, ActionExecutionRejected(self.form)]
 
     def _check_text(self, turn: Turn) -> dict[str, Any]:
-        text = turn.slot("complaint_text") or ""
-        if len(text) >= SHORTEST_COMPLAINT:
-            return {"complaint_text": text}
-        turn.say("utter_complaint_too_short")
-        return {"complaint_text": None}
+        opening = opening_message(turn.tracker, self.form)
+        if turn.intent == "affirm" and rules.is_told(opening):
+            return {self.asked_for: opening}
+        match self._understood(turn):
+            case "story":
+                return {self.asked_for: turn.slot(self.asked_for)}
+            case "insult":
+                turn.say("utter_calm")
+            case "short":
+                turn.say(self.too_short)
+            case _:
+                turn.say("utter_form_continue")
+        return {self.asked_for: None}
+
+    def _understood(self, turn: Turn) -> answers.Answer | None:
+        """What the message is as an answer; None when it is none, or only a yes."""
+        text = turn.slot(self.asked_for)
+        extracted = turn.tracker.slots_to_validate().get(self.asked_for) is not None
+        if not extracted or turn.intent == "affirm":
+            return None
+        insulted = any(turn.tracker.get_latest_entity_values("insult"))
+        return answers.understood(self.asked, text or "", turn.intent, insulted)
+
+
+class ValidateComplaintForm(ValidateTold):
+    """A complaint must say what happened; the channel limits how much."""
+
+    action_name = "validate_complaint_form"
+    form = FORM
+    asked_for = "complaint_text"
+    asked = answers.COMPLAINT
+    too_short = "utter_complaint_too_short"
 
 
 class TakeComplaint(CrmAction):
@@ -40,8 +94,8 @@ class TakeComplaint(CrmAction):
     def answer(self, turn: Turn) -> list[Event]:
         text = turn.slot("complaint_text")
         if text is None:
-            return [FollowupAction("complaint_form")]
-        story = rules.complaint_story(opening_message(turn.tracker, "complaint_form"), text)
+            return [FollowupAction(FORM)]
+        story = rules.complaint_story(opening_message(turn.tracker, FORM), text)
         case = conversations.open_case(turn.session, turn.conversation, "complaint", story, turn.message_key)
         turn.say("utter_complaint_taken", case=case.id)
         # Kept, it would fill the form of the next complaint.
@@ -57,6 +111,18 @@ def opening_message(tracker: Tracker, form: str) -> str | None:
         elif event["event"] == "active_loop" and event.get("name") == form:
             opening = said
     return opening
+
+
+def said_before(tracker: Tracker) -> str | None:
+    """The last response before the latest message."""
+    said: str | None = None
+    before: str | None = None
+    for event in tracker.events:
+        if event["event"] == "bot":
+            said = (event.get("metadata") or {}).get("utter_action")
+        elif event["event"] == "user":
+            before = said
+    return before
 
 
 class HandOver(CrmAction):

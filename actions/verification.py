@@ -7,6 +7,7 @@ from typing import Any
 from rasa_sdk.events import FollowupAction, SlotSet
 
 from actions.base import Check, CrmAction, Event, FormValidation, Turn, private_actions
+from actions.contact import answer_about_contact
 from rapport.customers import rules, verification
 from rapport.loyalty import service as loyalty
 from rapport.loyalty.rules import means_coupon
@@ -73,7 +74,8 @@ class ValidateVerificationForm(FormValidation):
 class AfterVerification(CrmAction):
     """Goes on with what was asked for before, if we know now who is asking, and tidies up after the form.
 
-    Also what follows when a code is spoken of and nobody has to be verified: then a discount's may be meant.
+    Also what follows when a code is spoken of and nobody has to be verified: then a discount's may be meant,
+    or the digits answer another question.
     """
 
     action_name = "action_after_verification"
@@ -88,6 +90,8 @@ class AfterVerification(CrmAction):
             return [*events, FollowupAction(pending)]
         if _means_discount(turn, turn.customer_id):
             return [*events, FollowupAction("action_offer_discount")]
+        if (answered := answer_about_contact(turn)) is not None:
+            return [*events, *answered]
         turn.say("utter_verified")
         return events
 

@@ -133,6 +133,27 @@ CONVERSATIONS = {
         complaint                         > cf: complaint_text
         nlu_fallback                      > cf action_take_complaint "nlu_fallback"
     """,
+    "what is no complaint, while one is asked for": """
+        complaint                         > cf: complaint_text
+        affirm                            > cf: complaint_text
+        out_of_scope insult=insult        > cf: complaint_text
+        ask_product question=1            > action_show_product cf: complaint_text
+        out_of_scope question=1           > action_out_of_scope cf: complaint_text
+        track_order question=1            > utter_complaint_first cf: complaint_text
+        unsubscribe question=1            > utter_complaint_first cf: complaint_text
+        reorder question=1                > utter_complaint_first cf: complaint_text
+        resend_code question=1            > utter_form_unclear cf: complaint_text
+        deny                              > utter_form_left action_deactivate_loop
+        inform_email email=a@example.com  > vf: code
+        inform_code code=111111           > vf action_after_verification utter_verified
+        complaint                         > cf: complaint_text
+        track_order question=1            > action_track_order cf "": complaint_text
+        unsubscribe question=1            > action_unsubscribe cf: complaint_text
+        delete_account question=1         > utter_complaint_first cf: complaint_text
+        resend_code question=1            > utter_form_unclear cf: complaint_text
+        inform_code                       > utter_form_unclear cf: complaint_text
+        payment_issue                     > cf action_take_complaint "payment_issue"
+    """,
     "a request outlives verification, and a code is no order": """
         cancel_order order_number=10001   > action_cancel_order vf: email
         inform_email email=a@example.com  > vf: code
@@ -197,6 +218,11 @@ CONVERSATIONS = {
         inform_code                       > utter_form_unclear review: review_text
         track_order                       > utter_review_first review: review_text
         delete_account                    > utter_review_first review: review_text
+        out_of_scope insult=insult        > review: review_text
+        resend_code question=1            > utter_form_unclear review: review_text
+        place_order question=1            > action_answer review: review_text
+        pause_contact question=1          > utter_review_first review: review_text
+        redeem_points question=1          > utter_review_first review: review_text
         complaint                         > review action_take_review "complaint "
         inform_rating rating=2            > action_rate "2"
         inform_rating                     > action_rate ""
@@ -253,7 +279,14 @@ CONVERSATIONS = {
         out_of_scope                      > utter_form_unclear vf: email
         deny                              > utter_form_left action_deactivate_loop
         complaint insult=insult           > cf: complaint_text
-        nlu_fallback insult=insult        > cf action_take_complaint "nlu_fallback"
+        nlu_fallback insult=insult        > cf: complaint_text
+    """,
+    "numbers that nobody asked stars for": """
+        inform_email email=a@example.com  > vf: code
+        inform_code code=111111           > vf action_after_verification utter_verified
+        pause_contact                     > action_pause_contact ""
+        inform_rating rating=3 period=P3M > action_rate action_pause_contact "P3M"
+        greet                             > action_greet
     """,
 }
 FORMS = {"verification_form": "vf", "complaint_form": "cf", "request_form": "rf", "review_form": "review"}
@@ -345,6 +378,8 @@ def answer(name: str, tracker: DialogueStateTracker) -> list[Event]:
     """What the real actions do, as far as the dialogue depends on it."""
     if (name in PRIVATE or name in REQUESTS) and not is_verified(tracker):
         return [SlotSet("pending_action", name), FollowupAction("verification_form")]
+    if name == "action_rate" and "period" in (named := entities_of(tracker)):
+        return [SlotSet("period", named["period"]), FollowupAction("action_pause_contact")]
     if name in TOLD:
         slots = TOLD[name].split()
         known = [tracker.get_slot(slot) or "" for slot in slots]
@@ -361,7 +396,7 @@ def answer(name: str, tracker: DialogueStateTracker) -> list[Event]:
     if name == "validate_verification_form":
         return [event for slot, value in just_set(tracker) for event in check(slot, value)]
     if name == "validate_complaint_form":
-        return [SlotSet(slot, value) for slot, value in just_set(tracker) if slot == "complaint_text"]
+        return check_told(tracker, "complaint_text")
     if name == "validate_review_form":
         return check_review(tracker)
     if name == "action_after_verification":
@@ -391,8 +426,22 @@ def check_review(tracker: DialogueStateTracker) -> list[Event]:
     """As actions/reviews.py; one star stands for stars that were asked for, and no opening is a review."""
     if tracker.get_slot("requested_slot") is None and tracker.get_slot("rating") == "1":
         return [SlotSet("review_text", tracker.latest_message.text)]
-    filled = dict(just_set(tracker)).get("review_text")
-    return [SlotSet("review_text", None if filled == "yes" else filled)] if filled else []
+    return check_told(tracker, "review_text")
+
+
+def check_told(tracker: DialogueStateTracker, slot: str) -> list[Event]:
+    """As actions/service.py; `question` stands for a question of its own, and an insult is never more."""
+    filled, named = dict(just_set(tracker)).get(slot), entities_of(tracker)
+    if not filled:
+        return []
+    if "question" in named:
+        form = slot.replace("_text", "_form")
+        return [SlotSet(slot, None), ActionExecutionRejected(form)]
+    return [SlotSet(slot, None if filled == "yes" or "insult" in named else filled)]
+
+
+def entities_of(tracker: DialogueStateTracker) -> dict[str, str]:
+    return {entity["entity"]: entity["value"] for entity in tracker.latest_message.entities}
 
 
 def check_request(tracker: DialogueStateTracker) -> list[Event]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from rapport.conversations import repository, rules, service
+from rapport.conversations import repository, service
 from rapport.conversations.models import Case, Conversation
 from rapport.kit import clock
 
 KIND = "review"
 MOST_STARS = 5
+STARS = re.compile(
+    r"[★⭐🌟]|\b(?:stars?|estrell(?:it)?as?|stjern\w*|ste(?:a|aua|le|lele|lu\w+)|ratings?|notas?|not[aă]|terningkast"
+    r"|[1-5]\s*/\s*5|\w+ (?:out of|of|de|sobre|av|din) (?:5|five|cinco|fem|cinci))\b",
+    re.IGNORECASE,
+)
 # Stars given later belong to no earlier review.
 STARS_BELONG = timedelta(days=1)
 
@@ -21,9 +27,9 @@ def stars(said: str | None) -> int | None:
     return int(said) if said and said.isascii() and said.isdigit() and 1 <= int(said) <= MOST_STARS else None
 
 
-def is_told(opening: str | None) -> bool:
-    """Whether the message that began it ("The tent held in a storm …") can be the review itself."""
-    return bool(opening) and len(str(opening).split()) >= rules.WORDS_OF_A_STORY
+def speaks_of_stars(text: str) -> bool:
+    """Whether a message says by itself that it gives stars: a number alone may mean anything."""
+    return bool(STARS.search(text))
 
 
 def take(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Protocol
 
 from rapport.kit.errors import ConflictError, InvalidInputError
@@ -10,6 +11,24 @@ PublicMessage = dict[str, Any]
 
 # "I would like to make a complaint, please" tells nothing yet.
 WORDS_OF_A_STORY = 10
+
+ORDER = re.compile(
+    r"\b(?:orders?|parcels?|packages?|deliver(?:y|ies)|shipments?|pedidos?|paquetes?|env[ií]os?"
+    r"|ordren?e?|bestilling\w*|pakk[ea]\w*|comenzi\w*|comand[aă]\w*|colet\w*|pachet\w*)\b",
+    re.IGNORECASE,
+)
+WAITING = re.compile(
+    r"\b(?:wait\w*|no ?one\w*|nobody\w*|any(?:one|body)|esper\w*|aqu[ií]|nadie|alguien|vente?r?|ventet|venta"
+    r"|ingen|noen|a[sșş]tept\w*|nimeni|cineva|aici)\b",
+    re.IGNORECASE,
+)
+LACKING = re.compile(
+    r"\b(?:(?:don['’]?t|do not|can['’]?t|cannot) (?:have|know|remember|find)|have no|haven['’]?t|no account"
+    r"|no (?:tengo|recuerdo|me acuerdo|encuentro|s[eé])|sin cuenta"
+    r"|har (?:ikke|ikkje|ingen)|(?:husker|vet|finner) ikke|uten konto"
+    r"|n-am|nu (?:mai )?(?:am|[sșş]tiu|g[aă]sesc)|nu-?mi amintesc|f[aă]r[aă] cont)\b",
+    re.IGNORECASE,
+)
 
 
 class Row(Protocol):
@@ -76,8 +95,26 @@ def content_of(
     return content
 
 
+def is_told(opening: str | None) -> bool:
+    """Whether the message that began it ("The tent held in a storm …") says all there is to say."""
+    return opening is not None and len(opening.split()) >= WORDS_OF_A_STORY
+
+
 def complaint_story(opening: str | None, answer: str) -> str:
     """The words of a complaint: the answer to "what happened?", after an opening that already told it."""
-    if opening and len(opening.split()) >= WORDS_OF_A_STORY and opening != answer:
-        return f"{opening}\n\n{answer}"
-    return answer
+    return f"{opening}\n\n{answer}" if is_told(opening) and opening != answer else answer
+
+
+def only_waits(text: str) -> bool:
+    """Whether a message like "still waiting …" is about the person asked for, not about an order."""
+    return bool(WAITING.search(text)) and not names_order(text)
+
+
+def names_order(text: str) -> bool:
+    """Whether there is a word for an order or a parcel in it."""
+    return bool(ORDER.search(text))
+
+
+def lacks_something(text: str) -> bool:
+    """Whether a message says what they have not, or don't know: "I have no account", "no me acuerdo"."""
+    return bool(LACKING.search(text)) and not names_order(text)

@@ -115,7 +115,7 @@ def test_stars_belong_to_the_review_before_them(
     engine: Engine, chat: Chat, stars: str, response: str, language: str
 ) -> None:
     take(chat, "Nice stove")
-    chat.slots["language"] = language
+    chat.slots["language"], chat.earlier = language, [bot("utter_review_taken")]
     first, again = (chat.run("action_rate", "m2", rating=stars) for _ in range(2))
     assert first == again
     assert (first.said, first.slots) == ([f"utter_rating_{response}"], {"rating": None})
@@ -126,13 +126,14 @@ def test_stars_belong_to_the_review_before_them(
 
 @EVERY_LANGUAGE
 def test_stars_alone_are_a_review(engine: Engine, chat: Chat, language: str) -> None:
-    chat.slots["language"] = language
+    chat.slots["language"], chat.text = language, "5 stars"
     answer = chat.run("action_rate", "m1", rating="5")
     assert answer.said == ["utter_rating_high"]
     [button] = answer.messages[0]["buttons"]
     assert button["payload"] == "/review"
     assert chat.run("action_rate", "m1", rating="5") == answer
     assert cases(engine) == [("review", "5/5", 5)]
+    chat.text, chat.earlier = "oh no, 4", [bot("utter_rating_high")]
     chat.run("action_rate", "m2", rating="4")
     assert cases(engine) == [("review", "4/5", 4)], "a change of mind"
 
@@ -142,6 +143,7 @@ def test_stars_alone_are_a_review(engine: Engine, chat: Chat, language: str) -> 
 def test_without_a_number_of_stars_it_asks(
     engine: Engine, chat: Chat, rating: str | None, language: str
 ) -> None:
+    chat.earlier = [bot("utter_review_taken")]
     answer = chat.run("action_rate", rating=rating, language=language)
     assert answer.said == ["utter_rating_which"]
     assert answer.texts(language)
@@ -155,6 +157,64 @@ def test_stars_that_came_with_the_review_are_not_asked_for(engine: Engine, chat:
     answer = take(chat, "one star, it broke", rating="")
     assert answer.said == ["utter_rating_low"]
     assert cases(engine) == [("review", "Lovely", 5), ("review", "one star, it broke", 1)]
+
+
+@pytest.mark.parametrize("text", ["5", "dame un 50 %", "y la 2?"])
+def test_a_number_out_of_nowhere_gives_no_stars(engine: Engine, chat: Chat, text: str) -> None:
+    chat.text, chat.intent, chat.earlier = text, "inform_rating", [bot("utter_thanked")]
+    answer = chat.run("action_rate", rating="5")
+    assert (answer.said, answer.slots) == (["utter_fallback"], {"rating": None})
+    assert cases(engine) == []
+
+
+def test_a_button_gives_stars_whenever_it_is_pressed(engine: Engine, chat: Chat) -> None:
+    chat.text, chat.earlier = '/inform_rating{"rating": "5"}', [bot("utter_thanked")]
+    assert chat.run("action_rate", rating="5").said == ["utter_rating_high"]
+    assert cases(engine) == [("review", "5/5", 5)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "named", "slot", "value", "action"),
+    [
+        ("utter_pause_how_long", {"period": "P3M"}, "period", "P3M", "action_pause_contact"),
+        ("utter_pause_change", {"period": "P3M"}, "period", "P3M", "action_pause_contact"),
+        ("utter_pause_how_long", {"rating": "3"}, "period", None, "action_pause_contact"),
+        ("utter_frequency_which", {"frequency": "2"}, "frequency", "2", "action_set_frequency"),
+        ("utter_frequency_which", {"rating": "2"}, "frequency", "2", "action_set_frequency"),
+    ],
+)
+def test_a_number_answers_what_was_asked(
+    engine: Engine, chat: Chat, asked: str, named: dict[str, str], slot: str, value: str, action: str
+) -> None:
+    chat.text, chat.intent, chat.earlier = "tres meses", "inform_rating", [bot(asked)]
+    chat.entities = [{"entity": entity, "value": found} for entity, found in named.items()]
+    answer = chat.run("action_rate", rating="3")
+    assert (answer.said, answer.next) == ([], [action])
+    assert answer.slots == {"rating": None, slot: value}
+    assert cases(engine) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "intent", "entities", "said"),
+    [
+        ("idiots", "nlu_fallback", [{"entity": "insult", "value": "insult"}], ["utter_calm"]),
+        ("perdona un momento", "out_of_scope", [], ["utter_review_too_short"]),
+        ("what is my code?", "resend_code", [], []),
+    ],
+)
+def test_what_is_no_review(
+    chat: Chat, text: str, intent: str, entities: list[dict[str, str]], said: list[str]
+) -> None:
+    chat.loop, chat.earlier, chat.slots["requested_slot"] = FORM, begun_with("a review"), "review_text"
+    chat.text, chat.intent, chat.entities = text, intent, entities
+    answer = chat.fill(VALIDATE, review_text=text)
+    assert (answer.said, answer.slots) == (said, {"review_text": None})
+
+
+def test_stars_that_were_drawn_are_a_review(chat: Chat) -> None:
+    chat.loop, chat.slots["requested_slot"] = FORM, "review_text"
+    chat.text, chat.entities = "⭐⭐⭐⭐", [{"entity": "rating", "value": "4"}]
+    assert chat.fill(VALIDATE, review_text="⭐⭐⭐⭐").slots == {"review_text": "⭐⭐⭐⭐"}
 
 
 @EVERY_LANGUAGE
@@ -188,6 +248,7 @@ def test_stars_that_nobody_asked_for_begin_a_review(chat: Chat) -> None:
 
 def test_stars_of_another_day_belong_to_no_earlier_review(engine: Engine, chat: Chat) -> None:
     take(chat, "Nice stove")
+    chat.text = "3 stars"
     with clock.freeze(NOW + reviews.STARS_BELONG + timedelta(seconds=1)):
         chat.run("action_rate", rating="3")
     assert cases(engine) == [("review", "Nice stove", None), ("review", "3/5", 3)]

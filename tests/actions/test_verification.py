@@ -73,6 +73,57 @@ def test_another_question_in_the_form_keeps_what_was_given(chat: Chat, ann: int)
     assert answer.next == [FORM]
 
 
+@pytest.mark.parametrize(
+    ("text", "action"),
+    [
+        ("sigo esperando", "action_track_order"),
+        ("and now?", "action_track_order"),
+        ("aștept de 10 minute", "action_pause_contact"),
+    ],
+)
+def test_who_waits_for_a_person_is_not_asked_for_an_address(chat: Chat, text: str, action: str) -> None:
+    chat.run("action_hand_over")
+    chat.text = text
+    answer = chat.run(action)
+    assert (answer.said, answer.events) == (["utter_still_waiting"], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "action", "entities"),
+    [
+        ("where is my order", "action_track_order", []),
+        ("/track_order", "action_track_order", []),
+        ("sigo esperando el 10234", "action_track_order", [{"entity": "order_number", "value": "10234"}]),
+        (f"still waiting, I'm {ANN}", "action_track_order", [{"entity": "email", "value": ANN}]),
+        ("how many points do I have", "action_points_balance", []),
+    ],
+)
+def test_who_wants_something_while_waiting_is_asked(
+    chat: Chat, text: str, action: str, entities: list[dict[str, str]]
+) -> None:
+    chat.run("action_hand_over")
+    chat.text, chat.entities = text, entities
+    assert chat.run(action).next == ["verification_form"]
+
+
+def test_digits_may_answer_how_often(anns_chat: Chat) -> None:
+    anns_chat.text, anns_chat.entities = "4 a month", [{"entity": "frequency", "value": "4"}]
+    asked = {"event": "bot", "text": "…", "metadata": {"utter_action": "utter_frequency_which"}}
+    anns_chat.earlier = [{**asked, "timestamp": 1.5}]
+    answer = anns_chat.run("action_after_verification")
+    assert (answer.said, answer.next) == ([], ["action_set_frequency"])
+    assert answer.slots["frequency"] == "4"
+
+
+def test_having_no_account_is_no_wish_to_close_it(chat: Chat) -> None:
+    chat.loop, chat.text = "verification_form", "no tengo cuenta"
+    answer = chat.run("action_delete_account", pending_action="action_points_balance")
+    assert (answer.said, answer.slots, answer.next) == (["utter_form_unclear"], {}, ["verification_form"])
+    chat.text = "delete my account instead"
+    answer = chat.run("action_delete_account")
+    assert answer.slots == {"pending_action": "action_delete_account"}
+
+
 def test_the_whole_way(chat: Chat, ann: int, engine: Engine) -> None:
     chat.run("action_points_balance")
     chat.loop = FORM
