@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from bot.nlu.model import IntentModel
-from bot.nlu.sentences import SMALL_TALK
+from bot.nlu.sentences import SMALL_TALK, judge
 from bot.nlu.text import MAX_CHARS
 
 # Both halves must be understood this surely: a second answer that nobody asked for is worse than none.
@@ -22,7 +22,6 @@ _TROUBLE = {"complaint", "payment_issue", "registration_problems", "state_intere
 _ONE_WISH = [
     {"get_refund", "track_refund", "check_refund_policy"},
     {"track_order", "delivery_period"},
-    {"check_refund_policy", "delivery_period"},
     {"check_invoice", "get_invoice"},
     {"change_shipping_address", "set_up_shipping_address", "edit_account"},
     {"create_account", "registration_problems", "recover_password"},
@@ -48,6 +47,15 @@ QUICK = {
     "delivery_period",
     "place_order",
     "state_interest",
+}
+# These need only know who is asking.
+LOOKED_UP = {
+    "ask_data_held",
+    "ask_order_history",
+    "ask_points_balance",
+    "check_invoice",
+    "track_order",
+    "track_refund",
 }
 
 
@@ -81,11 +89,17 @@ def two_wishes(model: IntentModel, text: str, first: str) -> tuple[Wish, Wish] |
 
 def _in_order(one: Wish, other: Wish) -> tuple[Wish, Wish]:
     """As they were said, except that what can be answered at once does not wait for a form."""
-    return (other, one) if other.intent in QUICK and one.intent not in QUICK else (one, other)
+    return (other, one) if _asks_back(other) < _asks_back(one) else (one, other)
+
+
+def _asks_back(wish: Wish) -> int:
+    if wish.intent in QUICK:
+        return 0
+    return 1 if wish.intent in LOOKED_UP else 2
 
 
 def _judge(model: IntentModel, text: str) -> tuple[str, float]:
-    confidences, known = model.confidences(text)
+    confidences, known = judge(model, text)
     number = int(confidences.argmax())
     return model.intents[number], float(confidences[number]) if known else 0.0
 

@@ -40,6 +40,8 @@ def test_code(text: str) -> None:
         "no me llega el pedido :( :(",
         "50% eller 60%?",
         "a/b",
+        "<b>How long</b> does <i>delivery</i> take?",
+        "<p>Hola</p><br/><p>¿dónde está mi pedido?</p>",
     ],
 )
 def test_language(text: str) -> None:

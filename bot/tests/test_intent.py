@@ -126,6 +126,13 @@ def test_of_a_long_message_the_surest_sentence_counts() -> None:
     assert (model.intents[int(confidences.argmax())], confidences.max(), known) == ("points", 0.9, True)
 
 
+def test_after_a_very_long_story_the_last_question_counts() -> None:
+    model: Any = Unsure(how_many_points=("points", 0.9))
+    story = "we met here. " * 200
+    assert model.intents[int(judge(model, story + "how many points.")[0].argmax())] == "points"
+    assert model.intents[int(judge(model, story + "so did we.")[0].argmax())] == "order"
+
+
 def test_what_comes_after_a_thank_you_counts() -> None:
     model: Any = Unsure(how_many_points=("points", 0.9))
     model.sure["thank you so much, how many points"] = ("thank", 0.8)

@@ -95,7 +95,7 @@ OUTWEIGHED = 0.9
 _CODE = re.compile(
     r"[{}]|```|=>|&&|;\s*--|\w\(\)|\w\(['\"]|\w\.\w+\(|</?[A-Za-z]\w*[\s/>]|<[%!?]"
     r"|\b(?:SELECT\s.{1,80}\sFROM|INSERT\s+INTO|DELETE\s+FROM|UPDATE\s+\w+\s+SET|DROP\s+TABLE|UNION\s+SELECT)\b"
-    r"|\b[Ss]elect\s+\*"
+    r"|\b[Ss]elect\s+\*|^\s*/\w+_\w+"
 )
 _NOT_WORDS = re.compile(r"\S+@\S+|https?://\S+|www\.\S+|\S*\d\S*|[^\w\s'’-]|_")
 
