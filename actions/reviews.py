@@ -101,7 +101,7 @@ def speaks_of_stars(turn: Turn) -> bool:
 
 def rate(turn: Turn) -> None:
     """Notes the stars given, or asks for them."""
-    stars = stars_given(turn)
+    stars = stars_given(turn) or reviews.stars_in(turn.text)
     if stars is None:
         turn.say("utter_rating_which")
         return

@@ -141,7 +141,7 @@ CONVERSATIONS = {
         out_of_scope question=1           > action_out_of_scope cf: complaint_text
         track_order question=1            > utter_complaint_first cf: complaint_text
         unsubscribe question=1            > utter_complaint_first cf: complaint_text
-        reorder question=1                > utter_complaint_first cf: complaint_text
+        export_data question=1            > utter_complaint_first cf: complaint_text
         resend_code question=1            > utter_form_unclear cf: complaint_text
         deny                              > utter_form_left action_deactivate_loop
         inform_email email=a@example.com  > vf: code

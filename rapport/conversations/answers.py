@@ -16,9 +16,7 @@ Answer = Literal["story", "insult", "short", "question"]
 NOT_UNDERSTOOD = frozenset({"nlu_fallback", "out_of_scope"})
 FEWEST_OF_VAGUE = 4
 SHORTEST = 2  # letters
-ABOUT_PRODUCTS = frozenset(
-    {"ask_product", "ask_product_tips", "ask_recommendation", "state_interest", "reorder"}
-)
+ABOUT_PRODUCTS = frozenset({"ask_product", "ask_product_tips", "ask_recommendation", "state_interest"})
 # Wishes of their own. In a longer message they are mostly part of what is told, and misunderstood.
 WISHES = frozenset(
     {
@@ -47,7 +45,7 @@ COMPLAINT = Asked(
     wishes=WISHES | ABOUT_PRODUCTS,
     vague=NOT_UNDERSTOOD
     | {"cancel_order", "change_order", "change_shipping_address", "edit_account", "check_invoice"}
-    | {"inform_order_number", "inform_rating"},
+    | {"inform_order_number", "inform_rating", "reorder"},
     told_as=frozenset({"complaint", "get_refund", "payment_issue", "review"}),
     fewest=2,
 )
@@ -70,5 +68,6 @@ def understood(asked: Asked, text: str, intent: str, insulted: bool) -> Answer:
         return "insult"
     if intent in asked.wishes or (intent not in asked.told_as and QUESTION.search(text)):
         return "question"
-    fewest = FEWEST_OF_VAGUE if intent in asked.vague else asked.fewest
-    return "story" if words >= fewest else "short"
+    if words >= (FEWEST_OF_VAGUE if intent in asked.vague else asked.fewest):
+        return "story"
+    return "insult" if insulted else "short"

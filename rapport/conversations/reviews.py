@@ -27,6 +27,12 @@ def stars(said: str | None) -> int | None:
     return int(said) if said and said.isascii() and said.isdigit() and 1 <= int(said) <= MOST_STARS else None
 
 
+def stars_in(text: str) -> int | None:
+    """The one number from 1 to 5 in an answer like "no, 4"; None when there is none or more than one."""
+    found = re.findall(r"(?<![\w.,])[1-5](?![\w%]|[.,]\d|\s*%)", text)
+    return int(found[0]) if len(found) == 1 else None
+
+
 def speaks_of_stars(text: str) -> bool:
     """Whether a message says by itself that it gives stars: a number alone may mean anything."""
     return bool(STARS.search(text))

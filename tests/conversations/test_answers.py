@@ -24,6 +24,8 @@ LONG = "me dijisteis dos días y llevo tres semanas esperando, imbéciles, y nad
         ("el termo es una castaña, no aguanta ni dos horas caliente", "ask_product", False, "story"),
         ("eres imbécil", "out_of_scope", True, "insult"),
         ("you absolute and utter idiot", "nlu_fallback", True, "insult"),
+        ("nesimțiților", "complaint", True, "insult"),
+        ("que quiero otra mochila igual pero sin el agujero", "reorder", False, "story"),
         ("perdona un momento", "out_of_scope", False, "short"),
         ("que te den", "nlu_fallback", False, "short"),
         ("vent litt nå", "nlu_fallback", False, "short"),
@@ -76,6 +78,22 @@ def test_what_speaks_of_stars(text: str) -> None:
 @pytest.mark.parametrize("text", ["5", "tres meses", "dame un 50 %", "y la 2?", "sak 12", "uy no, 5", ""])
 def test_a_number_by_itself_speaks_of_nothing(text: str) -> None:
     assert not reviews.speaks_of_stars(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "stars"),
+    [
+        ("uy no, 5", 5),
+        ("praf, nota 1", 1),
+        ("4", 4),
+        ("1 or 2", None),
+        ("50 %", None),
+        ("4.5", None),
+        ("", None),
+    ],
+)
+def test_one_number_from_one_to_five_is_that_many_stars(text: str, stars: int | None) -> None:
+    assert reviews.stars_in(text) == stars
 
 
 @pytest.mark.parametrize(
