@@ -72,7 +72,8 @@ class ValidateTold(FormValidation, ABC):
         if not extracted or turn.intent == "affirm":
             return None
         insulted = any(turn.tracker.get_latest_entity_values("insult"))
-        return answers.understood(self.asked, text or "", turn.intent, insulted)
+        topic = turn.named("topic") is not None
+        return answers.understood(self.asked, text or "", turn.intent, insulted, topic)
 
 
 class ValidateComplaintForm(ValidateTold):

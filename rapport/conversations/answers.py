@@ -32,7 +32,7 @@ QUESTION = re.compile(r"\?[\s.!]*\Z|\A\W*(?:where|d[oó]nde|hvor|unde)\b", re.IG
 @dataclass(frozen=True)
 class Asked:
     """`wishes` are none of its answers, `vague` ones only in four words, the others in `fewest`; what is
-    understood as one of `told_as` is an answer even with a question mark.
+    understood as one of `told_as` is an answer even with a question mark, unless the shop's files answer it.
     """
 
     wishes: frozenset[str]
@@ -57,8 +57,11 @@ REVIEW = Asked(
 )
 
 
-def understood(asked: Asked, text: str, intent: str, insulted: bool) -> Answer:
-    """What `text` is, understood as `intent`: a story, or an insult, too short, a question of its own."""
+def understood(asked: Asked, text: str, intent: str, insulted: bool = False, topic: bool = False) -> Answer:
+    """What `text` is, understood as `intent`: a story, or an insult, too short, a question of its own.
+
+    `topic`: it names something the shop's own files answer.
+    """
     words = sum(any(letter.isalpha() for letter in word) for word in text.split())
     if words >= WORDS_OF_A_STORY:
         return "story"
@@ -66,7 +69,7 @@ def understood(asked: Asked, text: str, intent: str, insulted: bool) -> Answer:
         return "short"
     if insulted and intent in NOT_UNDERSTOOD:
         return "insult"
-    if intent in asked.wishes or (intent not in asked.told_as and QUESTION.search(text)):
+    if intent in asked.wishes or ((topic or intent not in asked.told_as) and QUESTION.search(text)):
         return "question"
     if words >= (FEWEST_OF_VAGUE if intent in asked.vague else asked.fewest):
         return "story"

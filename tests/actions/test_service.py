@@ -115,7 +115,8 @@ def test_a_question_is_left_to_the_rules(asked: Chat, text: str, intent: str) ->
     assert taken.events[1]["name"] == FORM
 
 
-def test_a_question_the_shop_answers_is_answered(asked: Chat) -> None:
-    taken = answer(asked, "do you sell replacement poles?", "out_of_scope", topic="repairs")
+@pytest.mark.parametrize("intent", ["out_of_scope", "complaint"])
+def test_a_question_the_shop_answers_is_answered(asked: Chat, intent: str) -> None:
+    taken = answer(asked, "do you sell replacement poles?", intent, topic="repairs")
     assert (taken.said, taken.slots) == (["utter_knowledge"], {"complaint_text": None})
     assert len(taken.events) == 1, "and the form asks again"
