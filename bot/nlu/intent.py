@@ -16,7 +16,7 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.nlu.code import is_code
-from bot.nlu.model import OUT_OF_SCOPE, IntentModel
+from bot.nlu.model import BY_HEART, OUT_OF_SCOPE, IntentModel
 from bot.nlu.sentences import judge
 from bot.nlu.wishes import two_wishes
 
@@ -94,7 +94,7 @@ class TfidfLinearClassifier(GraphComponent, IntentClassifier):
         text = message.get(TEXT) or ""
         confidences, known = judge(model, text)
         if OUT_OF_SCOPE in model.intents and is_code(text):
-            confidences = np.eye(len(model.intents))[model.intents.index(OUT_OF_SCOPE)]
+            confidences = BY_HEART * np.eye(len(model.intents))[model.intents.index(OUT_OF_SCOPE)]
         order = confidences.argsort(kind="stable")[::-1][: self._config["ranking_length"]]
         ranking = [{"name": model.intents[i], "confidence": float(confidences[i])} for i in order]
         threshold = model.threshold if self._config["threshold"] is None else self._config["threshold"]
