@@ -364,5 +364,7 @@ def test_nobody_reaches_another_customers_order(stack: Stack, customers: dict[st
         )
         cards = [reply["card"] for reply in replies if reply.get("card")]
         assert number not in str(cards)
-    hidden, unknown = talk.says(f"where is order {number}?"), talk.says("where is order FJ-99999?")
-    assert hidden.replace(number, "#") == unknown.replace("FJ-99999", "#"), "existence must not show"
+    # Two wordings take turns.
+    hidden = {talk.says(f"where is order {number}?").replace(number, "#") for _ in range(2)}
+    unknown = {talk.says("where is order FJ-99999?").replace("FJ-99999", "#") for _ in range(2)}
+    assert hidden == unknown, "existence must not show"
