@@ -258,8 +258,8 @@ def _print_ready(settings: Settings, seconds: float, first: float) -> None:
     )
     console.print(f"  Shop with chat   {address}/")
     console.print(f"  Outgoing mail    {mail}")
-    # `rapport chat` looks where the settings say, not where --port was.
-    elsewhere = "" if settings.port == get_settings().port else f" --url {address}"
+    # In another terminal `rapport chat` knows nothing of --port.
+    elsewhere = "" if settings.port == Settings.model_fields["port"].default else f" --url {address}"
     console.print(f"  In a terminal    uv run rapport chat{elsewhere}")
     console.print(f"  Logs             {settings.var_dir / 'log'}")
     if settings.demo:
