@@ -5,7 +5,8 @@ from __future__ import annotations
 from actions.base import CrmAction, Event, PrivateAction, Turn
 from actions.knowledge import answer_topic
 from rapport.kit.format import counted, day, money, number
-from rapport.loyalty import service as loyalty
+from rapport.loyalty.offers import service as offers
+from rapport.loyalty.points import service as ledger
 from rapport.shop.facts import get_facts
 
 
@@ -15,7 +16,7 @@ class PointsBalance(PrivateAction):
     action_name = "action_points_balance"
 
     def answer_customer(self, turn: Turn, customer_id: int) -> list[Event]:
-        points = loyalty.balance(turn.session, customer_id)
+        points = ledger.balance(turn.session, customer_id)
         facts = get_facts()
         if points <= 0:
             turn.say("utter_points_none")
@@ -55,7 +56,7 @@ class OfferDiscount(PrivateAction):
         return [] if answer_topic(turn) else super().perform(turn)
 
     def answer_customer(self, turn: Turn, customer_id: int) -> list[Event]:
-        discount = loyalty.offer_discount(turn.session, customer_id, turn.message_key)
+        discount = offers.offer_discount(turn.session, customer_id, turn.message_key)
         if discount is None:
             turn.say("utter_no_discount")
             return []
@@ -84,7 +85,7 @@ class ExplainOffer(PrivateAction):
     action_name = "action_explain_offer"
 
     def answer_customer(self, turn: Turn, customer_id: int) -> list[Event]:
-        reason = loyalty.reason(turn.session, customer_id)
+        reason = offers.reason(turn.session, customer_id)
         if reason is None:
             turn.say("utter_why_no_offer")
             return []

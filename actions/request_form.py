@@ -42,7 +42,7 @@ from rapport.conversations import decisions, requests
 from rapport.conversations import details as rules
 from rapport.conversations import service as conversations
 from rapport.kit.format import counted, money, short_day
-from rapport.loyalty import service as loyalty
+from rapport.loyalty.points import service as ledger
 from rapport.shop import reorder
 from rapport.shop import service as shop
 from rapport.shop.facts import get_facts
@@ -253,12 +253,12 @@ def _confirm_reorder(turn: Turn, _customer_id: int, order: OrderView | None) -> 
 
 
 def _confirm_delete(turn: Turn, customer_id: int, _order: OrderView | None) -> None:
-    points = loyalty.balance(turn.session, customer_id)
+    points = ledger.balance(turn.session, customer_id)
     turn.say("utter_request_confirm_delete_account", points=counted(max(points, 0), turn.language))
 
 
 def _confirm_redeem(turn: Turn, customer_id: int, _order: OrderView | None) -> None:
-    points = loyalty.balance(turn.session, customer_id)
+    points = ledger.balance(turn.session, customer_id)
     facts = get_facts()
     turn.say(
         "utter_request_confirm_redeem_points",

@@ -11,7 +11,7 @@ from actions.orders import counted_lines, written_day
 from actions.request_orders import asked_order, latest_text, opening_message, orders_meant, possible_orders
 from rapport.conversations import decisions, details, requests
 from rapport.conversations import service as conversations
-from rapport.loyalty import service as loyalty
+from rapport.loyalty.points import service as ledger
 from rapport.shop import reorder
 from rapport.shop import rules as shop_rules
 from rapport.shop.service import OrderView
@@ -194,7 +194,7 @@ def _told(turn: Turn, kind: str, opening: str | None, number: str | None) -> str
 
 def hindered(turn: Turn, customer_id: int, kind: str, order: OrderView | None) -> bool:
     """Whether something else than the order's status stands in the way; if so, it is said."""
-    if kind == "redeem_points" and loyalty.balance(turn.session, customer_id) <= 0:
+    if kind == "redeem_points" and ledger.balance(turn.session, customer_id) <= 0:
         turn.say("utter_points_none")
         return True
     if kind == "reorder" and order is not None:

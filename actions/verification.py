@@ -9,8 +9,8 @@ from rasa_sdk.events import FollowupAction, SlotSet
 from actions.base import Check, CrmAction, Event, FormValidation, Turn, private_actions
 from actions.contact import answer_about_contact
 from rapport.customers import rules, verification
-from rapport.loyalty import service as loyalty
-from rapport.loyalty.rules import means_coupon
+from rapport.loyalty.offers import service as offers
+from rapport.loyalty.offers.rules import means_coupon
 from rapport.shop.facts import get_facts
 
 # The slot `code` holds this when the customer asks for a new code, and DONE once the right one was given:
@@ -101,4 +101,4 @@ def _means_discount(turn: Turn, customer_id: int) -> bool:
     text = str((turn.tracker.latest_message or {}).get("text") or "")
     if means_coupon(text, get_facts().coupon_prefix):
         return True
-    return turn.intent == "resend_code" and loyalty.reason(turn.session, customer_id) is not None
+    return turn.intent == "resend_code" and offers.reason(turn.session, customer_id) is not None

@@ -16,7 +16,7 @@ from rapport.customers.models import Customer
 from rapport.demo.catalogue import load_offers, load_products
 from rapport.demo.orders import make_orders
 from rapport.demo.people import Persona, make_customers, personas
-from rapport.loyalty import service as loyalty
+from rapport.loyalty.points import service as ledger
 from rapport.shop.models import Order, Product
 
 __all__ = ["Persona", "Summary", "is_empty", "load", "personas"]
@@ -58,13 +58,11 @@ def load(session: Session, today: date, seed: int = SEED) -> Summary:
     session.add_all(orders)
     session.flush()
     points = sum(
-        loyalty.earn_for_order(session, order, order.placed_at)
-        for order in orders
-        if order.status != "placed"
+        ledger.earn_for_order(session, order, order.placed_at) for order in orders if order.status != "placed"
     )
     for order, refund in refunds:
         refund.order_id = order.id
         session.add(refund)
-        points -= loyalty.reverse_for_refund(session, refund)
+        points -= ledger.reverse_for_refund(session, refund)
     session.flush()
     return Summary(len(products), len(people), len(orders), len(refunds), points)

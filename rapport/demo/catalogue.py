@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from rapport.kit.languages import LANGUAGES
-from rapport.loyalty.models import Offer
+from rapport.loyalty.offers.models import Offer
 from rapport.shop.models import Product, ProductText
 
 FOLDER = Path(__file__).parent

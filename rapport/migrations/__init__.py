@@ -13,7 +13,8 @@ from sqlalchemy import Engine
 # Importing the models fills Base.metadata.
 import rapport.conversations.models
 import rapport.customers.models
-import rapport.loyalty.models
+import rapport.loyalty.offers.models
+import rapport.loyalty.points.models
 import rapport.outreach.models
 import rapport.shop.models  # noqa: F401
 

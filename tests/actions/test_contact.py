@@ -13,7 +13,7 @@ from rapport.customers import contact, service
 from rapport.customers.models import ConsentEvent, ContactPolicy
 from rapport.kit.database import read_scope, session_scope
 from rapport.kit.languages import LANGUAGES
-from rapport.loyalty.models import Coupon, Offer
+from rapport.loyalty.offers.models import Coupon, Offer
 from rapport.outreach import service as outreach
 from rapport.outreach.models import OutboxMessage
 from tests.actions.conftest import ANN, NOW, Chat, rows

@@ -21,8 +21,8 @@ from rapport.customers import service as customers
 from rapport.customers.models import Interest
 from rapport.kit.database import read_scope, session_scope
 from rapport.kit.languages import LANGUAGES
-from rapport.loyalty import service as loyalty
-from rapport.loyalty.models import Coupon, Offer
+from rapport.loyalty.offers.models import Coupon, Offer
+from rapport.loyalty.points import service as ledger
 from rapport.shop.models import ORDER_STATUSES, Order, OrderItem, Product, ProductText
 from tests.actions.conftest import NOW, Chat, new_chat, rows
 
@@ -38,7 +38,7 @@ def an_order(engine: Engine, customer_id: int, number: str = "FJ10001", **fields
         ]
         session.add(order)
         session.flush()
-        loyalty.earn_for_order(session, order)
+        ledger.earn_for_order(session, order)
 
 
 def an_offer(engine: Engine, percent: int = 15) -> None:

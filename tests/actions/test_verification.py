@@ -14,7 +14,7 @@ from rapport.customers.models import Verification
 from rapport.customers.verification import current_customer_id
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
-from rapport.loyalty.models import Offer
+from rapport.loyalty.offers.models import Offer
 from rapport.outreach.models import OutboxMessage
 from tests.actions.conftest import ANN, NOW, Chat, mailed_code, new_chat, rows
 

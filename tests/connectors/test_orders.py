@@ -13,7 +13,7 @@ from rapport.connectors.orders import OrderWriter
 from rapport.connectors.report import Report
 from rapport.customers.models import ConsentEvent, Customer, ExternalRef, Identity
 from rapport.kit.database import read_scope, session_scope
-from rapport.loyalty.models import Transaction
+from rapport.loyalty.points.models import Transaction
 from rapport.shop.models import ImportRun, Order, OrderItem, Product, ProductText, Refund
 
 FILE = """InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country

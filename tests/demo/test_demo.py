@@ -20,9 +20,11 @@ from rapport.customers.service import find_by_identity
 from rapport.kit import clock
 from rapport.kit.database import make_engine, read_scope, session_scope
 from rapport.kit.languages import LANGUAGES
-from rapport.loyalty import repository as loyalty_repository
-from rapport.loyalty import service as loyalty
-from rapport.loyalty.models import Account, Offer, Posting
+from rapport.loyalty.offers import service as offers
+from rapport.loyalty.offers.models import Offer
+from rapport.loyalty.points import repository as ledger_repository
+from rapport.loyalty.points import service as ledger
+from rapport.loyalty.points.models import Account, Posting
 from rapport.shop import service as shop
 from rapport.shop.catalogue import Catalogue
 from rapport.shop.facts import get_facts
@@ -138,7 +140,7 @@ def test_orders_are_plausible(loaded: Session) -> None:
 
 
 def test_points_add_up(loaded: Session) -> None:
-    assert loyalty_repository.unbalanced_transactions(loaded) == []
+    assert ledger_repository.unbalanced_transactions(loaded) == []
     assert loaded.scalar(select(func.sum(Posting.points))) == 0
 
 
@@ -160,9 +162,9 @@ def test_personas(loaded: Session, email: str, status: str, percent: int, langua
     order = shop.newest_order(loaded, customer.id, language)
     assert order is not None
     assert order.status == status
-    assert loyalty.balance(loaded, customer.id) > 0
+    assert ledger.balance(loaded, customer.id) > 0
     with clock.freeze(NOON):
-        offer = loyalty.entitled_offer(loaded, customer.id)
+        offer = offers.entitled_offer(loaded, customer.id)
     assert offer is not None
     assert offer.percent == percent
 

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from rapport.customers.models import Customer
 from rapport.kit.database import session_scope
-from rapport.loyalty import repository, service
-from rapport.loyalty.models import Account, Posting, Transaction
+from rapport.loyalty.points import repository, service
+from rapport.loyalty.points.models import Account, Posting, Transaction
 from rapport.shop.models import Order, Refund
 from tests.loyalty.threads import at_once
 

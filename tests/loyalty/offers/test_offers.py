@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from rapport.customers.models import Customer
 from rapport.kit import clock
 from rapport.kit.database import session_scope
-from rapport.loyalty import service
-from rapport.loyalty.models import Coupon, Offer, Redemption
+from rapport.loyalty.offers import service
+from rapport.loyalty.offers.models import Coupon, Offer, Redemption
 from rapport.shop.models import Order, Refund
 from tests.loyalty.threads import at_once
 

@@ -1,4 +1,4 @@
-"""Pure rules of points, offers and codes."""
+"""Pure rules of offers and codes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 # Letters and digits that are not taken for one another when read out or written down: 32 of them.
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+
 CODE_GROUPS = 2
 CODE_GROUP_LENGTH = 4
 
@@ -18,16 +19,6 @@ _DISCOUNT = re.compile(
     r"\b(?:discount|coupon|voucher|promo|descuento|cup[oó]n|rebaja|rabatt|kupong|tilbudskode|reducer)|\d ?%",
     re.IGNORECASE,
 )
-
-
-def points_for(amount_minor: int, points: int, per_minor: int) -> int:
-    """`points` for every full `per_minor` of an amount; what is left over earns nothing (rounded down)."""
-    return max(amount_minor, 0) // per_minor * points
-
-
-def points_to_take_back(earned: int, taken_back: int, due_after_refund: int) -> int:
-    """How many points a refund costs, so that what stays is what the rest of the order would have earned."""
-    return max(earned - taken_back - due_after_refund, 0)
 
 
 @dataclass(frozen=True)
