@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.console import Console
 
-from rapport.cli import chat, doctor, imports, log, nlu, train, up
+from rapport.cli import chat, doctor, imports, jobs, log, nlu, train, up
 from rapport.kit.errors import RapportError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("doctor")(doctor.command)
 app.command("log")(log.command)
 app.command("import")(imports.command)
 app.add_typer(nlu.app, name="nlu")
+app.add_typer(jobs.app, name="jobs")
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ import rapport.customers.models
 import rapport.loyalty.offers.models
 import rapport.loyalty.points.models
 import rapport.outreach.models
+import rapport.schedule.models
 import rapport.shop.models  # noqa: F401
 
 

@@ -1,0 +1,1 @@
+"""Work that comes round by itself: every quarter of an hour, every night."""
