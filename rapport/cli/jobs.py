@@ -32,10 +32,6 @@ def show(context: typer.Context) -> None:
         for job in JOBS:
             run = last.get(job.name)
             started = run.started_at if run else None
-            ended = run.finished_at if run else None
-            took = (
-                f"{(ended - started).total_seconds():.1f} s" if started and ended and ended >= started else ""
-            )
             table.add_row(
                 job.name,
                 job.about,
