@@ -84,7 +84,7 @@ def keep_yaml_resolvers_short() -> None:
 
     build = VersionedResolver.versioned_resolver.fget
 
-    def versioned_resolver(self: VersionedResolver) -> dict[str | None, tuple]:
+    def versioned_resolver(self: VersionedResolver) -> dict[str | None, tuple[Any, ...]]:
         resolvers = build(self)
         for first, known in resolvers.items():
             if isinstance(known, tuple):

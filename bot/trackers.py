@@ -17,7 +17,7 @@ EventRow = SQLTrackerStore.SQLEvent
 SESSION_INDEX = sa.Index("ix_events_sender_type", EventRow.sender_id, EventRow.type_name, EventRow.id)
 
 
-class AnsweredMessage(SQLTrackerStore.Base):  # type: ignore[misc]
+class AnsweredMessage(SQLTrackerStore.Base):
     """Which message was answered, and where its turn begins. The key forbids a second turn for it."""
 
     __tablename__ = "answered_message"
@@ -29,6 +29,8 @@ class AnsweredMessage(SQLTrackerStore.Base):  # type: ignore[misc]
 
 class RapportTrackerStore(SQLTrackerStore):
     """`url` in endpoints.yml is an SQLAlchemy URL: sqlite:///file or postgresql://user:password@host/name."""
+
+    engine: sa.engine.Engine
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -125,8 +127,9 @@ class RapportTrackerStore(SQLTrackerStore):
 
     def _keep_sqlite_open(self) -> None:
         """SQLAlchemy would open and close the file for each of a turn's sessions: 2 ms of a turn."""
-        self.engine.dispose()
-        self.engine = sa.create_engine(self.engine.url, poolclass=sa.pool.QueuePool)
+        stock = self.engine
+        stock.dispose()
+        self.engine = sa.create_engine(stock.url, poolclass=sa.pool.QueuePool)
         sa.event.listen(self.engine, "connect", _prepare_sqlite)
         self.sessionmaker.configure(bind=self.engine)
 

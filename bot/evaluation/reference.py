@@ -11,6 +11,7 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from rasa.model_training import train_nlu
 from rasa.shared.nlu.training_data.loading import load_data
@@ -64,7 +65,7 @@ def reference_model(project: Path, kept: Path, epochs: int, say: Callable[[str],
     return path
 
 
-def train_into(folder: Path, config: dict, data: Path, say: Callable[[str], None]) -> Path:
+def train_into(folder: Path, config: dict[str, Any], data: Path, say: Callable[[str], None]) -> Path:
     """Trains with nothing but the progress shown."""
     write_yaml(config, folder / "config.yml")
     os.environ["RASA_CACHE_DIRECTORY"] = str(folder / "cache")

@@ -47,18 +47,18 @@ class Vocabulary:
         self._of_word = lru_cache(maxsize=REMEMBERED_WORDS)(self._numbers_of_word)
 
     @classmethod
-    def of(cls, counted: Sequence[Counter]) -> "Vocabulary":
+    def of(cls, counted: Sequence[Counter[str]]) -> "Vocabulary":
         """The vocabulary of training texts, each given as counted features; sorted, so that it is always
         the same.
         """
-        occurrences: Counter = Counter()
+        occurrences: Counter[str] = Counter()
         for counts in counted:
             occurrences.update(counts.keys())
         names = sorted(occurrences)
         seen = np.array([occurrences[name] for name in names], dtype=np.float32)
         return cls(names, (np.log((1 + len(counted)) / (1 + seen)) + 1).astype(np.float32))
 
-    def matrix(self, counted: Sequence[Counter]) -> csr_matrix:
+    def matrix(self, counted: Sequence[Counter[str]]) -> csr_matrix:
         """One normalised row for each text."""
         numbers: list[int] = []
         values: list[np.ndarray] = []

@@ -130,7 +130,7 @@ def exceptions(texts: Sequence[str], labels: Sequence[str], missed: np.ndarray) 
 
 
 def calibrate(
-    counted: Sequence[Counter], truth: np.ndarray, intents: Sequence[str], c: float
+    counted: Sequence[Counter[str]], truth: np.ndarray, intents: Sequence[str], c: float
 ) -> dict[str, float]:
     """Temperature and `Scope` from scores of messages the model had not seen (each is held out once)."""
     if np.bincount(truth).min() < FOLDS:
@@ -145,7 +145,7 @@ def calibrate(
     return {**facts, **asdict(fit_scope(scores, truth, outside, temperature))}
 
 
-def held_out_scores(counted: Sequence[Counter], truth: np.ndarray, classes: int, c: float) -> np.ndarray:
+def held_out_scores(counted: Sequence[Counter[str]], truth: np.ndarray, classes: int, c: float) -> np.ndarray:
     """Scores (messages x classes), each message's by a model that has not seen it."""
     scores = np.zeros((len(truth), classes))
     folds = list(StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(truth, truth))
@@ -158,7 +158,7 @@ def held_out_scores(counted: Sequence[Counter], truth: np.ndarray, classes: int,
 
 
 def score_fold(
-    counted: Sequence[Counter],
+    counted: Sequence[Counter[str]],
     truth: np.ndarray,
     classes: int,
     c: float,

@@ -54,7 +54,12 @@ class FakeActions:
             slot = {"event": "slot", "name": "complaint_text", "value": value, "timestamp": None}
             return 200, {"events": [slot] if value else [], "responses": []}
         number = call["tracker"]["slots"].get("order_number") or "FJ-1"
-        response = {"response": "utter_order", "number": number, "custom": {"type": "card"}, "buttons": []}
+        response: dict[str, Any] = {
+            "response": "utter_order",
+            "number": number,
+            "custom": {"type": "card"},
+            "buttons": [],
+        }
         return 200, {"events": [], "responses": [response]}
 
     def stop(self) -> None:

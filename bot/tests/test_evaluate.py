@@ -281,7 +281,7 @@ def test_other_examples_or_epochs_make_another_reference(
 
 
 def test_progress_is_read_off_rasas_own_bar(monkeypatch: pytest.MonkeyPatch) -> None:
-    screen, said = io.StringIO(), []
+    screen, said = io.StringIO(), list[str]()
     monkeypatch.setattr(sys, "stdout", screen)
     bar = reference.Epochs(said.append)
     for _ in range(2):

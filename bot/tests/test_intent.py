@@ -22,9 +22,13 @@ AROUND = ["where is my {}", "tell me about {}", "{} please", "what of the {}", "
 EXAMPLES = [(a.format(word), intent) for intent, words in ABOUT.items() for word in words for a in AROUND]
 
 
+def train(examples: list[tuple[str, str]]) -> IntentModel:
+    return IntentModel.train([text for text, _ in examples], [intent for _, intent in examples])
+
+
 @pytest.fixture(scope="module")
 def learnt() -> IntentModel:
-    return IntentModel.train(*zip(*EXAMPLES, strict=True))
+    return train(EXAMPLES)
 
 
 def best(model: IntentModel, text: str) -> str:
@@ -62,7 +66,7 @@ def test_training_is_deterministic(learnt: IntentModel, tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
     learnt.save(tmp_path / "one")
-    IntentModel.train(*zip(*EXAMPLES, strict=True)).save(tmp_path / "two")
+    train(EXAMPLES).save(tmp_path / "two")
     assert (tmp_path / "one/model.json").read_bytes() == (tmp_path / "two/model.json").read_bytes()
     with np.load(tmp_path / "one/arrays.npz") as one, np.load(tmp_path / "two/arrays.npz") as two:
         for name in one.files:
@@ -90,7 +94,7 @@ def test_emoji_are_words_in_any_colour_of_skin() -> None:
 
 def test_an_example_the_weights_cannot_fit_is_known_by_heart(tmp_path: Path) -> None:
     many = [(f"{a} my {thing}", "order") for a in ("drop", "drop drop") for thing in ("tent", "boots", "bag")]
-    model = IntentModel.train(*zip(*EXAMPLES, *many, ("drop", "points"), strict=True))
+    model = train([*EXAMPLES, *many, ("drop", "points")])
     assert best(model, "Drop!") == "points"
     assert best(model, "drop my bag") == "order"
     model.save(tmp_path)

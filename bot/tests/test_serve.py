@@ -76,7 +76,7 @@ def test_it_says_when_it_is_ready(server: Server) -> None:
 @pytest.mark.parametrize("secret", [None, "", "wrong", SECRET + "x", "é"])
 def test_every_route_needs_the_secret(server: Server, secret: str | None) -> None:
     for method, path in (("GET", "/"), ("POST", "/turn"), ("DELETE", f"/conversations/{CONVERSATION}")):
-        body = {} if method == "POST" else None
+        body: dict[str, object] | None = {} if method == "POST" else None
         assert server.call(method, f"/webhooks/rapport{path}", body, secret)[0] == 401
 
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 import uuid
+from typing import Any
 
 import pytest
 
@@ -71,7 +72,7 @@ def test_an_old_message_again_after_later_ones_and_a_new_session(bot: Bot) -> No
 
 def test_a_new_session_keeps_slots_and_is_short(bot: Bot) -> None:
     spoken = {"metadata": {"language": "es"}}
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"text": "where is my order FJ-777", **spoken},
         *[{"text": "hello"}] * MESSAGES_PER_SESSION,
         TRACK,

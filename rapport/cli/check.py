@@ -11,6 +11,7 @@ STEPS = (
     ("format", ["ruff", "format", "--check", "."]),
     ("lint", ["ruff", "check", "."]),
     ("types", ["mypy"]),
+    ("types of the bot", ["mypy", "--config-file", "bot/pyproject.toml"]),
 )
 
 
