@@ -109,7 +109,13 @@ def get_settings() -> Settings:
         return Settings.model_validate({})
     except ValidationError as error:
         lines = [
-            f"RAPPORT_{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
+            f"RAPPORT_{name.upper()}: {item['msg']}{_what_it_is(name) if item['type'] == 'missing' else ''}"
             for item in error.errors()
+            for name in ["_".join(str(part) for part in item["loc"])]
         ]
         raise ConfigurationError("Settings are wrong (see .env.example):\n  " + "\n  ".join(lines)) from None
+
+
+def _what_it_is(name: str) -> str:
+    field = Settings.model_fields.get(name)
+    return f". {field.description}" if field else ""
