@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -112,12 +113,39 @@ class Contact(Facts):
     hours: Texts
 
 
+class Tier(Facts):
+    """A level of the club, reached with `from_points` points earned within the club's `tier_days`."""
+
+    key: Annotated[str, Field(pattern="^[a-z0-9_]{1,30}$")]
+    from_points: Minor
+    name: Texts
+
+
 class Club(Facts):
-    """`points` points for every full `per_minor` of an order; a point is worth `point_value_minor`."""
+    """`points` points for every full `per_minor` of an order; a point is worth `point_value_minor`.
+
+    Points can be spent for `expires_after_days` from the day they became spendable, without it for ever.
+    Points that come back with a refund after their end are good for `grace_days` more.
+    """
 
     points: Annotated[int, Field(ge=0)]
     per_minor: Annotated[int, Field(gt=0)]
     point_value_minor: Minor
+    expires_after_days: Annotated[int, Field(gt=0)] | None = None
+    grace_days: Annotated[int, Field(gt=0)] = 30
+    tier_days: Annotated[int, Field(gt=0)] = 365
+    tiers: Annotated[list[Tier], Field(min_length=1)]
+
+    @field_validator("tiers")
+    @classmethod
+    def _rising_from_zero(cls, value: list[Tier]) -> list[Tier]:
+        if value[0].from_points != 0:
+            raise ValueError("the first must begin at 0 points")
+        if any(low.from_points >= high.from_points for low, high in pairwise(value)):
+            raise ValueError("each must ask for more points than the one before it")
+        if len({tier.key for tier in value}) < len(value):
+            raise ValueError("two have the same key")
+        return value
 
 
 class ShopFacts(Facts):
