@@ -50,7 +50,7 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, va
 
 def test_a_missing_secret_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAPPORT_BOT_SECRET")
-    with pytest.raises(ConfigurationError, match="RAPPORT_BOT_SECRET: .*rapport up"):
+    with pytest.raises(ConfigurationError, match=r"RAPPORT_BOT_SECRET: .*rapport up"):
         get_settings()
 
 
