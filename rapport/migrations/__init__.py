@@ -11,13 +11,16 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
 # Importing the models fills Base.metadata.
+import rapport.api.models
+import rapport.connectors.models
 import rapport.conversations.models
 import rapport.customers.models
 import rapport.loyalty.offers.models
 import rapport.loyalty.points.models
 import rapport.outreach.models
 import rapport.schedule.models
-import rapport.shop.models  # noqa: F401
+import rapport.shop.models
+import rapport.value.models  # noqa: F401
 
 
 def _config(engine: Engine) -> Config:

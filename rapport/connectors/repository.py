@@ -1,0 +1,135 @@
+"""All queries about what shops sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from rapport.connectors.models import OrderEventRecord, WebhookDelivery
+from rapport.kit.upsert import insert
+from rapport.shop.models import Order, Refund
+
+Record = OrderEventRecord
+
+
+def add_event(session: Session, **values: object) -> int | None:
+    """Id of a new event record, or None when there is one of that source and event id already."""
+    return session.scalar(
+        insert(session, Record)
+        .values(**values)
+        .on_conflict_do_nothing(index_elements=["source", "event_id"])
+        .returning(Record.id)
+    )
+
+
+def get_event(session: Session, record_id: int) -> OrderEventRecord:
+    """The event record of that id."""
+    return session.get_one(Record, record_id)
+
+
+def event_of(session: Session, source: str, event_id: str) -> OrderEventRecord:
+    """The event record of that name."""
+    return session.scalars(select(Record).where(Record.source == source, Record.event_id == event_id)).one()
+
+
+def order_id_of(session: Session, source: str, number: str | None, reference: str | None) -> int | None:
+    """The order with that number, or which the shop calls by that reference."""
+    if number is not None:
+        found = session.scalar(select(Order.id).where(Order.source == source, Order.number == number))
+        if found is not None:
+            return found
+    if reference is None:
+        return None
+    return session.scalar(
+        select(Record.order_id)
+        .where(Record.source == source, Record.reference == reference, Record.order_id.is_not(None))
+        .limit(1)
+    )
+
+
+def lock_order(session: Session, order_id: int) -> Order:
+    """The order as it is now; nobody else changes it until this session ends."""
+    return session.scalars(
+        select(Order).where(Order.id == order_id).with_for_update().execution_options(populate_existing=True)
+    ).one()
+
+
+def waiting_events(
+    session: Session, source: str, number: str | None, reference: str | None
+) -> Sequence[OrderEventRecord]:
+    """The events that came before their order did."""
+    return session.scalars(
+        select(Record).where(
+            Record.source == source,
+            Record.waiting,
+            or_(
+                Record.number == number if number is not None else Record.id.is_(None),
+                Record.reference == reference if reference is not None else Record.id.is_(None),
+            ),
+        )
+    ).all()
+
+
+def described_at(session: Session, order_id: int) -> datetime | None:
+    """The time of the newest event that said what was ordered."""
+    return session.scalar(select(func.max(Record.at)).where(Record.order_id == order_id, Record.described))
+
+
+def refund_of(session: Session, source: str, reference: str) -> Refund | None:
+    """The refund of that name."""
+    return session.scalars(
+        select(Refund).where(Refund.source == source, Refund.reference == reference)
+    ).one_or_none()
+
+
+def add_delivery(session: Session, **values: object) -> int | None:
+    """Id of a new webhook delivery, or None when it is there already."""
+    return session.scalar(
+        insert(session, WebhookDelivery)
+        .values(**values)
+        .on_conflict_do_nothing(index_elements=["source", "delivery_id", "digest"])
+        .returning(WebhookDelivery.id)
+    )
+
+
+def due_deliveries(session: Session, now: datetime, limit: int) -> list[int]:
+    """Ids of deliveries that should be applied (again) now, the oldest first."""
+    delivery = WebhookDelivery
+    return list(
+        session.scalars(
+            select(delivery.id)
+            .where(
+                delivery.status.in_(["received", "failed"]),
+                delivery.next_try_at.is_not(None),
+                delivery.next_try_at <= now,
+            )
+            .order_by(delivery.id)
+            .limit(limit)
+        )
+    )
+
+
+def take_delivery(session: Session, delivery_id: int) -> WebhookDelivery | None:
+    """The delivery, if it still has to be applied and nobody else is at it."""
+    delivery = WebhookDelivery
+    return session.scalars(
+        select(delivery)
+        .where(delivery.id == delivery_id, delivery.status.in_(["received", "failed"]))
+        .with_for_update(skip_locked=True)
+    ).one_or_none()
+
+
+def deliveries(session: Session, status: str | None, limit: int) -> Sequence[WebhookDelivery]:
+    """The newest deliveries, of a status or of all."""
+    query = select(WebhookDelivery).order_by(WebhookDelivery.id.desc()).limit(limit)
+    if status:
+        query = query.where(WebhookDelivery.status == status)
+    return session.scalars(query).all()
+
+
+def waiting_count(session: Session) -> int:
+    """How many events wait for their order."""
+    return session.scalar(select(func.count()).select_from(Record).where(Record.waiting)) or 0
