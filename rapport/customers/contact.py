@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from rapport.customers import repository, rules
 from rapport.customers.models import ContactPolicy
-from rapport.customers.service import record_consent
+from rapport.customers.service import note, record_consent
 from rapport.kit import clock
 from rapport.kit.errors import InvalidInputError
 from rapport.outreach import service as outreach
@@ -144,6 +144,7 @@ def subscribe(session: Session, customer_id: int, message_key: str) -> bool:
         wording_version=rules.NEWSLETTER_WORDING,
         source=source,
     )
+    note(session, customer_id, "subscribed")
     return True
 
 

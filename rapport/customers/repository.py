@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, func, select, text, update
+from sqlalchemy import CursorResult, case, delete, func, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -91,6 +91,18 @@ def lock_customer(session: Session, customer_id: int) -> None:
     session.execute(select(Customer.id).where(Customer.id == customer_id).with_for_update(key_share=True))
 
 
+def set_stage(session: Session, customer_id: int, after: dict[str, str]) -> None:
+    """Move the customer to `after[stage]`, in one statement that touches no row when nothing changes."""
+    changes = {old: new for old, new in after.items() if old != new}
+    if changes:
+        _change(
+            session,
+            update(Customer)
+            .where(Customer.id == customer_id, Customer.stage.in_(changes))
+            .values(stage=case(changes, value=Customer.stage, else_=Customer.stage)),
+        )
+
+
 def addresses_of(session: Session, customer_id: int) -> Sequence[str]:
     """The customer's e-mail addresses."""
     query = select(Identity.value).where(Identity.customer_id == customer_id, Identity.kind == "email")
@@ -112,12 +124,16 @@ def interests_held(session: Session, conversation_id: str) -> Sequence[str]:
     ).all()
 
 
-def move_interests(session: Session, conversation_id: str, customer_id: int) -> None:
-    """Give what the conversation holds to the customer, leaving out what they have already."""
+def move_interests(session: Session, conversation_id: str, customer_id: int) -> bool:
+    """Give what the conversation holds to the customer, leaving out what they have already.
+
+    False when it holds nothing.
+    """
     known = select(Interest.topic).where(Interest.customer_id == customer_id)
     held = Interest.conversation_id == conversation_id
-    _change(session, delete(Interest).where(held, Interest.topic.in_(known)))
-    _change(session, update(Interest).where(held).values(customer_id=customer_id, conversation_id=None))
+    repeated = _change(session, delete(Interest).where(held, Interest.topic.in_(known)))
+    given = update(Interest).where(held).values(customer_id=customer_id, conversation_id=None)
+    return _change(session, given) + repeated > 0
 
 
 def lock_codes_of(session: Session, conversation: Conversation, address_hash: str) -> None:

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from sqlalchemy.orm import Session
 
 from rapport.conversations.models import Conversation
-from rapport.customers import repository, rules
+from rapport.customers import lifecycle, repository, rules
 from rapport.customers.models import ConsentEvent, Customer, ExternalRef, Identity, Interest
 from rapport.customers.verification import current_customer_id
 from rapport.kit import clock
@@ -87,6 +87,14 @@ def _find(
     return None
 
 
+def note(session: Session, customer_id: int, event: lifecycle.Event) -> None:
+    """Let what somebody did lead them to the next stage, if it does: know, interest, trust.
+
+    Customers already loaded in this session show their new stage after a refresh.
+    """
+    repository.set_stage(session, customer_id, lifecycle.after(event))
+
+
 def record_interest(session: Session, conversation: Conversation, topic: str) -> None:
     """Note that this person likes a topic; the conversation holds it until we know whose it is."""
     customer_id = current_customer_id(conversation)
@@ -94,6 +102,8 @@ def record_interest(session: Session, conversation: Conversation, topic: str) ->
     if customer_id is None:
         interest.conversation_id = conversation.id
     repository.add_unless_present(session, interest)
+    if customer_id is not None:
+        note(session, customer_id, "interest_stated")
 
 
 def interests(session: Session, conversation: Conversation) -> list[str]:

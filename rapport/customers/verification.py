@@ -13,7 +13,7 @@ import jwt
 from sqlalchemy.orm import Session
 
 from rapport.conversations.models import Conversation
-from rapport.customers import repository, rules
+from rapport.customers import lifecycle, repository, rules
 from rapport.customers.models import Customer, Identity, Verification
 from rapport.kit import clock, tokens
 from rapport.kit.errors import InvalidInputError, UnauthorizedError
@@ -184,7 +184,8 @@ def _mark_verified(session: Session, conversation: Conversation, customer_id: in
     conversation.customer_id = customer_id
     conversation.verified_until = clock.now() + rules.VERIFIED_FOR
     session.flush()
-    repository.move_interests(session, conversation.id, customer_id)
+    if repository.move_interests(session, conversation.id, customer_id):
+        repository.set_stage(session, customer_id, lifecycle.after("interest_stated"))
 
 
 def _hash(purpose: str, value: str) -> str:

@@ -148,6 +148,14 @@ class Club(Facts):
         return value
 
 
+class Valuation(Facts):
+    """How customers are valued: how far ahead, money of next year against today's, what "soon" means."""
+
+    horizon_months: Annotated[int, Field(ge=1, le=60)] = 12
+    discount_rate: Annotated[float, Field(ge=0, le=1)] = 0.1
+    again_days: Annotated[int, Field(ge=1, le=730)] = 90
+
+
 class ShopFacts(Facts):
     """All of shop.yml."""
 
@@ -163,6 +171,7 @@ class ShopFacts(Facts):
     contact: Contact
     club: Club
     coupon_prefix: Annotated[str, Field(pattern="^[A-Z0-9]{1,6}$")]
+    valuation: Valuation = Valuation()
     categories: dict[str, Words]
 
     @field_validator("currency")
