@@ -58,6 +58,7 @@ class Settings(BaseSettings):
         default=True, description="Limit messages per conversation and address; off only for benchmarks."
     )
     shop_file: Path = Field(default=ROOT / "shop.yml", description="The shop's facts in four languages.")
+    offers_file: Path = Field(default=ROOT / "offers.yml", description="The shop's offers and their rules.")
     knowledge_dir: Path = Field(
         default=ROOT / "knowledge", description="Answers to what customers ask, in four languages."
     )
