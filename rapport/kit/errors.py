@@ -19,6 +19,10 @@ class UnauthorizedError(RapportError):
     """The caller has not shown who they are, or the proof has expired."""
 
 
+class ForbiddenError(RapportError):
+    """The caller has shown who they are, but may not do this."""
+
+
 class InvalidInputError(RapportError):
     """What was sent cannot be taken; nothing was changed."""
 

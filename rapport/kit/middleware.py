@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,11 +20,17 @@ API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 
 class BodyLimit:
-    """Reads a request's body before the app sees it: no more than 64 KiB, and for no longer than 10 s."""
+    """Reads a request's body before the app sees it: no more than 64 KiB, and for no longer than 10 s.
 
-    def __init__(self, app: ASGIApp, except_paths: Iterable[str] = ()) -> None:
+    `larger` holds other limits, in bytes, by the beginnings of paths.
+    """
+
+    def __init__(
+        self, app: ASGIApp, except_paths: Iterable[str] = (), larger: Mapping[str, int] | None = None
+    ) -> None:
         self._app = app
         self._except_paths = frozenset(except_paths)
+        self._larger = dict(larger or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # A GET has no body to speak of, and its `receive` must stay free to say that the client has gone.
@@ -35,16 +41,18 @@ class BodyLimit:
         ):
             await self._app(scope, receive, send)
             return
+        limit = next(
+            (most for prefix, most in self._larger.items() if scope["path"].startswith(prefix)),
+            MAX_BODY_BYTES,
+        )
         try:
             async with asyncio.timeout(BODY_SECONDS):
-                body = await _read(receive)
+                body = await _read(receive, limit)
         except TimeoutError:
             await problem("timeout", headers={"Connection": "close"})(scope, receive, send)
             return
         if body is None:
-            refusal = problem(
-                "payload-too-large", f"At most {MAX_BODY_BYTES} bytes.", {"Connection": "close"}
-            )
+            refusal = problem("payload-too-large", f"At most {limit} bytes.", {"Connection": "close"})
             await refusal(scope, receive, send)
             return
         rest: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
@@ -55,7 +63,7 @@ class BodyLimit:
         await self._app(scope, replay, send)
 
 
-async def _read(receive: Receive) -> bytes | None:
+async def _read(receive: Receive, limit: int) -> bytes | None:
     """The whole body; None when it is too large."""
     body = bytearray()
     while True:
@@ -63,7 +71,7 @@ async def _read(receive: Receive) -> bytes | None:
         if message["type"] != "http.request":
             return bytes(body)
         body += message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
+        if len(body) > limit:
             return None
         if not message.get("more_body", False):
             return bytes(body)

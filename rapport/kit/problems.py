@@ -21,12 +21,14 @@ MEDIA_TYPE = "application/problem+json"
 TITLES = {
     "invalid-request": (422, "The request cannot be understood."),
     "message-too-long": (422, "The message is too long."),
+    "idempotency-key-missing": (400, "The request needs an Idempotency-Key."),
     "unauthorized": (401, "Who is asking has not been shown."),
     "forbidden": (403, "This is not for you."),
     "not-found": (404, "There is no such thing."),
     "method-not-allowed": (405, "This address does not take that method."),
     "timeout": (408, "The request took too long to arrive."),
     "conflict": (409, "It contradicts what was sent before."),
+    "idempotency-key-reused": (422, "This Idempotency-Key stands for another request."),
     "payload-too-large": (413, "The request is too large."),
     "too-many-requests": (429, "Too many requests."),
     "internal-error": (500, "Something went wrong on our side."),
@@ -42,6 +44,7 @@ SCHEMA = {
         "detail": {"type": "string"},
     },
 }
+# How an error's status is told when nothing more is known of it.
 _SLUG_OF = {
     400: "invalid-request",
     401: "unauthorized",
@@ -65,12 +68,18 @@ class PayloadTooLargeError(errors.InvalidInputError):
     """A request of more bytes than we take."""
 
 
-def problem(slug: str, detail: str | None = None, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """The response for one kind of problem (a key of `TITLES`)."""
+def problem(
+    slug: str,
+    detail: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> JSONResponse:
+    """The response for one kind of problem (a key of `TITLES`); `more` are members of its own."""
     status, title = TITLES[slug]
     content: dict[str, Any] = {"type": f"/problems/{slug}", "title": title, "status": status}
     if detail:
         content["detail"] = detail
+    content |= more or {}
     return JSONResponse(content, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 
@@ -92,6 +101,11 @@ def install(app: FastAPI) -> None:
 
 
 def _rapport_error(_request: Request, error: Exception) -> JSONResponse:
+    return of_error(error)
+
+
+def of_error(error: Exception) -> JSONResponse:
+    """The problem that one of our errors is."""
     detail = str(error)
     match error:
         case MessageTooLongError():
@@ -102,6 +116,8 @@ def _rapport_error(_request: Request, error: Exception) -> JSONResponse:
             return problem("invalid-request", detail)
         case errors.UnauthorizedError():
             return problem("unauthorized", detail, {"WWW-Authenticate": "Bearer"})
+        case errors.ForbiddenError():
+            return problem("forbidden", detail)
         case errors.NotFoundError():
             return problem("not-found", detail)
         case errors.ConflictError():
