@@ -13,9 +13,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rapport.customers.models import Customer
-from rapport.demo.catalogue import load_offers, load_products
+from rapport.demo.catalogue import load_products
 from rapport.demo.orders import make_orders
 from rapport.demo.people import Persona, make_customers, personas
+from rapport.loyalty.offers.rulebook import get_rulebook
+from rapport.loyalty.offers.sync import sync
 from rapport.loyalty.points import service as ledger
 from rapport.shop.models import Order, Product
 
@@ -50,8 +52,9 @@ def load(session: Session, today: date, seed: int = SEED) -> Summary:
     midnight = datetime.combine(today, time(), UTC)
     products = load_products()
     people = make_customers(random, CUSTOMERS, midnight)
-    session.add_all([*products.values(), *load_offers(), *(person.customer for person in people)])
+    session.add_all([*products.values(), *(person.customer for person in people)])
     session.flush()
+    sync(session, get_rulebook())
     for person in people:
         session.add_all(person.belongings(person.customer.id))
     orders, refunds = make_orders(random, people, products, midnight)

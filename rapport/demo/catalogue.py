@@ -1,4 +1,4 @@
-"""The demo's products and offers, from YAML."""
+"""The demo's products, from YAML."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import yaml
 
 from rapport.kit.languages import LANGUAGES
-from rapport.loyalty.offers.models import Offer
 from rapport.shop.models import Product, ProductText
 
 FOLDER = Path(__file__).parent
@@ -23,14 +22,6 @@ def load_products() -> dict[str, Product]:
         for path in sorted((FOLDER / "products").glob("*.yml"))
         for entry in yaml.load(path.read_text("utf-8"), yaml.CSafeLoader)
     }
-
-
-def load_offers() -> list[Offer]:
-    """The demo's offers."""
-    return [
-        Offer(minimum_minor=entry.pop("minimum") * MINOR, **entry)
-        for entry in yaml.safe_load((FOLDER / "offers.yml").read_text("utf-8"))
-    ]
 
 
 def _product(category: str, entry: dict[str, Any]) -> Product:

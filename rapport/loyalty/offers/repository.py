@@ -1,16 +1,27 @@
-"""All queries about offers and coupons."""
+"""All queries about offers, coupons and who may be given one.
+
+In PostgreSQL locks are taken in one order: the customer's row, then the coupon's, then the offer's.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any, cast
 
-from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, CursorResult, and_, case, exists, func, or_, select, update
+from sqlalchemy.orm import Session, joinedload
 
-from rapport.customers.models import Customer
+from rapport.conversations.models import Case, Conversation
+from rapport.customers.models import ConsentEvent, Customer, Interest
 from rapport.kit.upsert import insert
-from rapport.loyalty.offers.models import Coupon, Offer, Redemption
-from rapport.loyalty.offers.rules import OfferTerms
+from rapport.loyalty.offers.models import Coupon, CouponEvent, Offer
+from rapport.loyalty.offers.rules import Audience, OfferTerms, Terms
+from rapport.shop.models import Product
+
+GOOD = ("issued", "held")
+# A customer asks for a discount: what they paid for with points is no answer, and a present is none first.
+_NO_ANSWER_FIRST = case((Coupon.occasion == "points", 2), (Coupon.kind == "gift", 1), else_=0)
 
 
 def lock_customer(session: Session, customer_id: int) -> bool:
@@ -22,59 +33,148 @@ def lock_customer(session: Session, customer_id: int) -> bool:
     return session.scalar(query) is not None
 
 
-def offer_terms(session: Session) -> list[OfferTerms]:
-    """The terms of all active offers, as they stand in the database now."""
+def lock_free_customers(session: Session, ids: Sequence[int]) -> list[int]:
+    """Those of the customers nobody else decides about right now, locked; the others' turn comes later."""
+    query = select(Customer.id).where(Customer.id.in_(ids)).order_by(Customer.id)
+    return list(session.scalars(query.with_for_update(key_share=True, skip_locked=True)))
+
+
+def stage_of(session: Session, customer_id: int) -> str | None:
+    """The customer's lifecycle stage; None when there is no such customer."""
+    return session.scalar(select(Customer.stage).where(Customer.id == customer_id))
+
+
+def interests_of(session: Session, customer_id: int) -> frozenset[str]:
+    """What the customer likes: categories, products, and the categories of these products."""
     rows = session.execute(
-        select(
-            Offer.id,
-            Offer.percent,
-            Offer.minimum_minor,
-            Offer.min_orders,
-            Offer.starts_at,
-            Offer.ends_at,
-            Offer.valid_days,
-            Offer.cap,
-            Offer.used,
-            Offer.active,
-        ).where(Offer.active)
+        select(Interest.topic, Product.category)
+        .outerjoin(Product, Product.sku == Interest.topic)
+        .where(Interest.customer_id == customer_id)
     )
-    return [OfferTerms(**row._mapping) for row in rows]
+    return frozenset(name for row in rows for name in row if name)
 
 
-def live_coupon(session: Session, customer_id: int, now: datetime) -> tuple[Coupon, Offer] | None:
-    """The customer's unexpired, unredeemed coupon with its offer; the best, should there be several."""
-    row = session.execute(
-        select(Coupon, Offer)
-        .join(Offer, Offer.id == Coupon.offer_id)
-        .outerjoin(Redemption, Redemption.coupon_id == Coupon.id)
-        .where(Coupon.customer_id == customer_id, Coupon.expires_at > now, Redemption.id.is_(None))
-        .order_by(Offer.percent.desc(), Coupon.id)
-        .limit(1)
-    ).first()
-    return (row[0], row[1]) if row else None
+def has_open_complaint(session: Session, customer_id: int) -> bool:
+    """Whether a complaint of theirs is not settled, also one made before we knew who they are."""
+    talks = select(Conversation.id).where(Conversation.customer_id == customer_id)
+    whose = or_(Case.customer_id == customer_id, Case.conversation_id.in_(talks))
+    query = select(Case.id).where(whose, Case.kind == "complaint", Case.resolved_at.is_(None)).limit(1)
+    return session.scalar(query) is not None
 
 
-def redeemed_offers(session: Session, customer_id: int) -> set[int]:
-    """Ids of the offers of which the customer has used a coupon."""
-    return set(
-        session.scalars(
-            select(Coupon.offer_id)
-            .join(Redemption, Redemption.coupon_id == Coupon.id)
-            .where(Coupon.customer_id == customer_id)
-        )
+def consent_to(session: Session, customer_id: int, purpose: str) -> ConsentEvent | None:
+    """The newest agreement to a purpose, on any channel, that was not withdrawn on that channel since."""
+    events = session.scalars(
+        select(ConsentEvent)
+        .where(ConsentEvent.customer_id == customer_id, ConsentEvent.purpose == purpose)
+        .order_by(ConsentEvent.at, ConsentEvent.id)
+    )
+    latest = {event.channel: event for event in events}
+    granted = [event for event in latest.values() if event.granted]
+    return max(granted, key=lambda event: (event.at, event.id), default=None)
+
+
+def offers(session: Session, *occasions: str) -> list[OfferTerms]:
+    """The terms of the active offers for these occasions, as they stand in the database now."""
+    rows = session.execute(
+        select(*Offer.__table__.columns).where(Offer.active, Offer.occasion.in_(occasions)).order_by(Offer.id)
+    )
+    return [_terms(row._mapping) for row in rows]
+
+
+def _terms(row: Any) -> OfferTerms:
+    return OfferTerms(
+        id=row["id"],
+        key=row["key"],
+        name=row["name"],
+        occasion=row["occasion"],
+        terms=Terms(
+            row["kind"],
+            row["percent"],
+            row["amount_minor"],
+            row["gift_sku"],
+            row["minimum_minor"],
+            row["max_discount_minor"],
+            row["stacking"],
+            row["keep_margin"],
+        ),
+        audience=Audience.of(row["min_orders"], row["max_orders"], row["audience"]),
+        starts_at=row["starts_at"],
+        ends_at=row["ends_at"],
+        valid_days=row["valid_days"],
+        cap=row["cap"],
+        used=row["used"],
+        per_customer=row["per_customer"],
+        budget_minor=row["budget_minor"],
+        spent_minor=row["spent_minor"],
+        chance=row["chance"],
+        after_days=row["after_days"],
+        active=row["active"],
     )
 
 
-def take_one(session: Session, offer_id: int) -> bool:
-    """Count one more code of the offer; False when its cap is reached. Check and count are one step."""
-    taken = session.scalar(
+def uses(session: Session, customer_id: int, now: datetime) -> dict[int, int]:
+    """How many codes of each offer, by its id, the customer used or can still use."""
+    good = and_(Coupon.state.in_(GOOD), Coupon.expires_at > now)
+    rows = session.execute(
+        select(Coupon.offer_id, func.count())
+        .where(Coupon.customer_id == customer_id, or_(Coupon.state == "redeemed", good))
+        .group_by(Coupon.offer_id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def coupon_for_message(session: Session, customer_id: int, message_key: str) -> Coupon | None:
+    """The code the customer got in answer to a message."""
+    return session.scalar(
+        select(Coupon).where(Coupon.customer_id == customer_id, Coupon.message_key == message_key).limit(1)
+    )
+
+
+def live_coupons(session: Session, customer_id: int, now: datetime) -> Sequence[Coupon]:
+    """The customer's codes that are still good: discounts before presents before what points bought, the
+    higher first.
+    """
+    return session.scalars(
+        select(Coupon)
+        .options(joinedload(Coupon.offer))
+        .where(Coupon.customer_id == customer_id, Coupon.state.in_(GOOD), Coupon.expires_at > now)
+        .order_by(_NO_ANSWER_FIRST, Coupon.percent.desc(), Coupon.amount_minor.desc(), Coupon.id)
+    ).all()
+
+
+def take(session: Session, offer_id: int, cost_minor: int) -> bool:
+    """Count one more code of the offer and set aside what it can cost; False when the cap or the budget does
+    not allow it. Check and count are one step.
+    """
+    return _one(
+        session,
         update(Offer)
-        .where(Offer.id == offer_id, (Offer.cap.is_(None)) | (Offer.used < Offer.cap))
-        .values(used=Offer.used + 1)
-        .returning(Offer.id)
-        .execution_options(synchronize_session=False)
+        .where(Offer.id == offer_id, Offer.active)
+        .where(or_(Offer.cap.is_(None), Offer.used < Offer.cap))
+        .where(_within_budget(cost_minor))
+        .values(used=Offer.used + 1, spent_minor=Offer.spent_minor + cost_minor),
     )
-    return taken is not None
+
+
+def spend(session: Session, offer_id: int, more_minor: int) -> bool:
+    """Add to what the offer cost (or take off, below 0); False when the budget does not allow it."""
+    if more_minor == 0:
+        return True
+    room = _within_budget(more_minor) if more_minor > 0 else Offer.id == offer_id
+    return _one(
+        session,
+        update(Offer).where(Offer.id == offer_id, room).values(spent_minor=Offer.spent_minor + more_minor),
+    )
+
+
+def _within_budget(more_minor: int) -> ColumnElement[bool]:
+    return or_(Offer.budget_minor.is_(None), Offer.spent_minor + more_minor <= Offer.budget_minor)
+
+
+def _one(session: Session, statement: Any) -> bool:
+    result = session.execute(statement.execution_options(synchronize_session=False))
+    return cast("CursorResult[Any]", result).rowcount == 1
 
 
 def next_sequence(session: Session, offer_id: int, customer_id: int) -> int:
@@ -87,29 +187,109 @@ def next_sequence(session: Session, offer_id: int, customer_id: int) -> int:
     return (last or 0) + 1
 
 
-def add_coupon(
-    session: Session,
-    code: str,
-    offer_id: int,
-    customer_id: int,
-    sequence: int,
-    message_key: str | None,
-    issued_at: datetime,
-    expires_at: datetime,
-) -> bool:
-    """Store a coupon; False when the code is in use."""
-    added = session.scalar(
+def add_coupon(session: Session, values: dict[str, Any]) -> int | None:
+    """Store a coupon; None when the code is in use."""
+    return session.scalar(
         insert(session, Coupon)
-        .values(
-            code=code,
-            offer_id=offer_id,
-            customer_id=customer_id,
-            sequence=sequence,
-            message_key=message_key,
-            issued_at=issued_at,
-            expires_at=expires_at,
-        )
+        .values(**values)
         .on_conflict_do_nothing(index_elements=["code"])
         .returning(Coupon.id)
     )
+
+
+def coupon_by_grant(session: Session, grant_key: str) -> Coupon | None:
+    """The coupon that was given for an occasion."""
+    return session.scalar(select(Coupon).where(Coupon.grant_key == grant_key))
+
+
+def owner_of(session: Session, code: str) -> int | None:
+    """Whose a code is; None when nobody issued it."""
+    return session.scalar(select(Coupon.customer_id).where(Coupon.code == code))
+
+
+def coupon_by_code(session: Session, code: str, lock: bool = False) -> Coupon | None:
+    """The coupon; with `lock`, nobody else works on it until this session ends."""
+    query = select(Coupon).where(Coupon.code == code).execution_options(populate_existing=True)
+    return session.scalar(query.with_for_update() if lock else query)
+
+
+def stackings(session: Session, codes: Sequence[str]) -> dict[str, str]:
+    """The stacking group of each of these codes that we issued."""
+    rows = session.execute(select(Coupon.code, Coupon.stacking).where(Coupon.code.in_(codes)))
+    return {row.code: row.stacking for row in rows}
+
+
+def event_by_key(session: Session, kind: str, key: str) -> CouponEvent | None:
+    return session.scalar(select(CouponEvent).where(CouponEvent.kind == kind, CouponEvent.key == key))
+
+
+def add_event(session: Session, values: dict[str, Any]) -> bool:
+    """Append what happened; False when that key was used for it before."""
+    added = session.scalar(
+        insert(session, CouponEvent)
+        .values(**values)
+        .on_conflict_do_nothing(index_elements=["kind", "key"])
+        .returning(CouponEvent.id)
+    )
     return added is not None
+
+
+def product(session: Session, sku: str) -> Product | None:
+    return session.scalar(select(Product).where(Product.sku == sku))
+
+
+def costs(session: Session, skus: Sequence[str]) -> dict[str, int]:
+    """What the shop pays for each of these products, where that is known."""
+    rows = session.execute(
+        select(Product.sku, Product.cost_minor).where(Product.sku.in_(skus), Product.cost_minor.is_not(None))
+    )
+    return {row.sku: row.cost_minor for row in rows}
+
+
+def due_coupons(session: Session, ended_before: datetime, limit: int) -> list[tuple[int, int]]:
+    """(customer, coupon) of good codes whose end has passed, the oldest first."""
+    rows = session.execute(
+        select(Coupon.customer_id, Coupon.id)
+        .where(Coupon.state.in_(GOOD), Coupon.expires_at <= ended_before)
+        .order_by(Coupon.expires_at)
+        .limit(limit)
+    )
+    return [(row.customer_id, row.id) for row in rows]
+
+
+def coupon_by_id(session: Session, coupon_id: int) -> Coupon:
+    """The coupon, locked."""
+    query = select(Coupon).where(Coupon.id == coupon_id).with_for_update()
+    return session.scalars(query.execution_options(populate_existing=True)).one()
+
+
+def coupons_of(session: Session, customer_id: int) -> Sequence[Coupon]:
+    """All codes the customer was ever given."""
+    return session.scalars(select(Coupon).where(Coupon.customer_id == customer_id)).all()
+
+
+def offer_rows(session: Session) -> dict[str, Offer]:
+    """All offers by key, locked against being used meanwhile, always in the same order."""
+    rows = session.scalars(select(Offer).order_by(Offer.id).with_for_update())
+    return {offer.key: offer for offer in rows}
+
+
+def without_limit(session: Session, offer_id: int) -> int:
+    """How many good codes of the offer may cost any sum."""
+    return (
+        session.scalar(
+            select(func.count())
+            .select_from(Coupon)
+            .where(
+                Coupon.offer_id == offer_id,
+                Coupon.state.in_(GOOD),
+                Coupon.kind == "percent",
+                Coupon.max_discount_minor.is_(None),
+            )
+        )
+        or 0
+    )
+
+
+def has_coupon(session: Session, customer_id: int) -> bool:
+    return bool(session.scalar(select(exists().where(Coupon.customer_id == customer_id))))

@@ -1,7 +1,10 @@
-"""Discounts: what others may ask for.
+"""Offers and codes: what others may ask for.
 
 An offer is made as one code at a time: a customer who asks again gets the same code while it is good. A code
-that ran out unused may be followed by a new one; an offer once redeemed is not made to that customer again.
+that ran out unused may be followed by a new one; how often a customer may use an offer stands in offers.yml.
+
+Who asks gets what they are entitled to, also while a complaint of theirs is open: that is an answer and no
+advertising. Nothing is given unasked then (tasks.py).
 """
 
 from __future__ import annotations
@@ -12,19 +15,59 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from rapport.kit import clock
-from rapport.loyalty.offers import repository, rules
-from rapport.shop import service as shop
+from rapport.kit.errors import ConflictError, InvalidInputError
+from rapport.loyalty.offers import issuing, people, repository, rules
+from rapport.loyalty.offers.coupons import (
+    Items,
+    Quote,
+    check,
+    hold,
+    redeem,
+    release,
+    revoke,
+    rollback,
+)
+from rapport.loyalty.offers.explanations import Consent, Explanation, Reason, explain, explain_code, reason
+from rapport.loyalty.offers.models import Coupon
+from rapport.loyalty.offers.rulebook import get_rulebook
+from rapport.loyalty.offers.rules import CouponError, Refusal
+from rapport.loyalty.points import service as ledger
 from rapport.shop.facts import get_facts
 
-# 40 bits make a second try a rarity; a fifth means something else is wrong.
-CODE_TRIES = 5
+__all__ = [
+    "Consent",
+    "CouponError",
+    "Discount",
+    "Explanation",
+    "Items",
+    "Quote",
+    "Reason",
+    "Refusal",
+    "check",
+    "coupons",
+    "entitled_offer",
+    "explain",
+    "explain_code",
+    "hold",
+    "offer_discount",
+    "points_worth",
+    "reason",
+    "redeem",
+    "redeem_points",
+    "redeemable_points",
+    "release",
+    "revoke",
+    "rollback",
+]
 
 
 @dataclass(frozen=True)
 class Discount:
     """A code issued to a customer; `again` when an earlier message got it already.
 
-    `minimum_minor` is the least order value it is good for, in minor units of the shop's currency.
+    `kind`: percent, amount (`amount_minor` off) or gift (the product `gift_sku`). `minimum_minor` is the
+    least order value it is good for, `max_discount_minor` the most it takes off, in minor units of the shop's
+    currency.
     """
 
     code: str
@@ -32,72 +75,109 @@ class Discount:
     expires_at: datetime
     minimum_minor: int
     again: bool
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Why a customer has the code they have: what the offer asks for, and what it gives.
-
-    `min_orders` is how many orders it takes, `minimum_minor` the least order value in minor units.
-    """
-
-    code: str
-    percent: int
-    min_orders: int
-    minimum_minor: int
-    expires_at: datetime
-
-
-def entitled_offer(session: Session, customer_id: int) -> rules.OfferTerms | None:
-    """The best offer the customer could be given a code of now; nothing is issued."""
-    offers = _entitled(session, customer_id, clock.now())
-    return offers[0] if offers else None
-
-
-def reason(session: Session, customer_id: int) -> Reason | None:
-    """The rule behind the customer's code that is still good; None when they have none."""
-    live = repository.live_coupon(session, customer_id, clock.now())
-    if live is None:
-        return None
-    coupon, offer = live
-    return Reason(coupon.code, offer.percent, offer.min_orders, offer.minimum_minor, coupon.expires_at)
+    kind: str = "percent"
+    amount_minor: int = 0
+    gift_sku: str | None = None
+    max_discount_minor: int | None = None
+    occasion: str = "standing"
+    offer_key: str = ""
 
 
 def offer_discount(session: Session, customer_id: int, message_key: str | None = None) -> Discount | None:
     """The customer's discount: the code they have while it is good, else a new one if entitled, else None.
 
-    The same `message_key` again gets the same answer.
+    The same `message_key` again gets the same answer. A present or a code paid for with points is told of
+    only when there is no discount.
     """
     now = clock.now()
     if not repository.lock_customer(session, customer_id):
         return None
-    if live := repository.live_coupon(session, customer_id, now):
-        coupon, offer = live
-        again = message_key is None or coupon.message_key != message_key
-        return Discount(coupon.code, offer.percent, coupon.expires_at, offer.minimum_minor, again)
-    for terms in _entitled(session, customer_id, now):
-        if repository.take_one(session, terms.id):
-            return _issue(session, terms, customer_id, message_key, now)
-    return None
+    live = repository.live_coupons(session, customer_id, now)
+    answered = [c for c in live if message_key is not None and c.message_key == message_key]
+    discounts = [c for c in live if c.occasion != "points" and c.kind != "gift"]
+    for coupon in (*answered, *discounts):
+        return _discount(coupon, message_key)
+    known = people.known(session, customer_id, now)
+    for offer in _entitled(session, known, now):
+        cause = issuing.Cause(asked=True, message_key=message_key)
+        if (issued := issuing.issue(session, offer, known, cause, now)) is not None:
+            return _discount(issued, message_key, new=True)
+    return _discount(live[0], message_key) if live else None
 
 
-def _entitled(session: Session, customer_id: int, now: datetime) -> list[rules.OfferTerms]:
-    offers = repository.offer_terms(session)
-    if not offers:
-        return []
-    orders = shop.kept_order_count(session, customer_id)
-    return rules.best_first(offers, orders, repository.redeemed_offers(session, customer_id), now)
+def entitled_offer(session: Session, customer_id: int) -> rules.OfferTerms | None:
+    """The best offer the customer could be given a code of now; nothing is issued."""
+    now = clock.now()
+    offers = _entitled(session, people.known(session, customer_id, now), now)
+    return offers[0] if offers else None
 
 
-def _issue(
-    session: Session, terms: rules.OfferTerms, customer_id: int, message_key: str | None, now: datetime
-) -> Discount:
-    expires_at = rules.expiry(terms, now)
-    sequence = repository.next_sequence(session, terms.id, customer_id)
-    for _ in range(CODE_TRIES):
-        code = rules.new_coupon_code(get_facts().coupon_prefix)
-        if repository.add_coupon(
-            session, code, terms.id, customer_id, sequence, message_key, now, expires_at
-        ):
-            return Discount(code, terms.percent, expires_at, terms.minimum_minor, again=False)
-    raise RuntimeError("no free coupon code found")
+def coupons(session: Session, customer_id: int) -> list[Discount]:
+    """All codes of the customer that are good now: discounts, then presents, then what points bought."""
+    return [_discount(c, None) for c in repository.live_coupons(session, customer_id, clock.now())]
+
+
+def points_worth(points: int) -> int:
+    """What so many points give as a code, in minor units of the shop's currency."""
+    return rules.points_value(points, get_facts().club.point_value_minor)
+
+
+def redeemable_points(session: Session, customer_id: int) -> int:
+    """The most points the customer can turn into a code now, by the shop's minimum and steps; 0 for none."""
+    rule = get_rulebook().points
+    if rule is None or not repository.offers(session, "points"):
+        return 0
+    return rules.whole_steps(ledger.balance(session, customer_id), rule.minimum, rule.step)
+
+
+def redeem_points(session: Session, customer_id: int, points: int, *, key: str) -> Discount:
+    """Turn points into a code worth them, both or neither; the same `key` gives the same code.
+
+    Raises InvalidInputError for a number the shop does not take, NotEnoughPointsError, and ConflictError when
+    the key was used for something else or no codes are given for points now.
+    """
+    now = clock.now()
+    grant_key = f"points:{key}"
+    if not repository.lock_customer(session, customer_id):
+        raise InvalidInputError("There is no such customer.")
+    if (done := repository.coupon_by_grant(session, grant_key)) is not None:
+        if (done.customer_id, done.reason.get("points")) != (customer_id, points):
+            raise ConflictError("This key was already used for other points.")
+        return _discount(done, None)
+    rule, offers = get_rulebook().points, repository.offers(session, "points")
+    if rule is None or not offers:
+        raise ConflictError("No codes are given for points at the moment.")
+    if points < rule.minimum or (points - rule.minimum) % rule.step:
+        raise InvalidInputError(f"Give at least {rule.minimum} points, in steps of {rule.step}.")
+    known = people.known(session, customer_id, now)
+    if not rules.is_open(offers[0], now) or not offers[0].audience.matches(known.person):
+        raise ConflictError("No codes are given for points at the moment.")
+    ledger.burn(session, customer_id, points, key=f"coupon:{key}", reason="coupon", at=now)
+    cause = issuing.Cause(asked=True, grant_key=grant_key, more={"points": points})
+    issued = issuing.issue(session, offers[0], known, cause, now, amount_minor=points_worth(points))
+    if issued is None:
+        # The error undoes the burn with all else.
+        raise ConflictError("No codes are given for points at the moment.")
+    return _discount(issued, None, new=True)
+
+
+def _entitled(session: Session, known: people.Known, now: datetime) -> list[rules.OfferTerms]:
+    offers = repository.offers(session, "standing")
+    uses = repository.uses(session, known.person.customer_id, now) if offers else {}
+    return rules.entitled(offers, known.person, uses, now, get_rulebook().typical_order_minor)
+
+
+def _discount(coupon: Coupon, message_key: str | None, new: bool = False) -> Discount:
+    return Discount(
+        code=coupon.code,
+        percent=coupon.percent,
+        expires_at=coupon.expires_at,
+        minimum_minor=coupon.minimum_minor,
+        again=not new and (message_key is None or coupon.message_key != message_key),
+        kind=coupon.kind,
+        amount_minor=coupon.amount_minor,
+        gift_sku=coupon.gift_sku,
+        max_discount_minor=coupon.max_discount_minor,
+        occasion=coupon.occasion,
+        offer_key=coupon.reason.get("offer", ""),
+    )

@@ -1,0 +1,405 @@
+"""The life of a code after it was issued: checked, held for an order, used, given back, ended.
+
+Each step happens once per `key`: the same key with the same order gives the same result again, with another
+order a conflict. A hold, a use and their undoing may share one key. Everything done and everything refused is
+in coupon_event.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from rapport.kit import clock
+from rapport.kit.errors import InvalidInputError
+from rapport.loyalty.offers import repository, rules
+from rapport.loyalty.offers.models import Coupon, CouponEvent
+from rapport.loyalty.offers.refusals import note, refuse
+from rapport.loyalty.offers.rules import Basket, CouponState, Refusal, Terms
+
+HOLD = timedelta(minutes=30)
+MAX_KEY = 160
+LONGEST_CODE = 40
+
+Items = Sequence[tuple[str, int]]
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What a code gives on an order. `discount_minor` is 0 for a present, which is added to the order.
+
+    `repeated`: the same key asked for the same before. Amounts are minor units of `currency`.
+    """
+
+    code: str
+    state: str
+    kind: str
+    percent: int
+    amount_minor: int
+    gift_sku: str | None
+    discount_minor: int
+    currency: str
+    minimum_minor: int
+    expires_at: datetime
+    held_until: datetime | None
+    repeated: bool = False
+
+
+def check(
+    session: Session,
+    code: str,
+    *,
+    order_minor: int,
+    currency: str,
+    customer_id: int | None = None,
+    with_codes: Sequence[str] = (),
+    items: Items = (),
+    holder: str | None = None,
+    at: datetime | None = None,
+) -> Quote:
+    """What the code would take off this order; nothing is changed. Raises CouponError.
+
+    `order_minor` is what is to be paid for the goods, after the codes in `with_codes`. `items`, (sku,
+    quantity), tell what the order costs the shop, for offers that keep the margin.
+    """
+    now = at or clock.now()
+    use = _Use("check", None, order_minor, currency, customer_id, tuple(with_codes), tuple(items), holder)
+    coupon = repository.coupon_by_code(session, _written(code))
+    discount, basket = _decide(session, coupon, use, now)
+    assert coupon is not None
+    note(session, {"coupon_id": coupon.id, "kind": "checked", **_sums(basket, discount), "at": now})
+    return _quote(coupon, coupon.state, discount, currency, coupon.held_until)
+
+
+def hold(
+    session: Session,
+    code: str,
+    *,
+    key: str,
+    order_minor: int,
+    currency: str,
+    customer_id: int | None = None,
+    with_codes: Sequence[str] = (),
+    items: Items = (),
+    holder: str | None = None,
+    until: datetime | None = None,
+    at: datetime | None = None,
+) -> Quote:
+    """Put the code aside for an order, for half an hour if `until` does not say otherwise.
+
+    `holder` names the order or basket it is put aside for, `key` if it is not given: nobody else can use it
+    meanwhile. Its own holder can hold it on.
+    """
+    now = at or clock.now()
+    use = _Use(
+        "hold", key, order_minor, currency, customer_id, tuple(with_codes), tuple(items), holder or key
+    )
+    coupon = _locked(session, code)
+    if (done := _done_before(session, coupon, "held", use, now)) is not None:
+        return done
+    discount, basket = _decide(session, coupon, use, now)
+    assert coupon is not None
+    held_until = min(until or now + HOLD, coupon.expires_at)
+    if held_until <= now:
+        raise InvalidInputError("until: lies in the past.")
+    coupon.state, coupon.holder, coupon.held_until = "held", use.holder, held_until
+    _append(session, coupon, "held", use, now, **_sums(basket, discount), until=held_until)
+    return _quote(coupon, "held", discount, currency, held_until)
+
+
+def redeem(
+    session: Session,
+    code: str,
+    *,
+    key: str,
+    order_minor: int,
+    currency: str,
+    order_id: int | None = None,
+    customer_id: int | None = None,
+    with_codes: Sequence[str] = (),
+    items: Items = (),
+    holder: str | None = None,
+    at: datetime | None = None,
+) -> Quote:
+    """Use the code on an order. A code that is held is used by its `holder` only (`key` if not given)."""
+    now = at or clock.now()
+    use = _Use(
+        *("redeem", key, order_minor, currency, customer_id, tuple(with_codes), tuple(items)),
+        *(holder or key, order_id),
+    )
+    coupon = _locked(session, code)
+    if (done := _done_before(session, coupon, "redeemed", use, now)) is not None:
+        return done
+    discount, basket = _decide(session, coupon, use, now)
+    assert coupon is not None
+    cost = coupon.reserved_minor if coupon.kind == "gift" else discount
+    if not repository.spend(session, coupon.offer_id, cost - coupon.reserved_minor):
+        # Cannot be: what a code can cost at most is set aside wherever there is a budget.
+        raise RuntimeError(f"coupon {coupon.id} costs more than was set aside")
+    coupon.state, coupon.holder, coupon.held_until = "redeemed", None, None
+    coupon.redeemed_at, coupon.order_id = now, order_id
+    coupon.cost_minor, coupon.discount_minor = cost, discount
+    _append(session, coupon, "redeemed", use, now, **_sums(basket, discount))
+    return _quote(coupon, "redeemed", discount, currency, None)
+
+
+def release(
+    session: Session, code: str, *, key: str, holder: str | None = None, at: datetime | None = None
+) -> Quote:
+    """End a hold: the code is good again. `holder` is who held it, `key` if not given."""
+    now = at or clock.now()
+    use = _Use("release", key, holder=holder or key)
+    coupon = _locked(session, code)
+    if (done := _done_before(session, coupon, "released", use, now)) is not None:
+        return done
+    if coupon is None:
+        refuse(session, Refusal.UNKNOWN, use.action, {"at": now})
+    if coupon.state != "held" or coupon.holder != use.holder:
+        refuse(session, Refusal.NOT_HELD, use.action, {"coupon_id": coupon.id, "at": now})
+    coupon.state, coupon.holder, coupon.held_until = "issued", None, None
+    _append(session, coupon, "released", use, now)
+    return _quote(coupon, "issued", 0, coupon.currency or "", None)
+
+
+def rollback(
+    session: Session,
+    code: str,
+    *,
+    key: str,
+    reason: str,
+    order_id: int | None = None,
+    at: datetime | None = None,
+) -> Quote:
+    """Undo a use, as when the order was cancelled: the code is good again until its end.
+
+    With `order_id` only the use on that order. What the code can cost is set aside anew; where the budget has
+    room for less by now, the code is worth at most what it was used for.
+    """
+    now = at or clock.now()
+    use = _Use("rollback", key, order_id=order_id)
+    coupon = _locked(session, code)
+    if (done := _done_before(session, coupon, "rolled_back", use, now)) is not None:
+        return done
+    if coupon is None:
+        refuse(session, Refusal.UNKNOWN, use.action, {"at": now})
+    if coupon.state != "redeemed" or (order_id is not None and coupon.order_id != order_id):
+        refuse(session, Refusal.NOT_USED, use.action, {"coupon_id": coupon.id, "at": now})
+    cost = coupon.cost_minor or 0
+    if not repository.spend(session, coupon.offer_id, coupon.reserved_minor - cost):
+        coupon.reserved_minor = coupon.max_discount_minor = cost
+    coupon.state, coupon.redeemed_at, coupon.order_id = "issued", None, None
+    coupon.cost_minor = coupon.discount_minor = None
+    _append(session, coupon, "rolled_back", use, now, reason=reason[:60])
+    return _quote(coupon, "issued", 0, coupon.currency or "", None)
+
+
+def revoke(session: Session, code: str, *, key: str, reason: str, at: datetime | None = None) -> Quote:
+    """Make a code worthless that was not used yet, as after a mistake of the shop's."""
+    now = at or clock.now()
+    use = _Use("revoke", key)
+    coupon = _locked(session, code)
+    if (done := _done_before(session, coupon, "revoked", use, now)) is not None:
+        return done
+    if coupon is None:
+        refuse(session, Refusal.UNKNOWN, use.action, {"at": now})
+    if coupon.state not in repository.GOOD:
+        refused = {"redeemed": Refusal.USED, "revoked": Refusal.REVOKED}.get(coupon.state, Refusal.EXPIRED)
+        refuse(session, refused, use.action, {"coupon_id": coupon.id, "at": now})
+    _end(session, coupon, "revoked")
+    _append(session, coupon, "revoked", use, now, reason=reason[:60])
+    return _quote(coupon, "revoked", 0, coupon.currency or "", None)
+
+
+def expire(session: Session, coupon_id: int, ended_before: datetime, now: datetime) -> bool:
+    """End a code whose time is over and give back what was set aside; the caller has locked its customer.
+
+    False when it is no longer good anyway.
+    """
+    coupon = repository.coupon_by_id(session, coupon_id)
+    if coupon.state not in repository.GOOD or coupon.expires_at > ended_before:
+        return False
+    _end(session, coupon, "expired")
+    repository.add_event(session, {"coupon_id": coupon.id, "kind": "expired", "reason": "end", "at": now})
+    session.flush()
+    return True
+
+
+@dataclass(frozen=True)
+class _Use:
+    """One call: what it does, under which key, and the order it is about."""
+
+    action: str
+    key: str | None
+    order_minor: int = 0
+    currency: str = ""
+    customer_id: int | None = None
+    with_codes: tuple[str, ...] = ()
+    items: tuple[tuple[str, int], ...] = ()
+    holder: str | None = None
+    order_id: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.order_minor < 0:
+            raise InvalidInputError("order_minor: cannot be below 0.")
+        if self.key is not None and not 0 < len(self.key) <= MAX_KEY:
+            raise InvalidInputError(f"key: must have 1 to {MAX_KEY} characters.")
+        if self.holder is not None and len(self.holder) > MAX_KEY:
+            raise InvalidInputError(f"holder: must have at most {MAX_KEY} characters.")
+
+    def fingerprint(self, code: str) -> str:
+        """Of everything the result depends on, so that a repetition is told from another use of its key."""
+        parts = [
+            code,
+            self.order_minor,
+            self.currency,
+            self.customer_id,
+            sorted(_written(other) for other in self.with_codes),
+            sorted([sku, quantity] for sku, quantity in self.items),
+            self.holder,
+            self.order_id,
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _written(code: str) -> str:
+    """A code as it is stored, however it was typed: a group's dash may be missing or another sign."""
+    plain = rules.plain_code(code[: 2 * LONGEST_CODE])
+    tail = rules.CODE_GROUPS * rules.CODE_GROUP_LENGTH
+    if not tail < len(plain) <= LONGEST_CODE:
+        return plain[:LONGEST_CODE]
+    groups = [plain[i : i + rules.CODE_GROUP_LENGTH] for i in range(len(plain) - tail, len(plain), 4)]
+    return "-".join([plain[:-tail], *groups])
+
+
+def _locked(session: Session, code: str) -> Coupon | None:
+    """The coupon, its customer's row and then its own locked."""
+    written = _written(code)
+    owner = repository.owner_of(session, written)
+    if owner is None:
+        return None
+    repository.lock_customer(session, owner)
+    return repository.coupon_by_code(session, written, lock=True)
+
+
+def _done_before(
+    session: Session, coupon: Coupon | None, kind: str, use: _Use, now: datetime
+) -> Quote | None:
+    """The result of the same call before; None when it is a new one. Refused when the key was for another."""
+    assert use.key is not None
+    event = repository.event_by_key(session, kind, use.key)
+    if event is None:
+        return None
+    if coupon is None or event.fingerprint != use.fingerprint(coupon.code):
+        refuse(session, Refusal.CONFLICT, use.action, {"coupon_id": coupon and coupon.id, "at": now})
+    return _repeated(coupon, event, use)
+
+
+def _repeated(coupon: Coupon, event: CouponEvent, use: _Use) -> Quote:
+    state = {"released": "issued", "rolled_back": "issued"}.get(event.kind, event.kind)
+    currency = use.currency or coupon.currency or ""
+    found = _quote(coupon, state, event.discount_minor or 0, currency, event.until)
+    return replace(found, repeated=True)
+
+
+def _decide(session: Session, coupon: Coupon | None, use: _Use, now: datetime) -> tuple[int, Basket]:
+    """What the code takes off the order. Raises CouponError."""
+    if coupon is None:
+        refuse(session, Refusal.UNKNOWN, use.action, {"at": now})
+    basket = Basket(
+        order_minor=use.order_minor,
+        currency=use.currency,
+        customer_id=use.customer_id,
+        cost_minor=_cost(session, use.items) if coupon.keep_margin else None,
+        other_groups=_groups(session, use.with_codes, coupon.code),
+        holder=use.holder,
+    )
+    result = rules.quote(_state(coupon), basket, now)
+    if isinstance(result, Refusal):
+        refuse(session, result, use.action, {"coupon_id": coupon.id, **_sums(basket, None), "at": now})
+    return result, basket
+
+
+def _cost(session: Session, items: Items) -> int | None:
+    """What the goods cost the shop; None unless it is known of all of them."""
+    known = repository.costs(session, [sku for sku, _ in items])
+    if not items or any(sku not in known for sku, _ in items):
+        return None
+    return sum(known[sku] * quantity for sku, quantity in items)
+
+
+def _groups(session: Session, with_codes: Sequence[str], code: str) -> tuple[str, ...]:
+    """The stacking of the other codes. One we did not issue is taken for exclusive: we know nothing of it."""
+    others = sorted({_written(other) for other in with_codes} - {code})
+    if not others:
+        return ()
+    found = repository.stackings(session, others)
+    return tuple(found.get(other, rules.EXCLUSIVE) for other in others)
+
+
+def _state(coupon: Coupon) -> CouponState:
+    return CouponState(
+        customer_id=coupon.customer_id,
+        state=coupon.state,
+        terms=Terms(
+            coupon.kind,
+            coupon.percent,
+            coupon.amount_minor,
+            coupon.gift_sku,
+            coupon.minimum_minor,
+            coupon.max_discount_minor,
+            coupon.stacking,
+            coupon.keep_margin,
+        ),
+        currency=coupon.currency,
+        starts_at=coupon.starts_at or coupon.issued_at,
+        expires_at=coupon.expires_at,
+        holder=coupon.holder,
+        held_until=coupon.held_until,
+    )
+
+
+def _end(session: Session, coupon: Coupon, state: str) -> None:
+    repository.spend(session, coupon.offer_id, -coupon.reserved_minor)
+    coupon.state, coupon.holder, coupon.held_until = state, None, None
+
+
+def _sums(basket: Basket, discount: int | None) -> dict[str, Any]:
+    return {"order_minor": basket.order_minor, "discount_minor": discount}
+
+
+def _append(session: Session, coupon: Coupon, kind: str, use: _Use, now: datetime, **more: Any) -> None:
+    session.flush()
+    event = {
+        "coupon_id": coupon.id,
+        "kind": kind,
+        "key": use.key,
+        "fingerprint": use.fingerprint(coupon.code),
+        "order_id": use.order_id,
+        "at": now,
+        **more,
+    }
+    if not repository.add_event(session, event):
+        # Another code was given the same key at this very moment.
+        refuse(session, Refusal.CONFLICT, use.action, {"coupon_id": coupon.id, "at": now})
+
+
+def _quote(coupon: Coupon, state: str, discount: int, currency: str, held_until: datetime | None) -> Quote:
+    return Quote(
+        code=coupon.code,
+        state=state,
+        kind=coupon.kind,
+        percent=coupon.percent,
+        amount_minor=coupon.amount_minor,
+        gift_sku=coupon.gift_sku,
+        discount_minor=discount,
+        currency=currency,
+        minimum_minor=coupon.minimum_minor,
+        expires_at=coupon.expires_at,
+        held_until=held_until,
+    )

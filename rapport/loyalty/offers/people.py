@@ -1,0 +1,86 @@
+"""Who somebody is to the rules of offers: put together from what the other folders know."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from rapport.customers import repository as customers
+from rapport.customers.models import ConsentEvent
+from rapport.customers.rules import NEWSLETTER
+from rapport.loyalty.offers import repository
+from rapport.loyalty.offers.rules import Person
+from rapport.loyalty.points import service as ledger
+from rapport.shop import service as shop
+
+
+@dataclass(frozen=True)
+class Known:
+    """A person as the rules see them, and where that comes from, for "why did I get this?"."""
+
+    person: Person
+    standing: dict[str, Any]
+
+    def snapshot(self, interests: tuple[str, ...]) -> dict[str, Any]:
+        """What an explanation needs later, as it is now; of the interests only those that mattered."""
+        return {
+            "stage": self.person.stage,
+            "orders": self.person.orders,
+            "segment": self.person.segment,
+            "tier": self.person.tier,
+            "interests": sorted(self.person.interests.intersection(interests)),
+            **self.standing,
+        }
+
+
+def known(session: Session, customer_id: int, now: datetime) -> Known:
+    """The customer now. Who was never valued has no segment and no scores."""
+    standing = _value_standing(session, customer_id)
+    person = Person(
+        customer_id=customer_id,
+        stage=repository.stage_of(session, customer_id) or "know",
+        orders=shop.kept_order_count(session, customer_id),
+        segment=standing.segment if standing else None,
+        tier=_tier(session, customer_id, now),
+        interests=repository.interests_of(session, customer_id),
+    )
+    if standing is None:
+        return Known(person, {})
+    return Known(
+        person,
+        {
+            "recency": standing.recency,
+            "frequency": standing.frequency,
+            "monetary": standing.monetary,
+            "method": standing.method,
+            "computed_at": standing.computed_at.isoformat(),
+        },
+    )
+
+
+def consent_for_presents(session: Session, customer_id: int, now: datetime) -> ConsentEvent | None:
+    """The consent something unasked may rest on: to the newsletter, on any channel. None while they paused
+    contact: nobody would tell them, and the code would run out unseen.
+    """
+    policy = customers.policy_of(session, customer_id)
+    if policy is not None and policy.paused_until is not None and policy.paused_until > now:
+        return None
+    return repository.consent_to(session, customer_id, NEWSLETTER)
+
+
+# Until the valuation and the levels of the club are here.
+def _value_standing(session: Session, customer_id: int) -> Any:
+    try:
+        module = importlib.import_module("rapport.value.service")
+    except ModuleNotFoundError:
+        return None
+    return module.standing(session, customer_id)
+
+
+def _tier(session: Session, customer_id: int, now: datetime) -> str | None:
+    tier = getattr(ledger, "tier", None)
+    return tier(session, customer_id, now).key if tier else None

@@ -1,0 +1,244 @@
+"""The shop's offers, from `offers.yml`: checked whole, read again when the file changes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import date, datetime, time
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+import yaml
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+
+from rapport.kit.errors import ConfigurationError
+from rapport.kit.settings import get_settings
+from rapport.loyalty.offers.rules import EXCLUSIVE, Audience
+from rapport.shop.facts import Facts, Minor, ShopFacts, load_facts
+
+log = logging.getLogger(__name__)
+
+Key = Annotated[str, Field(pattern="^[a-z][a-z0-9_-]{0,59}$")]
+Count = Annotated[int, Field(ge=0)]
+AtLeastOne = Annotated[int, Field(ge=1)]
+Amount = Annotated[int, Field(ge=1)]
+# Without `per_customer`: how often one customer may have these. The others are limited by their occasion.
+ONCE_EACH = frozenset({"standing", "referral"})
+
+
+class AudienceRule(Facts):
+    """Whom it is for; what is left out asks for nothing."""
+
+    min_orders: Count = 0
+    max_orders: Count | None = None
+    stages: tuple[Literal["know", "interest", "trust"], ...] = ()
+    segments: tuple[Key, ...] = ()
+    tiers: tuple[Key, ...] = ()
+    interests: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _some_number(self) -> AudienceRule:
+        if self.max_orders is not None and self.max_orders < self.min_orders:
+            raise ValueError("max_orders is below min_orders")
+        return self
+
+    def audience(self) -> Audience:
+        return Audience(
+            self.min_orders, self.max_orders, self.stages, self.segments, self.tiers, self.interests
+        )
+
+
+class OfferRule(Facts):
+    """One offer as the shop wrote it."""
+
+    key: Key
+    name: Annotated[str, Field(min_length=1, max_length=120)]
+    occasion: Literal["standing", "birthday", "anniversary", "surprise", "recovery", "points", "referral"] = (
+        "standing"
+    )
+    percent: Annotated[int, Field(ge=1, le=100)] | None = None
+    amount_minor: Amount | None = None
+    gift: Annotated[str, Field(min_length=1, max_length=60)] | None = None
+    minimum_minor: Minor = 0
+    max_discount_minor: Amount | None = None
+    starts: datetime | None = None
+    ends: datetime | None = None
+    valid_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    audience: AudienceRule = AudienceRule()
+    cap: Count | None = None
+    per_customer: AtLeastOne | None = None
+    budget_minor: Minor | None = None
+    chance: Annotated[float, Field(gt=0, le=1)] | None = None
+    after_days: Annotated[int, Field(ge=0, le=60)] = 0
+    stacking: Key = EXCLUSIVE
+    keep_margin: bool = False
+    active: bool = True
+
+    @field_validator("starts", "ends", mode="before")
+    @classmethod
+    def _in_the_shops_time(cls, value: Any, info: ValidationInfo) -> Any:
+        """A day alone is its midnight; a time without zone is the shop's."""
+        zone = (info.context or {}).get("zone")
+        if isinstance(value, date) and not isinstance(value, datetime):
+            value = datetime.combine(value, time())
+        if isinstance(value, datetime) and value.tzinfo is None:
+            return value.replace(tzinfo=zone)
+        return value
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> OfferRule:
+        given = [name for name in ("percent", "amount_minor", "gift") if getattr(self, name) is not None]
+        if self.occasion == "points":
+            if given:
+                raise ValueError(f"what points buy depends on their number: leave out {given[0]}")
+        elif len(given) != 1:
+            raise ValueError("give exactly one of percent, amount_minor and gift")
+        if self.starts and self.ends and self.ends <= self.starts:
+            raise ValueError("ends is not after starts")
+        if self.percent and self.budget_minor is not None and self.max_discount_minor is None:
+            raise ValueError("a budget for percent needs max_discount_minor: the most one code can cost")
+        if self.amount_minor is not None and self.max_discount_minor is not None:
+            raise ValueError("max_discount_minor is for percent; an amount is its own limit")
+        if self.gift is not None and self.keep_margin:
+            raise ValueError("keep_margin is for discounts, not for presents")
+        if self.occasion == "surprise" and (self.chance is None or self.budget_minor is None):
+            raise ValueError("a surprise needs a chance (0 to 1, per customer and month) and a budget_minor")
+        if self.occasion != "surprise" and self.chance is not None:
+            raise ValueError("only a surprise has a chance")
+        if self.occasion != "recovery" and self.after_days:
+            raise ValueError("only a recovery has after_days")
+        return self
+
+    @property
+    def kind(self) -> str:
+        if self.occasion == "points":
+            return "voucher"
+        return "percent" if self.percent else "amount" if self.amount_minor else "gift"
+
+    @property
+    def uses_per_customer(self) -> int | None:
+        """How many codes one customer may use; None, as many as the occasion brings."""
+        if self.per_customer is None and self.occasion in ONCE_EACH:
+            return 1
+        return self.per_customer
+
+
+class PointsRule(Facts):
+    """Points become a code from `minimum` points on, in steps of `step`."""
+
+    minimum: AtLeastOne
+    step: AtLeastOne = 1
+
+
+class ReferralRule(Facts):
+    """What the referrer gets, for how many friends a year, and when the friend's own code is given."""
+
+    points: AtLeastOne
+    per_year: AtLeastOne = 10
+    friend_gets: Literal["at_claim", "with_reward"] = "at_claim"
+
+
+class Rulebook(Facts):
+    """All of offers.yml. `typical_order_minor` is what percent and amounts are compared by."""
+
+    typical_order_minor: Amount = 100_000
+    points: PointsRule | None = None
+    referral: ReferralRule | None = None
+    offers: tuple[OfferRule, ...] = ()
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Rulebook:
+        keys = [offer.key for offer in self.offers]
+        if twice := sorted({key for key in keys if keys.count(key) > 1}):
+            raise ValueError(f"two offers have the key {twice[0]}")
+        for occasion, section in (("points", self.points), ("referral", self.referral)):
+            active = [offer for offer in self.offers if offer.occasion == occasion and offer.active]
+            if len(active) > 1:
+                raise ValueError(f"{active[0].key}, {active[1].key}: only one offer can be for {occasion}")
+            if active and section is None:
+                raise ValueError(f"{active[0].key} needs a section {occasion}: above the offers")
+        return self
+
+
+def load_rulebook(path: Path, facts: ShopFacts) -> Rulebook:
+    """The offers in the file at `path`. Raises ConfigurationError with one line per mistake."""
+    try:
+        content = yaml.safe_load(path.read_text("utf-8")) or {}
+        book = Rulebook.model_validate(content, context={"zone": ZoneInfo(facts.timezone)})
+    except OSError as error:
+        raise ConfigurationError(f"Cannot read the shop's offers: {path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is no valid YAML: {error}") from None
+    except ValidationError as error:
+        lines = [f"{_where(content, item['loc'])}{item['msg']}" for item in error.errors()]
+        raise ConfigurationError(f"{path} is wrong:\n  " + "\n  ".join(lines)) from None
+    if wrong := list(_unknown_names(book, facts)):
+        raise ConfigurationError(f"{path} is wrong:\n  " + "\n  ".join(wrong))
+    return book
+
+
+def _where(content: Any, loc: tuple[str | int, ...]) -> str:
+    """The place of a mistake, an offer by its key rather than its number."""
+    parts = [str(part) for part in loc]
+    if len(loc) > 1 and loc[0] == "offers" and isinstance(loc[1], int):
+        entry = content["offers"][loc[1]]
+        if isinstance(entry, dict) and isinstance(entry.get("key"), str):
+            parts = [f"offer {entry['key']}", *parts[2:]]
+    return f"{'.'.join(parts)}: " if parts else ""
+
+
+def _unknown_names(book: Rulebook, facts: ShopFacts) -> list[str]:
+    tiers = {tier.key for tier in facts.club.tiers}
+    return [
+        f"offer {offer.key}.audience.tiers: {name} is no level of the club in shop.yml ({', '.join(tiers)})"
+        for offer in book.offers
+        for name in offer.audience.tiers
+        if name not in tiers
+    ]
+
+
+class RulebookFile:
+    """The file's present content, for many threads. Raises ConfigurationError when it is wrong at first.
+
+    If it becomes wrong later, the log says how, and the offers stay as they were.
+    """
+
+    def __init__(self, path: Path, facts: ShopFacts) -> None:
+        self._path = path
+        self._facts = facts
+        self._lock = threading.Lock()
+        self._stamp = self._now()
+        self._book = load_rulebook(path, facts)
+
+    def get(self) -> Rulebook:
+        """What the file says now; the same object as long as it does not change."""
+        if self._now() != self._stamp:
+            with self._lock:
+                stamp = self._now()
+                if stamp != self._stamp:
+                    self._stamp = stamp
+                    try:
+                        self._book = load_rulebook(self._path, self._facts)
+                    except ConfigurationError as error:
+                        log.error("%s\nUntil this is mended, the offers stay as they were.", error)
+        return self._book
+
+    def _now(self) -> tuple[int, int] | None:
+        try:
+            status = self._path.stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_size
+
+
+@cache
+def _opened(path: Path, shop_file: Path) -> RulebookFile:
+    return RulebookFile(path, load_facts(shop_file))
+
+
+def get_rulebook() -> Rulebook:
+    """What this installation's shop offers now. Raises ConfigurationError when it never made sense."""
+    settings = get_settings()
+    return _opened(settings.offers_file, settings.shop_file).get()
