@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.console import Console
 
-from rapport.cli import chat, doctor, imports, jobs, log, nlu, train, up
+from rapport.cli import api_keys, chat, doctor, imports, jobs, log, nlu, train, up
 from rapport.kit.errors import RapportError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("log")(log.command)
 app.command("import")(imports.command)
 app.add_typer(nlu.app, name="nlu")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(api_keys.app, name="api-key")
 
 
 def main() -> None:

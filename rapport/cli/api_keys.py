@@ -1,0 +1,74 @@
+"""`rapport api-key create|list|revoke`: keys for the shop's own programs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from rapport import migrations
+from rapport.api import service
+from rapport.api.rules import SCOPES
+from rapport.kit.database import get_engine, read_scope, session_scope
+from rapport.kit.errors import InvalidInputError
+from rapport.kit.settings import get_settings
+
+console = Console(highlight=False)
+app = typer.Typer(help="Keys for the shop's own programs (docs/shop-api.md).", no_args_is_help=True)
+
+LONGEST_NAME = 60
+
+
+@app.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="What the key is for, e.g. webshop.", show_default=False)],
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--scope", "-s", help=f"What it may do: {', '.join(SCOPES)}. Repeatable. Default: everything."
+        ),
+    ] = None,
+) -> None:
+    """Make a key. It is shown this once; only a hash of it is kept."""
+    if not name.isprintable() or not 0 < len(name.strip()) <= LONGEST_NAME:
+        raise InvalidInputError(f"The name needs 1 to {LONGEST_NAME} letters.")
+    engine = get_engine()
+    migrations.upgrade(engine)
+    with session_scope(engine) as session:
+        key = service.create_key(
+            session, get_settings().secret_key.get_secret_value(), name.strip(), scope or SCOPES
+        )
+    print(key)
+    Console(stderr=True, highlight=False).print("Keep it safe: it is not shown again.")
+
+
+@app.command("list")
+def list_keys() -> None:
+    """Show the keys there are, and when each was last used."""
+    with read_scope() as session:
+        found = service.keys(session)
+    if not found:
+        console.print("No keys yet. Make one: uv run rapport api-key create webshop")
+        return
+    table = Table("name", "begins with", "may", "made", "last used", "revoked")
+    for key in found:
+        table.add_row(
+            escape(key.name),
+            key.prefix,
+            ", ".join(key.scopes),
+            f"{key.created_at:%Y-%m-%d}",
+            f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never",
+            f"{key.revoked_at:%Y-%m-%d}" if key.revoked_at else "",
+        )
+    console.print(table)
+
+
+@app.command("revoke")
+def revoke(name: Annotated[str, typer.Argument(help="The key's name.", show_default=False)]) -> None:
+    """Make a key useless, at once and for good."""
+    with session_scope() as session:
+        service.revoke_key(session, name)
+    console.print(f"{escape(name)} is revoked.", markup=True)
