@@ -32,6 +32,14 @@ class Settings(BaseSettings):
         default=None,
         description="HS256 key the host site signs `identity_token` with; without it no such token is taken.",
     )
+    woocommerce_secret: SecretStr | None = Field(
+        default=None,
+        description="Secret of the shop's WooCommerce webhooks; without it /webhooks/woocommerce does not exist.",
+    )
+    shopify_secret: SecretStr | None = Field(
+        default=None,
+        description="Client secret that Shopify signs webhooks with; without it /webhooks/shopify does not exist.",
+    )
     database_url: str = Field(
         default=f"sqlite:///{ROOT / 'var' / 'rapport.db'}",
         description="SQLAlchemy URL of the database: sqlite:///… or postgresql+psycopg://…",
