@@ -201,6 +201,7 @@ class Refunded(Part):
 
     reference: Annotated[Number, Field(description="The shop's own id of the refund.", examples=["r-881"])]
     amount_minor: Annotated[Positive, Field(examples=[99900])]
+    currency: Currency | None = None
     reason: Annotated[Line, line(200, "Why, in the shop's words.", "Too small")] | None = None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from rapport.connectors.models import OrderEventRecord, WebhookDelivery
@@ -133,3 +133,27 @@ def deliveries(session: Session, status: str | None, limit: int) -> Sequence[Web
 def waiting_count(session: Session) -> int:
     """How many events wait for their order."""
     return session.scalar(select(func.count()).select_from(Record).where(Record.waiting)) or 0
+
+
+def delete_done(session: Session, before: datetime) -> int:
+    """Drop deliveries that were applied (or were about nothing of ours) before then; how many they were."""
+    gone = session.scalars(
+        delete(WebhookDelivery)
+        .where(WebhookDelivery.done_at < before)
+        .returning(WebhookDelivery.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(gone.all())
+
+
+def try_again(session: Session, delivery_id: int | None, now: datetime) -> int:
+    """Make a failed delivery, or all of them, due now; how many they were."""
+    query = update(WebhookDelivery).where(WebhookDelivery.status == "failed")
+    if delivery_id is not None:
+        query = query.where(WebhookDelivery.id == delivery_id)
+    again = session.scalars(
+        query.values(next_try_at=now, tries=0)
+        .returning(WebhookDelivery.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(again.all())

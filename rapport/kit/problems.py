@@ -94,7 +94,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def install(app: FastAPI) -> None:
     """Answer every error of `app` with a problem."""
     app.add_exception_handler(errors.RapportError, _rapport_error)
-    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, _http_error)
     for kind in DATABASE_AWAY:
         app.add_exception_handler(kind, _database_away)
@@ -128,7 +128,8 @@ def of_error(error: Exception) -> JSONResponse:
     return problem("internal-error")
 
 
-def _invalid(_request: Request, error: Exception) -> JSONResponse:
+def invalid(_request: Request, error: Exception) -> JSONResponse:
+    """The problem that a request which does not fit its schema is."""
     assert isinstance(error, RequestValidationError)
     # What was sent is not repeated: it may be huge, or not even text.
     said = [f"{_place(item['loc'])}: {item['msg']}" for item in error.errors()[:3]]

@@ -1,0 +1,261 @@
+"""What the shop API takes and gives, as its OpenAPI document says it. Money is in minor units."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+
+from rapport.connectors.events import (
+    EVENT_ID,
+    SOURCE,
+    Currency,
+    Details,
+    Line,
+    Minor,
+    Moment,
+    Number,
+    OrderEvent,
+    Part,
+    Refunded,
+    Shipment,
+    line,
+)
+from rapport.connectors.rules import LARGEST_MINOR
+
+CODE = r"^[A-Za-z0-9-]{1,40}$"
+CUSTOMER = r"^(?:id:[1-9][0-9]{0,8}|[a-z0-9][a-z0-9._-]{0,39}:[\x21-\x2e\x30-\x7e]{1,120})$"
+
+CustomerRef = Annotated[
+    StrictStr,
+    Field(
+        pattern=CUSTOMER,
+        description="Whom it is about: `id:12` (ours), `email:ann@customer.example`, or `shop:c-1042` (the"
+        " source of your order events and your own id of the customer).",
+        examples=["shop:c-1042"],
+    ),
+]
+Amount = Annotated[StrictInt, Field(ge=1, le=LARGEST_MINOR, examples=[250])]
+
+
+class _Event(Part):
+    source: Annotated[
+        StrictStr,
+        Field(pattern=SOURCE, description="Which of your systems says it; numbers and ids are its own."),
+    ] = "shop"
+    event_id: Annotated[
+        StrictStr,
+        Field(pattern=EVENT_ID, description="Your id of this event: the same one again changes nothing."),
+    ]
+    number: Annotated[Number, Field(description="The order's number, as its customer sees it.")]
+    reference: Annotated[Number | None, Field(description="Your own id of the order, if another.")] = None
+    at: Annotated[Moment, Field(description="When it happened. A time ahead of ours counts as now.")]
+
+    def event(self) -> OrderEvent:
+        """The same, in the shape that does not know what it came in."""
+        return OrderEvent.model_validate(self.model_dump())
+
+
+class Placed(_Event):
+    """An order was placed, or changed before it was shipped: the newest details count."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "kind": "placed",
+                    "event_id": "evt-1",
+                    "number": "FJ-20017",
+                    "at": "2026-05-04T09:30:00+02:00",
+                    "order": {
+                        "currency": "NOK",
+                        "total_minor": 224910,
+                        "items": [{"sku": "FJ-TENT-2", "quantity": 1, "unit_price_minor": 249900}],
+                        "customer": {"id": "c-1042", "email": "ann@customer.example", "name": "Ann Berg"},
+                        "coupons": ["FJ-7KQM-X2PA"],
+                    },
+                }
+            ]
+        }
+    )
+    kind: Literal["placed"]
+    order: Details
+
+
+class Moved(_Event):
+    """It was paid, shipped, delivered or cancelled. With `order` it may also be the first we hear of it."""
+
+    kind: Literal["paid", "shipped", "delivered", "cancelled"]
+    order: Details | None = None
+    shipment: Shipment | None = None
+
+
+class PaidBack(_Event):
+    """Money was given back, all or a part."""
+
+    kind: Literal["refunded"]
+    order: Details | None = None
+    refund: Refunded
+
+
+EventRequest = Annotated[Placed | Moved | PaidBack, Field(discriminator="kind")]
+
+
+class Answer(BaseModel):
+    """Base of all answers."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class CouponOutcome(Answer):
+    code: str
+    outcome: str = Field(description="`redeemed`, `rolled_back`, or why not: `expired`, `not_yours`, …")
+
+
+class EventAnswer(Answer):
+    """What came of an event."""
+
+    status: Literal["applied", "repeated", "waiting"] = Field(
+        description="`waiting`: the order is not known yet; the event counts as soon as it is placed."
+    )
+    number: str | None
+    order_status: str | None
+    customer: str | None = Field(description="Who ordered, as `id:12`.", examples=["id:12"])
+    points: int = Field(description="Points the customer gained by it; below zero: lost.")
+    coupons: list[CouponOutcome]
+    notes: list[str] = Field(description="What was passed over, and why.")
+
+
+class CouponRequest(Part):
+    """An order a code is to be used on."""
+
+    order_minor: Annotated[Minor, Field(description="The goods before discounts.", examples=[249900])]
+    currency: Currency
+    customer: CustomerRef | None = None
+    with_codes: Annotated[
+        list[Annotated[StrictStr, Field(pattern=CODE)]],
+        Field(max_length=10, description="Other codes on the same order."),
+    ] = []
+
+
+class HoldCouponRequest(CouponRequest):
+    """The same, for a while: nobody else can use the code until then."""
+
+    minutes: Annotated[StrictInt, Field(ge=1, le=1440)] = 30
+
+
+class RedeemCouponRequest(CouponRequest):
+    """The same, for good. `order` is the number of an order you told of; else the order event links them."""
+
+    order: Number | None = None
+    source: Annotated[StrictStr, Field(pattern=SOURCE)] = "shop"
+
+
+class RollbackRequest(Part):
+    """Why a redemption is undone."""
+
+    reason: Annotated[Line, line(60, "Why, in your words.", "order cancelled")]
+
+
+class Nothing(Part):
+    """No more needs to be said."""
+
+
+class CouponAnswer(Answer):
+    """What a code takes off this order."""
+
+    code: str
+    kind: str = Field(description="`percent`, `amount` or `gift`.")
+    percent: int
+    discount_minor: int
+    currency: str | None
+    expires_at: datetime
+
+
+class CouponState(Answer):
+    code: str
+    state: str = Field(description="`issued`: it can be used; `redeemed`, `held`, …")
+
+
+class EarnRequest(Part):
+    """Points for something that is no order."""
+
+    customer: CustomerRef
+    points: Amount
+    reason: Annotated[Line, line(60, "Shown in the customer's statement.", "Came to the open day")]
+
+
+class BurnRequest(Part):
+    """Points spent at once."""
+
+    customer: CustomerRef
+    points: Amount
+    reason: Annotated[Line, line(60, "Shown in the customer's statement.", "Paid with at the till")]
+
+
+class HoldPointsRequest(Part):
+    """Points set aside while an order is being paid."""
+
+    customer: CustomerRef
+    points: Amount
+    minutes: Annotated[StrictInt, Field(ge=1, le=10_080)] = 60
+
+
+class HeldRequest(Part):
+    """Points that were set aside."""
+
+    hold: Annotated[
+        StrictStr, Field(pattern=EVENT_ID, description="The `key` that `POST /points/hold` answered.")
+    ]
+
+
+class MovementAnswer(Answer):
+    """A movement of points. `key` names it; of a hold it is what captures or releases it."""
+
+    key: str
+    points: int
+    balance: int = Field(description="What the customer can spend now.")
+
+
+class Parcel(Answer):
+    points: int
+    at: datetime
+
+
+class TierAnswer(Answer):
+    key: str
+    window_points: int = Field(description="Points earned within the time that counts.")
+    next_key: str | None
+    missing: int | None = Field(description="Points to the next one.")
+
+
+class StatementAnswer(Answer):
+    """A customer's points."""
+
+    available: int
+    pending: int = Field(description="Earned, but the return period is not over.")
+    held: int
+    debt: int = Field(description="Points that were spent and then taken back; later ones pay it off first.")
+    next_expiry: Parcel | None
+    next_pending: Parcel | None
+    tier: TierAnswer
+
+
+class ValueAnswer(Answer):
+    """What a customer is worth, and how sure that is. Scores are 1 (low) to 5."""
+
+    stage: str
+    segment: str
+    recency: int
+    frequency: int
+    monetary: int
+    orders: int
+    last_order_at: datetime | None
+    clv_minor: int | None
+    clv_low_minor: int | None
+    clv_high_minor: int | None
+    p_buy: float | None = Field(description="The chance that they buy again soon.")
+    expected_next_at: datetime | None
+    method: str = Field(description="`model`, or `rules` where there is too little to fit one.")
+    computed_at: datetime

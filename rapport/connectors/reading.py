@@ -1,0 +1,96 @@
+"""Reading the JSON of shops: what is missing or odd is an error that names the field."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from pydantic import ValidationError
+
+from rapport.customers.rules import normalise_email
+from rapport.connectors.events import OrderEvent
+from rapport.kit.errors import InvalidInputError
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """The object in a body; its numbers are exact. Raises InvalidInputError."""
+    try:
+        found = json.loads(body, parse_float=Decimal, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise InvalidInputError("the body is no JSON") from None
+    if not isinstance(found, dict):
+        raise InvalidInputError("the body is no JSON object")
+    return found
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(name)
+
+
+def records(payload: dict[str, Any], field: str) -> list[dict[str, Any]]:
+    """The list of objects in a field; none when it is missing."""
+    found = payload.get(field) or []
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise InvalidInputError(f"{field}: is no list of objects")
+    return found
+
+
+def record(payload: dict[str, Any], field: str) -> dict[str, Any]:
+    """The object in a field; an empty one when it is missing."""
+    found = payload.get(field) or {}
+    if not isinstance(found, dict):
+        raise InvalidInputError(f"{field}: is no object")
+    return found
+
+
+def text(payload: dict[str, Any], field: str, longest: int) -> str | None:
+    """A text or whole number as one line of at most so many letters; None when it is missing or empty."""
+    found = payload.get(field)
+    if found is None or isinstance(found, bool | list | dict):
+        return None
+    line = " ".join("".join(letter for letter in str(found) if letter.isprintable()).split())
+    return line[:longest].strip() or None
+
+
+def needed(payload: dict[str, Any], field: str, longest: int = 60) -> str:
+    """The same, where it may not be missing. Raises InvalidInputError."""
+    found = text(payload, field, longest)
+    if found is None:
+        raise InvalidInputError(f"{field}: is missing")
+    return found
+
+
+def whole(payload: dict[str, Any], field: str) -> int:
+    """A whole number; 0 when it is missing."""
+    found = payload.get(field) or 0
+    if isinstance(found, Decimal) and found == found.to_integral_value():
+        found = int(found)
+    if isinstance(found, bool) or not isinstance(found, int):
+        raise InvalidInputError(f"{field}: is no whole number")
+    return found
+
+
+def address(payload: dict[str, Any], field: str) -> str | None:
+    """An e-mail address; None when it is missing or is none: an order counts all the same."""
+    found = text(payload, field, 320)
+    return found if found and normalise_email(found) else None
+
+
+def event(**values: Any) -> OrderEvent:
+    """An event of these values. Raises InvalidInputError that names the field."""
+    try:
+        return OrderEvent.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        said = str(first["msg"]).removeprefix("Value error, ")
+        raise InvalidInputError(f"{place}: {said}" if place else said) from None
+
+
+def state_id(reference: str, at: datetime, details: dict[str, Any]) -> str:
+    """The id of the event that an order looks like this: two changes may share a second."""
+    digest = hashlib.sha256(json.dumps(details, default=str, sort_keys=True).encode()).hexdigest()[:12]
+    return f"{reference}:{at:%Y%m%dT%H%M%S}:{digest}"
