@@ -1,84 +1,682 @@
-"""All queries about points."""
+"""All queries about points. What changes them runs while the customer is locked."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select, union_all, update
+from sqlalchemy import insert as plain_insert
 from sqlalchemy.orm import Session
 
+from rapport.customers.models import Customer
 from rapport.kit.upsert import insert
-from rapport.loyalty.points.models import Account, Posting, Transaction
+from rapport.loyalty.points.models import (
+    Account,
+    Earning,
+    Lot,
+    LotMovement,
+    Membership,
+    Posting,
+    Spending,
+    TierChange,
+    Transaction,
+)
+from rapport.loyalty.points.purse import OWN, SHOP, Credit, Entry, Purse
+from rapport.loyalty.points.purse import Lot as OpenLot
+from rapport.loyalty.points.rules import Earned
+from rapport.shop.models import Order
+
+# As many values as one statement may have on either database.
+CHUNK = 5_000
 
 
-def customer_account(session: Session, customer_id: int) -> int:
-    """Id of the customer's account, made when there is none."""
+@dataclass(frozen=True)
+class Spent:
+    """A row of `spending`, with the keys of its transactions."""
+
+    id: int
+    customer_id: int
+    transaction_id: int
+    spent_id: int | None
+    order_id: int | None
+    points: int
+    restored: int
+    status: str
+    until: datetime | None
+
+
+# --- customers ---------------------------------------------------------------------------------------------
+
+
+def lock_customers(session: Session, customer_ids: Sequence[int], skip_locked: bool = False) -> list[int]:
+    """Keep others from moving these customers' points until the session's transaction ends.
+
+    Returns those that exist (with `skip_locked`, that nobody else holds). Always in the order of their ids.
+    On SQLite the writing transaction is lock enough.
+    """
+    query = select(Customer.id).where(Customer.id.in_(customer_ids)).order_by(Customer.id)
+    return list(session.scalars(query.with_for_update(key_share=True, skip_locked=skip_locked)))
+
+
+def merged_into(session: Session, customer_id: int) -> int | None:
+    """Whom the customer was merged into."""
+    return session.scalar(select(Membership.merged_into_id).where(Membership.customer_id == customer_id))
+
+
+def set_merged(session: Session, from_id: int, into_id: int) -> None:
+    """Note that a customer is now another one, and so is whoever was merged into them before."""
     session.execute(
-        insert(session, Account)
-        .values(customer_id=customer_id)
-        .on_conflict_do_nothing(index_elements=["customer_id"])
-    )
-    return session.scalars(select(Account.id).where(Account.customer_id == customer_id)).one()
-
-
-def shop_account(session: Session, name: str) -> int:
-    """Id of one of the shop's own accounts, made when there is none."""
-    session.execute(
-        insert(session, Account).values(name=name).on_conflict_do_nothing(index_elements=["name"])
-    )
-    return session.scalars(select(Account.id).where(Account.name == name)).one()
-
-
-def add_transaction(
-    session: Session,
-    key: str,
-    kind: str,
-    at: datetime,
-    order_id: int | None = None,
-    reverses_id: int | None = None,
-) -> int | None:
-    """Id of a new transaction, or None when there is one of that key already."""
-    return session.scalar(
-        insert(session, Transaction)
-        .values(key=key, kind=kind, at=at, order_id=order_id, reverses_id=reverses_id)
-        .on_conflict_do_nothing(index_elements=["key"])
-        .returning(Transaction.id)
+        update(Membership)
+        .where((Membership.customer_id == from_id) | (Membership.merged_into_id == from_id))
+        .values(merged_into_id=into_id, tier=None, tier_review_at=None)
+        .execution_options(synchronize_session=False)
     )
 
 
-def transaction_by_key(session: Session, key: str, lock: bool = False) -> Transaction | None:
-    """The transaction of that key; with `lock`, nobody else works on it until this session ends."""
-    query = select(Transaction).where(Transaction.key == key)
-    return session.scalars(query.with_for_update() if lock else query).one_or_none()
+def purses(session: Session, customer_ids: Sequence[int]) -> dict[int, Purse]:
+    """What these (locked) customers have; their accounts are made when there are none."""
+    found = {customer_id: Purse(customer_id) for customer_id in customer_ids}
+    _load_accounts(session, found)
+    missing = [purse.customer_id for purse in found.values() if not purse.account_ids]
+    if missing:
+        session.execute(
+            insert(session, Membership).on_conflict_do_nothing(),
+            [{"customer_id": customer_id} for customer_id in missing],
+        )
+        session.execute(
+            plain_insert(Account),
+            [{"customer_id": one, "kind": kind, "balance": 0} for one in missing for kind in OWN],
+        )
+        _load_accounts(session, {customer_id: found[customer_id] for customer_id in missing})
+    owners = {purse.account_ids["points"]: purse for purse in found.values()}
+    rows = session.execute(select(*LOT_COLUMNS).where(Lot.account_id.in_(owners), Lot.remaining > 0))
+    for row in rows:
+        owners[row.account_id].lots.append(_lot(row))
+    return found
 
 
-def balance(session: Session, customer_id: int) -> int:
-    """The sum of all postings to the customer's account."""
-    total = session.scalar(
-        select(func.sum(Posting.points))
-        .join(Account, Account.id == Posting.account_id)
-        .where(Account.customer_id == customer_id)
-    )
-    return int(total or 0)
-
-
-def points_on_order(session: Session, order_id: int, account_id: int, kind: str) -> int:
-    """The sum of postings to an account by transactions of a kind on one order."""
-    total = session.scalar(
-        select(func.sum(Posting.points))
-        .join(Transaction, Transaction.id == Posting.transaction_id)
-        .where(Transaction.order_id == order_id, Transaction.kind == kind, Posting.account_id == account_id)
-    )
-    return int(total or 0)
-
-
-def unbalanced_transactions(session: Session) -> list[int]:
-    """Ids of transactions whose postings do not add up to zero, or that have none. Always empty."""
-    return list(
-        session.scalars(
-            select(Transaction.id)
-            .outerjoin(Posting, Posting.transaction_id == Transaction.id)
-            .group_by(Transaction.id)
-            .having((func.count(Posting.id) < 2) | (func.sum(Posting.points) != 0))
+def _load_accounts(session: Session, purses: dict[int, Purse]) -> None:
+    rows = session.execute(
+        select(Account.id, Account.customer_id, Account.kind, Account.balance).where(
+            Account.customer_id.in_(purses)
         )
     )
+    for row in rows:
+        purses[row.customer_id].account_ids[row.kind] = row.id
+        purses[row.customer_id].balances[row.kind] = row.balance
+
+
+# --- look-ups ----------------------------------------------------------------------------------------------
+
+LOT_COLUMNS = (
+    Lot.id,
+    Lot.account_id,
+    Lot.earning_id,
+    Lot.points,
+    Lot.remaining,
+    Lot.expires_at,
+    Lot.expired_at,
+    Lot.lapsed,
+)
+
+
+def _lot(row: Row[*tuple[int, int, int | None, int, int, datetime | None, datetime | None, int]]) -> OpenLot:
+    return OpenLot(
+        expires_at=row.expires_at,
+        earning_id=row.earning_id,
+        remaining=row.remaining,
+        points=row.points,
+        id=row.id,
+        expired_at=row.expired_at,
+        lapsed=row.lapsed,
+    )
+
+
+def spendable(session: Session, customer_id: int, now: datetime) -> int:
+    """The customer's balance, less what has ended but was not yet taken by the task."""
+    ended = (
+        select(func.coalesce(func.sum(Lot.remaining), 0))
+        .where(Lot.account_id == Account.id, Lot.remaining > 0, Lot.expires_at <= now)
+        .correlate(Account)
+        .scalar_subquery()
+    )
+    total = session.scalar(
+        select(Account.balance - ended).where(Account.customer_id == customer_id, Account.kind == "points")
+    )
+    return int(total or 0)
+
+
+def balances(session: Session, customer_id: int) -> dict[str, int]:
+    """The customer's balances by account; empty when they have no accounts."""
+    rows = session.execute(select(Account.kind, Account.balance).where(Account.customer_id == customer_id))
+    return {row.kind: row.balance for row in rows}
+
+
+def open_lots(session: Session, customer_id: int) -> list[tuple[int, datetime | None]]:
+    """(points, end) of the customer's lots that are not used up."""
+    rows = session.execute(
+        select(Lot.remaining, Lot.expires_at)
+        .join(Account, Account.id == Lot.account_id)
+        .where(Account.customer_id == customer_id, Account.kind == "points", Lot.remaining > 0)
+        .order_by(Lot.expires_at, Lot.id)
+    )
+    return [(row.remaining, row.expires_at) for row in rows]
+
+
+def pending(session: Session, customer_id: int) -> list[tuple[int, datetime]]:
+    """(points, when) of the customer's points that will become spendable."""
+    rows = session.execute(
+        select(Earning.points - Earning.taken_back, Earning.matures_at)
+        .join(Account, Account.id == Earning.account_id)
+        .where(
+            Account.customer_id == customer_id,
+            Account.kind == "points",
+            Earning.matured_at.is_(None),
+        )
+    )
+    return [(points, at) for points, at in rows if at is not None]
+
+
+def earned(session: Session, customer_ids: Sequence[int], since: datetime) -> dict[int, list[Earned]]:
+    """What these customers earned after a time, and what was taken back of it."""
+    result: dict[int, list[Earned]] = {customer_id: [] for customer_id in customer_ids}
+    rows = session.execute(
+        select(Account.customer_id, Earning.at, Earning.points, Earning.taken_back)
+        .join(Account, Account.id == Earning.account_id)
+        .where(Account.customer_id.in_(customer_ids), Account.kind == "points", Earning.at > since)
+    )
+    for row in rows:
+        result[row.customer_id].append(Earned(row.at, row.points, row.taken_back))
+    return result
+
+
+def transaction_by_key(session: Session, key: str) -> Transaction | None:
+    """The transaction of that key."""
+    return session.scalars(select(Transaction).where(Transaction.key == key)).one_or_none()
+
+
+def release_of(session: Session, hold_id: int) -> Transaction:
+    """The transaction that released a hold."""
+    return session.scalars(
+        select(Transaction).where(Transaction.about_id == hold_id, Transaction.kind == "release")
+    ).one()
+
+
+def owner_of(session: Session, transaction_id: int) -> int | None:
+    """Whose earning or spending the transaction made; None when it made none."""
+    earning = select(Earning.account_id).where(Earning.transaction_id == transaction_id)
+    taken = select(Spending.account_id).where(Spending.transaction_id == transaction_id)
+    spent = select(Spending.account_id).where(Spending.spent_id == transaction_id)
+    return session.scalar(
+        select(Account.customer_id).where(Account.id.in_(union_all(earning, taken, spent))).limit(1)
+    )
+
+
+def owner_of_order(session: Session, order_id: int, key: str) -> int | None:
+    """Whose points the order earned (by the transaction of that key) or was paid with."""
+    earning = (
+        select(Earning.account_id)
+        .join(Transaction, Transaction.id == Earning.transaction_id)
+        .where(Transaction.key == key)
+    )
+    spent = select(Spending.account_id).where(Spending.order_id == order_id)
+    return session.scalar(
+        select(Account.customer_id).where(Account.id.in_(union_all(earning, spent))).limit(1)
+    )
+
+
+def history(session: Session, customer_id: int, limit: int) -> list[tuple[Transaction, dict[str, int]]]:
+    """The customer's newest transactions, newest first, each with its postings to their accounts."""
+    mine = dict(
+        session.execute(select(Account.id, Account.kind).where(Account.customer_id == customer_id)).tuples()
+    )
+    newest = (
+        select(Posting.transaction_id)
+        .where(Posting.account_id.in_(mine))
+        .group_by(Posting.transaction_id)
+        .order_by(Posting.transaction_id.desc())
+        .limit(limit)
+    )
+    found = {
+        transaction.id: (transaction, dict[str, int]())
+        for transaction in session.scalars(
+            select(Transaction).where(Transaction.id.in_(newest)).order_by(Transaction.id.desc())
+        )
+    }
+    rows = session.execute(
+        select(Posting.transaction_id, Posting.account_id, Posting.points).where(
+            Posting.transaction_id.in_(found), Posting.account_id.in_(mine)
+        )
+    )
+    for row in rows:
+        found[row.transaction_id][1][mine[row.account_id]] = row.points
+    return list(found.values())
+
+
+# --- earnings and spendings --------------------------------------------------------------------------------
+
+CREDIT_COLUMNS = (
+    Earning.id,
+    Earning.transaction_id,
+    Earning.order_id,
+    Earning.at,
+    Earning.points,
+    Earning.taken_back,
+    Earning.rate_points,
+    Earning.rate_per_minor,
+    Earning.matures_at,
+    Earning.matured_at,
+    Earning.expires_at,
+    Earning.valid_days,
+)
+
+
+def credit_of(session: Session, transaction_id: int) -> tuple[Credit, int] | None:
+    """The earning of a transaction, and whose it is now."""
+    row = session.execute(
+        select(*CREDIT_COLUMNS, Account.customer_id)
+        .join(Account, Account.id == Earning.account_id)
+        .where(Earning.transaction_id == transaction_id)
+    ).first()
+    return (_credit(row), row.customer_id) if row else None
+
+
+def _credit(row: Row[*tuple[object, ...]]) -> Credit:
+    return Credit(**{column.key: getattr(row, column.key) for column in CREDIT_COLUMNS})
+
+
+def due_credits(
+    session: Session, now: datetime, after: tuple[datetime, int] | None, limit: int
+) -> list[tuple[datetime, int, int]]:
+    """(due time, id, customer) of pending earnings that are due, the longest due first, from a place on."""
+    query = (
+        select(Earning.matures_at, Earning.id, Account.customer_id)
+        .join(Account, Account.id == Earning.account_id)
+        .where(Earning.matured_at.is_(None), Earning.matures_at <= now, Account.customer_id.is_not(None))
+        .order_by(Earning.matures_at, Earning.id)
+        .limit(limit)
+    )
+    if after:
+        query = query.where(
+            (Earning.matures_at > after[0]) | ((Earning.matures_at == after[0]) & (Earning.id > after[1]))
+        )
+    return [(row[0], row[1], row[2]) for row in session.execute(query)]
+
+
+def credits_by_id(session: Session, ids: Sequence[int]) -> dict[int, tuple[Credit, int]]:
+    """These earnings by id, each with whose it is now."""
+    rows = session.execute(
+        select(*CREDIT_COLUMNS, Account.customer_id)
+        .join(Account, Account.id == Earning.account_id)
+        .where(Earning.id.in_(ids))
+        .order_by(Earning.id)
+    )
+    return {row.id: (_credit(row), row.customer_id) for row in rows}
+
+
+def delivery_times(session: Session, order_ids: Sequence[int]) -> dict[int, datetime]:
+    """When these orders were delivered, as far as that is known."""
+    rows = session.execute(
+        select(Order.id, Order.delivered_at).where(Order.id.in_(order_ids), Order.delivered_at.is_not(None))
+    )
+    return {row.id: row.delivered_at for row in rows}
+
+
+def own_lots(session: Session, purse: Purse, earning_id: int | None) -> list[OpenLot]:
+    """All lots of an earning, used up or not; those in the purse are the purse's own."""
+    rows = session.execute(select(*LOT_COLUMNS).where(Lot.earning_id == earning_id).order_by(Lot.id))
+    return [_in_purse(purse, _lot(row)) for row in rows]
+
+
+def lots_taken(session: Session, purse: Purse, transaction_id: int) -> list[tuple[OpenLot, int]]:
+    """(lot, points) a transaction took, in the order it took them; those in the purse are the purse's own."""
+    rows = session.execute(
+        select(*LOT_COLUMNS, LotMovement.points.label("moved"))
+        .join(LotMovement, LotMovement.lot_id == Lot.id)
+        .where(LotMovement.transaction_id == transaction_id, LotMovement.points < 0)
+        .order_by(LotMovement.id)
+    )
+    return [(_in_purse(purse, _lot(row)), -row.moved) for row in rows]
+
+
+def _in_purse(purse: Purse, lot: OpenLot) -> OpenLot:
+    return next((one for one in purse.lots if one.id == lot.id), None) or _added(purse, lot)
+
+
+def _added(purse: Purse, lot: OpenLot) -> OpenLot:
+    purse.lots.append(lot)
+    return lot
+
+
+SPENT_COLUMNS = (
+    Spending.id,
+    Account.customer_id,
+    Spending.transaction_id,
+    Spending.spent_id,
+    Spending.order_id,
+    Spending.points,
+    Spending.restored,
+    Spending.status,
+    Spending.until,
+)
+
+
+def spending_of(session: Session, transaction_id: int) -> Spent | None:
+    """The spending that a transaction took out of lots, or spent."""
+    return _one_spent(
+        session, (Spending.transaction_id == transaction_id) | (Spending.spent_id == transaction_id)
+    )
+
+
+def _one_spent(session: Session, condition: object) -> Spent | None:
+    row = session.execute(
+        select(*SPENT_COLUMNS).join(Account, Account.id == Spending.account_id).where(condition)  # type: ignore[arg-type]
+    ).first()
+    return Spent(**row._mapping) if row else None
+
+
+def spendings_on(session: Session, order_id: int) -> list[Spent]:
+    """What was paid with on an order."""
+    rows = session.execute(
+        select(*SPENT_COLUMNS)
+        .join(Account, Account.id == Spending.account_id)
+        .where(Spending.order_id == order_id, Spending.status == "spent")
+        .order_by(Spending.id)
+    )
+    return [Spent(**row._mapping) for row in rows]
+
+
+def due_holds(
+    session: Session, now: datetime, after: tuple[datetime, int] | None, limit: int
+) -> list[tuple[datetime, int, int]]:
+    """(until, id, customer) of holds that ran out, the longest out first, from a place on."""
+    query = (
+        select(Spending.until, Spending.id, Account.customer_id)
+        .join(Account, Account.id == Spending.account_id)
+        .where(Spending.status == "held", Spending.until <= now, Account.customer_id.is_not(None))
+        .order_by(Spending.until, Spending.id)
+        .limit(limit)
+    )
+    if after:
+        query = query.where(
+            (Spending.until > after[0]) | ((Spending.until == after[0]) & (Spending.id > after[1]))
+        )
+    return [(row[0], row[1], row[2]) for row in session.execute(query)]
+
+
+def spendings(session: Session, ids: Sequence[int]) -> list[Spent]:
+    """These spendings."""
+    rows = session.execute(
+        select(*SPENT_COLUMNS)
+        .join(Account, Account.id == Spending.account_id)
+        .where(Spending.id.in_(ids))
+        .order_by(Spending.id)
+    )
+    return [Spent(**row._mapping) for row in rows]
+
+
+def due_lots(
+    session: Session, now: datetime, after: tuple[datetime, int] | None, limit: int
+) -> list[tuple[datetime, int, int]]:
+    """(end, id, customer) of lots that ended with points in them, the longest ended first, from a place on."""
+    query = (
+        select(Lot.expires_at, Lot.id, Account.customer_id)
+        .join(Account, Account.id == Lot.account_id)
+        .where(
+            Lot.remaining > 0,
+            Lot.expires_at.is_not(None),
+            Lot.expires_at <= now,
+            Account.customer_id.is_not(None),
+        )
+        .order_by(Lot.expires_at, Lot.id)
+        .limit(limit)
+    )
+    if after:
+        query = query.where(
+            (Lot.expires_at > after[0]) | ((Lot.expires_at == after[0]) & (Lot.id > after[1]))
+        )
+    return [(row[0], row[1], row[2]) for row in session.execute(query)]
+
+
+# --- writing -----------------------------------------------------------------------------------------------
+
+
+def write(session: Session, entries: Iterable[tuple[Purse, Entry]]) -> bool:
+    """Store transactions with all that belongs to them; False when the only one's key is taken."""
+    pairs = list(entries)
+    if not pairs:
+        return True
+    if len(pairs) == 1:
+        entry = pairs[0][1]
+        entry.transaction_id = session.scalar(
+            insert(session, Transaction)
+            .values(_transaction(entry))
+            .on_conflict_do_nothing(index_elements=["key"])
+            .returning(Transaction.id)
+        )
+        if entry.transaction_id is None:
+            return False
+    else:
+        ids = _insert_returning(session, Transaction, [_transaction(entry) for _, entry in pairs])
+        for (_, entry), transaction_id in zip(pairs, ids, strict=True):
+            entry.transaction_id = transaction_id
+    _write_credits(session, pairs)
+    _write_lots(session, pairs)
+    shop = _shop_accounts(session)
+    _insert(
+        session,
+        Posting,
+        [
+            {"transaction_id": entry.transaction_id, "account_id": account_id, "points": points}
+            for purse, entry in pairs
+            for account_id, points in [
+                *(
+                    (purse.account_ids.get(name) or shop[name], points)
+                    for name, points in entry.postings.items()
+                ),
+                *entry.elsewhere,
+            ]
+        ],
+    )
+    _insert(
+        session,
+        LotMovement,
+        [
+            {"transaction_id": entry.transaction_id, "lot_id": lot.id, "points": points}
+            for _, entry in pairs
+            for lot, points in entry.movements
+        ],
+    )
+    return True
+
+
+def _transaction(entry: Entry) -> dict[str, object]:
+    return {
+        "key": entry.key,
+        "kind": entry.kind,
+        "fingerprint": entry.fingerprint,
+        "points": entry.points,
+        "balance": entry.balance,
+        "reason": entry.reason,
+        "order_id": entry.order_id,
+        "about_id": entry.about_id,
+        "reverses_id": entry.reverses_id,
+        "at": entry.at,
+    }
+
+
+def _write_credits(session: Session, pairs: list[tuple[Purse, Entry]]) -> None:
+    new = [(purse, entry, entry.credit) for purse, entry in pairs if entry.credit and entry.credit.id is None]
+    rows = [
+        {column.key: getattr(credit, column.key) for column in CREDIT_COLUMNS if column.key != "id"}
+        | {"transaction_id": entry.transaction_id, "account_id": purse.account_ids["points"]}
+        for purse, entry, credit in new
+    ]
+    for (_, entry, credit), earning_id in zip(new, _insert_returning(session, Earning, rows), strict=True):
+        credit.id, credit.transaction_id = earning_id, entry.transaction_id
+        for lot in entry.opened:
+            lot.earning_id = earning_id
+
+
+def _write_lots(session: Session, pairs: list[tuple[Purse, Entry]]) -> None:
+    opened = [(purse, lot) for purse, entry in pairs for lot in entry.opened]
+    rows = [
+        {
+            "account_id": purse.account_ids["points"],
+            "earning_id": lot.earning_id,
+            "points": lot.points,
+            "expires_at": lot.expires_at,
+        }
+        for purse, lot in opened
+    ]
+    for (_, lot), lot_id in zip(opened, _insert_returning(session, Lot, rows), strict=True):
+        lot.id = lot_id
+    changed = {lot.id: lot for _, entry in pairs for lot in entry.changed}
+    if changed:
+        session.execute(
+            update(Lot),
+            [{"id": key, "lapsed": lot.lapsed, "expired_at": lot.expired_at} for key, lot in changed.items()],
+        )
+
+
+def _shop_accounts(session: Session) -> dict[str, int]:
+    query = select(Account.name, Account.id).where(Account.name.in_(SHOP))
+    found = {str(name): account_id for name, account_id in session.execute(query)}
+    if len(found) < len(SHOP):
+        session.execute(
+            insert(session, Account).on_conflict_do_nothing(index_elements=["name"]),
+            [{"kind": "shop", "name": name} for name in SHOP],
+        )
+        found = {str(name): account_id for name, account_id in session.execute(query)}
+    return found
+
+
+def _insert(
+    session: Session, table: type[Posting] | type[LotMovement], rows: list[dict[str, object]]
+) -> None:
+    for start in range(0, len(rows), CHUNK):
+        session.execute(plain_insert(table), rows[start : start + CHUNK])
+
+
+def _insert_returning(
+    session: Session, table: type[Transaction] | type[Earning] | type[Lot], rows: list[dict[str, object]]
+) -> list[int]:
+    if not rows:
+        return []
+    return list(session.scalars(plain_insert(table).returning(table.id, sort_by_parameter_order=True), rows))
+
+
+def add_spending(
+    session: Session,
+    purse: Purse,
+    entry: Entry,
+    status: str,
+    order_id: int | None = None,
+    until: datetime | None = None,
+) -> None:
+    """Note what a transaction took out of the lots for."""
+    session.execute(
+        plain_insert(Spending).values(
+            account_id=purse.account_ids["points"],
+            transaction_id=entry.transaction_id,
+            spent_id=entry.transaction_id if status == "spent" else None,
+            order_id=order_id,
+            points=entry.points,
+            restored=0,
+            status=status,
+            until=until,
+        )
+    )
+
+
+def change_spending(session: Session, spending_id: int, **values: object) -> None:
+    """Set columns of a spending."""
+    session.execute(
+        update(Spending)
+        .where(Spending.id == spending_id)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def save_credits(session: Session, changed: Iterable[Credit]) -> None:
+    """Store how these earnings stand now."""
+    rows = [
+        {
+            "id": credit.id,
+            "taken_back": credit.taken_back,
+            "matures_at": credit.matures_at,
+            "matured_at": credit.matured_at,
+        }
+        for credit in changed
+    ]
+    if rows:
+        session.execute(update(Earning), rows)
+
+
+def move_states(session: Session, source: Purse, target: Purse) -> None:
+    """Let the earnings, lots and spendings of one customer belong to another."""
+    for table in (Earning, Lot, Spending):
+        session.execute(
+            update(table)
+            .where(table.account_id == source.account_ids["points"])
+            .values(account_id=target.account_ids["points"])
+            .execution_options(synchronize_session=False)
+        )
+
+
+# --- levels ------------------------------------------------------------------------------------------------
+
+
+def tiers(session: Session, customer_ids: Sequence[int]) -> dict[int, tuple[str | None, datetime | None]]:
+    """(level, when to look at it again) of these members."""
+    rows = session.execute(
+        select(Membership.customer_id, Membership.tier, Membership.tier_review_at).where(
+            Membership.customer_id.in_(customer_ids)
+        )
+    )
+    return {row.customer_id: (row.tier, row.tier_review_at) for row in rows}
+
+
+def due_reviews(session: Session, now: datetime, after: int, limit: int) -> list[int]:
+    """Members whose level may have sunk by now, in the order of their ids, from a place on."""
+    return list(
+        session.scalars(
+            select(Membership.customer_id)
+            .where(Membership.tier_review_at <= now, Membership.customer_id > after)
+            .order_by(Membership.customer_id)
+            .limit(limit)
+        )
+    )
+
+
+def save_tiers(session: Session, rows: Sequence[tuple[int, str, datetime | None]]) -> None:
+    """Store (customer, level, when to look at it again)."""
+    session.execute(
+        update(Membership),
+        [{"customer_id": one, "tier": tier, "tier_review_at": review} for one, tier, review in rows],
+    )
+
+
+def add_tier_changes(session: Session, rows: Sequence[tuple[int, str, int, datetime]]) -> None:
+    """Store (customer, new level, points of the window, when)."""
+    session.execute(
+        plain_insert(TierChange),
+        [
+            {"customer_id": one, "tier": tier, "window_points": points, "at": at}
+            for one, tier, points, at in rows
+        ],
+    )
+
+
+# --- sums --------------------------------------------------------------------------------------------------
+
+
+def totals(session: Session) -> dict[str, int]:
+    """The sum of all customers' balances by kind of account."""
+    rows = session.execute(
+        select(Account.kind, func.sum(Account.balance)).where(Account.kind != "shop").group_by(Account.kind)
+    )
+    return {kind: int(points or 0) for kind, points in rows}

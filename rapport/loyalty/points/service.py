@@ -1,98 +1,395 @@
 """Points: what others may ask for.
 
-Points are whole numbers and are rounded down. They stand in a double-entry ledger that is only ever
-added to: what a customer gains the shop's account `issued` loses, and the other way round. A balance is a
-sum of postings; it may fall below zero when points were spent and the order they came from is sent back.
+Points are whole numbers in a double-entry ledger that is only ever added to (docs/adr/0009). What a customer can
+spend lies in lots, each with its end; the nearest end is used first. Whatever comes in repays a debt first.
+
+Every movement has a `key` of the caller's that makes it happen once: the same key with the same wish gives the
+same answer (`repeated`), with another wish a ConflictError. Times are not part of the wish: who tries again a
+minute later means the same. Keys and reasons are words, never a person's data: they stay for ever.
+
+A customer is locked from the first movement to the end of the session's transaction, so that two never interleave.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
 from rapport.kit import clock
-from rapport.loyalty.points import repository, rules
-from rapport.loyalty.points.models import Posting
-from rapport.shop import repository as shop_repository
+from rapport.kit.errors import ConflictError, InvalidInputError, NotFoundError
+from rapport.loyalty.points import booking, repository, rules, tiers
+from rapport.loyalty.points.booking import Movement, NotEnoughPointsError
+from rapport.loyalty.points.orders import cancel_order, earn_for_order, note_delivery, reverse_for_refund
+from rapport.loyalty.points.purse import HELD, REDEEMED, Credit, Entry, Purse
+from rapport.loyalty.points.rules import Tier
 from rapport.shop.facts import get_facts
-from rapport.shop.models import Order, Refund
 
-ISSUED = "issued"
+__all__ = [
+    "DEFAULT",
+    "Liability",
+    "Movement",
+    "NotEnoughPointsError",
+    "Statement",
+    "Tier",
+    "balance",
+    "burn",
+    "cancel_order",
+    "capture",
+    "earn",
+    "earn_for_order",
+    "hold",
+    "liability",
+    "merge",
+    "note_delivery",
+    "release",
+    "reverse",
+    "reverse_for_refund",
+    "statement",
+    "tier",
+]
+
+
+class Default(Enum):
+    """Points end when the shop's rule says."""
+
+    DEFAULT = "default"
+
+
+DEFAULT = Default.DEFAULT
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What a customer has. `debt` is how many points they owe (0 or more).
+
+    `next_expiry` and `next_pending` are (points, when) of the nearest day on which some end or become spendable.
+    """
+
+    available: int
+    pending: int
+    held: int
+    debt: int
+    next_expiry: tuple[int, datetime] | None
+    next_pending: tuple[int, datetime] | None
+    tier: Tier
+
+
+@dataclass(frozen=True)
+class Liability:
+    """Points customers have, and what spending all of them would cost, in minor units of the shop's currency.
+
+    `value_minor` is of those spendable or held; `pending_minor` of those that may still be taken back.
+    """
+
+    points: int
+    held: int
+    pending: int
+    debt: int
+    value_minor: int
+    pending_minor: int
 
 
 def balance(session: Session, customer_id: int) -> int:
-    """The customer's points."""
-    return repository.balance(session, customer_id)
+    """The points the customer can spend now; never below 0."""
+    return repository.spendable(session, customer_id, clock.now())
 
 
-def earn_for_order(session: Session, order: Order, at: datetime | None = None) -> int:
-    """Credit the points of an order, once; returns how many were credited now.
+def statement(session: Session, customer_id: int, now: datetime | None = None) -> Statement:
+    """All about the customer's points; nothing is changed."""
+    now = now or clock.now()
+    zone = ZoneInfo(get_facts().timezone)
+    balances = repository.balances(session, customer_id)
+    lots = [
+        (points, end)
+        for points, end in repository.open_lots(session, customer_id)
+        if end is None or end > now
+    ]
+    return Statement(
+        available=sum(points for points, _ in lots),
+        pending=balances.get("pending", 0),
+        held=balances.get("held", 0),
+        debt=-balances.get("debt", 0),
+        next_expiry=rules.first_day([(points, end) for points, end in lots if end], zone),
+        next_pending=rules.first_day(repository.pending(session, customer_id), zone),
+        tier=tier(session, customer_id, now),
+    )
 
-    Orders without a customer, cancelled ones and those in another currency than the shop's earn nothing;
-    neither does what was paid back before.
+
+def tier(session: Session, customer_id: int, now: datetime | None = None) -> Tier:
+    """The customer's level: what they earned in the club's window, less what was taken back of just that."""
+    return tiers.of(session, customer_id, now or clock.now())
+
+
+def liability(session: Session) -> Liability:
+    """What the shop owes its customers in points."""
+    sums = repository.totals(session)
+    points, held, pending = (sums.get(kind, 0) for kind in ("points", "held", "pending"))
+    value = get_facts().club.point_value_minor
+    return Liability(points, held, pending, -sums.get("debt", 0), (points + held) * value, pending * value)
+
+
+def earn(
+    session: Session,
+    customer_id: int,
+    points: int,
+    *,
+    key: str,
+    reason: str,
+    order_id: int | None = None,
+    matures_at: datetime | None = None,
+    expires_at: datetime | Default | None = DEFAULT,
+    at: datetime | None = None,
+) -> Movement:
+    """Credit points: spendable at once, or pending until `matures_at`.
+
+    They end at `expires_at` (None: never; left out: by the shop's rule). For a merged customer they go to
+    whom they were merged into. Raises NotFoundError, InvalidInputError, ConflictError.
     """
-    session.flush()
-    facts = get_facts()
-    if order.customer_id is None or order.status == "cancelled" or order.currency != facts.currency:
-        return 0
-    kept_minor = order.total_minor - shop_repository.refunded_minor(session, order.id)
-    points = rules.points_for(kept_minor, facts.club.points, facts.club.per_minor)
-    if points == 0:
-        return 0
-    transaction_id = repository.add_transaction(
-        session, f"earn:order:{order.id}", "earn", at or clock.now(), order_id=order.id
+    booking.check(points, key, reason)
+    fingerprint = rules.fingerprint(
+        kind="earn", customer=customer_id, points=points, order=order_id, reason=reason
     )
-    if transaction_id is None:
-        return 0
-    _move(session, transaction_id, order.customer_id, points)
-    return points
+    purse = booking.locked_heir(session, customer_id)
+    if known := booking.repeated(session, key, fingerprint):
+        return known
+    at = at or clock.now()
+    later = matures_at is not None and matures_at > at
+    credit = Credit(
+        points,
+        at,
+        order_id=order_id,
+        matures_at=matures_at if later else None,
+        matured_at=None if later else at,
+        expires_at=None if isinstance(expires_at, Default) else expires_at,
+        valid_days=get_facts().club.expires_after_days if isinstance(expires_at, Default) else None,
+    )
+    _end_due(session, purse, at)
+    entry = Entry(key, "earn", at, points, fingerprint, reason=reason, order_id=order_id)
+    purse.earn(entry, credit)
+    movement = booking.store(session, purse, entry)
+    tiers.review(session, [purse.customer_id], clock.now())
+    return movement
 
 
-def reverse_for_refund(session: Session, refund: Refund) -> int:
-    """Take back the points of what was refunded, once per refund; returns how many were taken now.
+def burn(
+    session: Session,
+    customer_id: int,
+    points: int,
+    *,
+    key: str,
+    reason: str,
+    order_id: int | None = None,
+    at: datetime | None = None,
+) -> Movement:
+    """Spend points. With `order_id` they come back in the share of the order that is refunded.
 
-    What stays is what the rest of the order would have earned by today's club rules.
+    Raises NotEnoughPointsError, NotFoundError, InvalidInputError, ConflictError.
     """
-    session.flush()
-    if refund.order_id is None:
-        return 0
-    # The lock makes two refunds of one order wait for each other.
-    earned = repository.transaction_by_key(session, f"earn:order:{refund.order_id}", lock=True)
-    order = session.get(Order, refund.order_id)
-    if earned is None or order is None or order.customer_id is None:
-        return 0
-    facts = get_facts()
-    account_id = repository.customer_account(session, order.customer_id)
-    credited = repository.points_on_order(session, order.id, account_id, "earn")
-    taken_back = -repository.points_on_order(session, order.id, account_id, "refund")
-    left_minor = order.total_minor - shop_repository.refunded_minor(session, order.id)
-    due = rules.points_for(left_minor, facts.club.points, facts.club.per_minor)
-    points = rules.points_to_take_back(credited, taken_back, due)
-    if points == 0:
-        return 0
-    transaction_id = repository.add_transaction(
-        session,
-        f"refund:{refund.id}",
-        "refund",
-        refund.at,
-        order_id=order.id,
-        # Only the taking back of a whole transaction in one go is its reversal.
-        reverses_id=earned.id if points == credited else None,
-    )
-    if transaction_id is None:
-        return 0
-    _move(session, transaction_id, order.customer_id, -points)
-    return points
+    return _spend(session, customer_id, points, key, "burn", reason, order_id, None, at)
 
 
-def _move(session: Session, transaction_id: int, customer_id: int, points: int) -> None:
-    """Post `points` to the customer and their opposite to the shop."""
-    customer_account = repository.customer_account(session, customer_id)
-    shop_account = repository.shop_account(session, ISSUED)
-    session.add_all(
-        [
-            Posting(transaction_id=transaction_id, account_id=customer_account, points=points),
-            Posting(transaction_id=transaction_id, account_id=shop_account, points=-points),
-        ]
+def hold(
+    session: Session,
+    customer_id: int,
+    points: int,
+    *,
+    key: str,
+    until: datetime,
+    at: datetime | None = None,
+) -> Movement:
+    """Set points aside before `until`, to `capture` or to `release` by the key of the hold.
+
+    Raises NotEnoughPointsError, NotFoundError, InvalidInputError, ConflictError.
+    """
+    if until <= (at or clock.now()):
+        raise InvalidInputError("A hold must end in the future.")
+    return _spend(session, customer_id, points, key, "hold", None, None, until, at)
+
+
+def capture(
+    session: Session, hold_key: str, *, key: str, order_id: int | None = None, at: datetime | None = None
+) -> Movement:
+    """Spend what is held, all of it; only before the hold's end.
+
+    Raises NotFoundError without such a hold, ConflictError when it was captured or released or has run out.
+    """
+    purse, spent = _held(session, hold_key)
+    booking.check(spent.points, key)
+    fingerprint = rules.fingerprint(kind="capture", hold=hold_key, order=order_id)
+    if known := booking.repeated(session, key, fingerprint):
+        return known
+    at = at or clock.now()
+    if spent.status != "held" or (spent.until is not None and spent.until <= at):
+        raise ConflictError("These points are no longer held.")
+    entry = Entry(
+        key, "capture", at, spent.points, fingerprint, order_id=order_id, about_id=spent.transaction_id
     )
+    _end_due(session, purse, at)
+    purse.capture(entry)
+    movement = booking.store(session, purse, entry)
+    repository.change_spending(
+        session, spent.id, status="spent", spent_id=movement.transaction_id, order_id=order_id
+    )
+    return movement
+
+
+def release(session: Session, hold_key: str, *, key: str, at: datetime | None = None) -> Movement:
+    """Give held points back. Again, or after the hold ran out, it tells what was done then.
+
+    Raises NotFoundError without such a hold, ConflictError when it was captured.
+    """
+    purse, spent = _held(session, hold_key)
+    booking.check(spent.points, key)
+    fingerprint = rules.fingerprint(kind="release", hold=hold_key)
+    if known := booking.repeated(session, key, fingerprint):
+        return known
+    if spent.status == "spent":
+        raise ConflictError("These points were spent.")
+    if spent.status == "released":
+        done = repository.release_of(session, spent.transaction_id)
+        return Movement(done.id, done.key, done.points, done.balance, repeated=True)
+    at = at or clock.now()
+    _end_due(session, purse, at)
+    entry = Entry(key, "release", at, spent.points, fingerprint, about_id=spent.transaction_id)
+    purse.release(entry, repository.lots_taken(session, purse, spent.transaction_id))
+    movement = booking.store(session, purse, entry)
+    repository.change_spending(session, spent.id, status="released")
+    return movement
+
+
+def reverse(session: Session, transaction_key: str, *, key: str, at: datetime | None = None) -> Movement:
+    """Undo an earning or a spending, as far as nothing else has: at most once.
+
+    Raises NotFoundError without such a transaction, ConflictError when nothing is left to undo or it is of
+    another kind (a hold is released).
+    """
+    booking.check(1, key)
+    original = repository.transaction_by_key(session, transaction_key)
+    if original is None:
+        raise NotFoundError("There is no such movement of points.")
+    fingerprint = rules.fingerprint(kind="reverse", transaction=transaction_key)
+    owner = repository.owner_of(session, original.id)
+    if owner is None:
+        raise ConflictError("Only points earned or spent can be reversed.")
+    purse = booking.locked_heir(session, owner)
+    if known := booking.repeated(session, key, fingerprint):
+        return known
+    at = at or clock.now()
+    _end_due(session, purse, at)
+    entry = Entry(key, "take_back", at, 0, fingerprint, order_id=original.order_id, about_id=original.id)
+    entry.reverses_id = original.id
+    if found := repository.credit_of(session, original.id):
+        return _reverse_earning(session, purse, entry, found[0])
+    return _reverse_spending(session, purse, entry)
+
+
+def _reverse_earning(session: Session, purse: Purse, entry: Entry, credit: Credit) -> Movement:
+    entry.points = credit.points - credit.taken_back
+    if entry.points == 0:
+        raise ConflictError("These points were taken back already.")
+    purse.take_back(entry, credit, entry.points, repository.own_lots(session, purse, credit.id))
+    movement = booking.store(session, purse, entry)
+    repository.save_credits(session, [credit])
+    tiers.review(session, [purse.customer_id], clock.now())
+    return movement
+
+
+def _reverse_spending(session: Session, purse: Purse, entry: Entry) -> Movement:
+    assert entry.about_id is not None
+    spent = repository.spending_of(session, entry.about_id)
+    if spent is None or spent.status != "spent":
+        raise ConflictError("These points were not spent.")
+    entry.kind, entry.points = "restore", spent.points - spent.restored
+    entry.about_id = entry.reverses_id = spent.spent_id
+    if entry.points == 0:
+        raise ConflictError("These points were given back already.")
+    taken = repository.lots_taken(session, purse, spent.transaction_id)
+    purse.restore(entry, taken, spent.restored, timedelta(days=get_facts().club.grace_days))
+    movement = booking.store(session, purse, entry)
+    repository.change_spending(session, spent.id, restored=spent.points)
+    return movement
+
+
+def merge(session: Session, from_id: int, into_id: int, *, key: str) -> None:
+    """Move all points of one customer to another: spendable, pending, held, owed, each lot with its end.
+
+    Only points: orders, conversations and the rest of a customer are merged elsewhere. The merged account stays
+    empty; what still arrives for it (points earned, an order sent back) goes to the other. Again changes nothing.
+    Raises NotFoundError, InvalidInputError, ConflictError when `from_id` was merged into somebody else.
+    """
+    booking.check(1, key)
+    if from_id == into_id:
+        raise InvalidInputError("A customer cannot be merged into themselves.")
+    into_id = repository.merged_into(session, into_id) or into_id
+    if len(repository.lock_customers(session, [from_id, into_id])) < 2:
+        raise NotFoundError("There is no such customer.")
+    heir = repository.merged_into(session, from_id)
+    if heir == into_id:
+        return
+    if heir is not None or repository.merged_into(session, into_id) is not None:
+        raise ConflictError("One of the two was merged into somebody else.")
+    purses = repository.purses(session, [from_id, into_id])
+    source, target = purses[from_id], purses[into_id]
+    at = clock.now()
+    fingerprint = rules.fingerprint(kind="merge", source=from_id, target=into_id)
+    if booking.repeated(session, key, fingerprint):
+        return
+    entry = Entry(key, "merge", at, sum(abs(points) for points in source.balances.values()), fingerprint)
+    source.pour_into(target, entry)
+    if entry.postings:
+        booking.store(session, target, entry)
+    repository.move_states(session, source, target)
+    repository.set_merged(session, from_id, into_id)
+    tiers.review(session, [into_id], at)
+
+
+def _spend(
+    session: Session,
+    customer_id: int,
+    points: int,
+    key: str,
+    kind: str,
+    reason: str | None,
+    order_id: int | None,
+    until: datetime | None,
+    at: datetime | None,
+) -> Movement:
+    booking.check(points, key, reason)
+    fingerprint = rules.fingerprint(
+        kind=kind, customer=customer_id, points=points, order=order_id, reason=reason
+    )
+    purse = booking.locked(session, customer_id)
+    if known := booking.repeated(session, key, fingerprint):
+        return known
+    at = at or clock.now()
+    if purse.points - sum(lot.remaining for lot in purse.due(at)) < points:
+        raise NotEnoughPointsError("The customer has not enough points.")
+    _end_due(session, purse, at)
+    entry = Entry(key, kind, at, points, fingerprint, reason=reason, order_id=order_id)
+    purse.spend(entry, HELD if kind == "hold" else REDEEMED)
+    movement = booking.store(session, purse, entry)
+    if not movement.repeated:
+        status = "held" if kind == "hold" else "spent"
+        repository.add_spending(session, purse, entry, status, order_id, until)
+    return movement
+
+
+def _held(session: Session, hold_key: str) -> tuple[Purse, repository.Spent]:
+    """The hold of that key and the locked purse it came from. Raises NotFoundError."""
+    taken = repository.transaction_by_key(session, hold_key)
+    owner = repository.owner_of(session, taken.id) if taken and taken.kind == "hold" else None
+    if taken is None or owner is None:
+        raise NotFoundError("No points are held by that key.")
+    purse = booking.locked_heir(session, owner)
+    spent = repository.spending_of(session, taken.id)
+    assert spent is not None
+    return purse, spent
+
+
+def _end_due(session: Session, purse: Purse, at: datetime) -> None:
+    for owner, entry in booking.expired(purse, at):
+        booking.store(session, owner, entry)
