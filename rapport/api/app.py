@@ -18,8 +18,8 @@ VERSION = "1.0"
 DESCRIPTION = """\
 For the shop's own programs: tell Rapport what happens to orders, check and redeem the codes it issued, and
 move points. Every write needs an `Idempotency-Key`: sent again with the same request it changes nothing and
-gets the same answer. Money is in minor units (øre, cents), points are whole numbers, times have an offset. Errors are
-problem details (RFC 9457)."""
+gets the same answer. Money is in minor units (øre, cents), points are whole numbers, times have an offset.
+Errors are problem details (RFC 9457)."""
 
 
 def create(settings: Settings, database: Engine) -> FastAPI:

@@ -27,8 +27,8 @@ def event(writer: OrderWriter, body: EventRequest) -> Response:
     """Placed, paid, shipped, delivered, refunded or cancelled, in whatever order it arrives.
 
     The same `event_id` again changes nothing. Codes of ours are redeemed, points paid with are taken, points
-    are earned as soon as the order is paid. A refund takes its share back; a full one, or a cancellation, also
-    gives the codes back.
+    are earned as soon as the order is paid. A refund takes its share back; a full one, or a cancellation,
+    also gives the codes back.
     """
 
     def work(session: Session, _key: str) -> EventAnswer:

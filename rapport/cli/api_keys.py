@@ -48,22 +48,21 @@ def create(
 @app.command("list")
 def list_keys() -> None:
     """Show the keys there are, and when each was last used."""
-    with read_scope() as session:
-        found = service.keys(session)
-    if not found:
-        console.print("No keys yet. Make one: uv run rapport api-key create webshop")
-        return
     table = Table("name", "begins with", "may", "made", "last used", "revoked")
-    for key in found:
-        table.add_row(
-            escape(key.name),
-            key.prefix,
-            ", ".join(key.scopes),
-            f"{key.created_at:%Y-%m-%d}",
-            f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never",
-            f"{key.revoked_at:%Y-%m-%d}" if key.revoked_at else "",
-        )
-    console.print(table)
+    with read_scope() as session:
+        for key in service.keys(session):
+            table.add_row(
+                escape(key.name),
+                key.prefix,
+                ", ".join(key.scopes),
+                f"{key.created_at:%Y-%m-%d}",
+                f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never",
+                f"{key.revoked_at:%Y-%m-%d}" if key.revoked_at else "",
+            )
+    if table.row_count:
+        console.print(table)
+    else:
+        console.print("No keys yet. Make one: uv run rapport api-key create webshop")
 
 
 @app.command("revoke")

@@ -35,14 +35,10 @@ def list_deliveries(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = 20,
 ) -> None:
     """Show the newest deliveries; of failed ones, why."""
+    table = Table("id", "shop", "topic", "received", "status", "tries", "why")
     with read_scope() as session:
-        found = repository.deliveries(session, status.value if status else None, limit)
         waiting = repository.waiting_count(session)
-    if not found:
-        console.print("No such deliveries.")
-    else:
-        table = Table("id", "shop", "topic", "received", "status", "tries", "why")
-        for one in found:
+        for one in repository.deliveries(session, status.value if status else None, limit):
             table.add_row(
                 str(one.id),
                 one.source,
@@ -52,7 +48,10 @@ def list_deliveries(
                 str(one.tries),
                 escape(plain(one.reason or "")),
             )
+    if table.row_count:
         console.print(table)
+    else:
+        console.print("No such deliveries.")
     if waiting:
         console.print(f"{waiting} events wait for the order they are about.")
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from rapport.customers.rules import normalise_email
 from rapport.connectors.events import OrderEvent
+from rapport.customers.rules import normalise_email
 from rapport.kit.errors import InvalidInputError
 
 

@@ -34,11 +34,11 @@ class Settings(BaseSettings):
     )
     woocommerce_secret: SecretStr | None = Field(
         default=None,
-        description="Secret of the shop's WooCommerce webhooks; without it /webhooks/woocommerce does not exist.",
+        description="Secret of the shop's WooCommerce webhooks; without it they are not taken.",
     )
     shopify_secret: SecretStr | None = Field(
         default=None,
-        description="Client secret that Shopify signs webhooks with; without it /webhooks/shopify does not exist.",
+        description="Client secret that Shopify signs its webhooks with; without it they are not taken.",
     )
     database_url: str = Field(
         default=f"sqlite:///{ROOT / 'var' / 'rapport.db'}",
