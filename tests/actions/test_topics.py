@@ -23,6 +23,7 @@ from rapport.kit.database import read_scope, session_scope
 from rapport.kit.languages import LANGUAGES
 from rapport.loyalty.offers.models import Coupon, Offer
 from rapport.loyalty.points import service as ledger
+from rapport.loyalty.points import tasks as points_tasks
 from rapport.shop.models import ORDER_STATUSES, Order, OrderItem, Product, ProductText
 from tests.actions.conftest import NOW, Chat, new_chat, rows
 
@@ -111,7 +112,9 @@ def test_the_last_five_orders(engine: Engine, anns_chat: Chat, ann: int, languag
 @EVERY_LANGUAGE
 def test_points(engine: Engine, anns_chat: Chat, ann: int, language: str) -> None:
     assert anns_chat.run("action_points_balance", language=language).said == ["utter_points_none"]
-    an_order(engine, ann)
+    an_order(engine, ann, placed_at=NOW - timedelta(days=31))
+    with session_scope(engine) as session:
+        points_tasks.run(session, NOW)
     answer = anns_chat.run("action_points_balance", language=language)
     assert "129" in answer.texts(language)[0]
     assert "25" in answer.messages[0]["value"]  # 129 points at 0.20 kr
