@@ -167,15 +167,25 @@ class FormValidation(CrmAction, ABC):
 
 def start_verification(turn: Turn, pending: str) -> list[Event]:
     """Ask who this is and go on with `pending` afterwards."""
-    events = [SlotSet("pending_action", pending)]
+    waiting = turn.slot("pending_action")
+    follow = FollowupAction(VERIFICATION)
     if turn.tracker.active_loop_name != VERIFICATION:
         # What is left from an earlier attempt would be taken for an answer.
-        events += [SlotSet("email", None), SlotSet("code", None)]
-    elif turn.slot("pending_action") and rules.lacks_something(turn.text):
+        return [SlotSet("pending_action", pending), SlotSet("email", None), SlotSet("code", None), follow]
+    if waiting and rules.lacks_something(turn.text):
         # "I have no account" answers the question for an address; understood as a wish, it isn't one.
         turn.say("utter_form_unclear")
-        events = []
-    return [*events, FollowupAction(VERIFICATION)]
+        return [follow]
+    if waiting in {None, pending} or turn.text.startswith("/"):
+        return [SlotSet("pending_action", pending), follow]
+    # What was asked first stays first; this is taken up after it (bot/second_wish.py).
+    return [SlotSet("also_asked", {"text": turn.text, "entities": _found_by_app(turn)}), follow]
+
+
+def _found_by_app(turn: Turn) -> list[dict[str, Any]]:
+    """What the app found in the latest message."""
+    metadata = (turn.tracker.latest_message or {}).get("metadata") or {}
+    return list(metadata.get("entities") or [])
 
 
 def _only_waits(turn: Turn, action: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from actions.base import CrmAction, Event, Turn
 from actions.showcase import category_buttons, named, show
 from actions.words import intent_button
+from rapport.conversations import rules
 from rapport.shop import products
 from rapport.shop import service as shop
 from rapport.shop.facts import get_facts
@@ -25,7 +26,7 @@ class Answer(CrmAction):
 
     def answer(self, turn: Turn) -> list[Event]:
         # "Do I need an account to order?", "where do I buy gift cards?"
-        if turn.intent == "place_order" and answer_topic(turn):
+        if (turn.intent == "place_order" or misses_confirmation(turn)) and answer_topic(turn):
             return []
         if turn.intent in get_knowledge().entries:
             # Whoever wants to buy something we have should see it before hearing how to order.
@@ -69,6 +70,18 @@ def answer_topic(turn: Turn) -> bool:
     for topic in known[:MOST_TOPICS]:
         say_entry(turn, topic)
     return bool(known)
+
+
+def leads_to(turn: Turn, intent: str) -> bool:
+    """Whether the message names a topic that offers `intent` as the first thing to do next."""
+    entries = get_knowledge().entries
+    return any(entries[topic].next[:1] == (intent,) for topic in named(turn, "topic") if topic in entries)
+
+
+def misses_confirmation(turn: Turn) -> bool:
+    """Whether it is about an order that was not confirmed. So may an account not be."""
+    about_an_account = turn.intent == "registration_problems" and not rules.names_order(turn.text)
+    return leads_to(turn, "ask_order_history") and not about_an_account
 
 
 def say_entry(turn: Turn, key: str) -> None:

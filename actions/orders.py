@@ -8,6 +8,7 @@ from typing import Any
 from rasa_sdk.events import SlotSet
 
 from actions.base import Event, PrivateAction, Turn
+from actions.knowledge import answer_topic, misses_confirmation
 from rapport.conversations import service as conversations
 from rapport.kit.format import day, money, number
 from rapport.shop import service as shop
@@ -23,6 +24,11 @@ class TrackOrder(PrivateAction):
     """Where the order with the number asked for is, or else the newest one."""
 
     action_name = "action_track_order"
+
+    def perform(self, turn: Turn) -> list[Event]:
+        if not turn.named("order_number") and misses_confirmation(turn) and answer_topic(turn):
+            return []
+        return super().perform(turn)
 
     def answer_customer(self, turn: Turn, customer_id: int) -> list[Event]:
         order = order_asked_for(turn, customer_id)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 from rasa_sdk.events import SlotSet
 
 from actions.base import CrmAction, Event, Turn
 from actions.knowledge import answer_topic
 from actions.showcase import category_buttons, lines, named, product_buttons, show
+from actions.unknown_things import asks_for_another_thing
 from actions.words import intent_button
 from rapport.conversations import service as conversations
 from rapport.customers import service as customers
 from rapport.shop import products, recommendations
+from rapport.shop.phrases import words
 from rapport.shop.recommendations import Recommendation
 
 
@@ -24,12 +28,37 @@ class ShowProduct(CrmAction):
         # "How long is the warranty on the tent?" asks for no list of tents.
         if answer_topic(turn) and not skus:
             return []
+        skus = skus or _meant_by_number(turn, categories)
         events = show(turn, skus, categories)
+        if events is None and asks_for_another_thing(turn.text):
+            turn.say("utter_product_not_sold", buttons=category_buttons(turn, "ask_product"))
+            return []
         if events is None:
             events = show(turn, _slot(turn, "product"), _slot(turn, "category"))
         if events is None:
             turn.say("utter_product_which", buttons=category_buttons(turn, "ask_product"))
         return events or []
+
+
+def _meant_by_number(turn: Turn, categories: list[str]) -> list[str]:
+    """The product of the talk's kind that has a number of the message in its name, of the same family if
+    there are several: "and the 45 litre one?" after the Gaupe 65.
+    """
+    category = next(iter(categories or _slot(turn, "category")), None)
+    numbers = set(re.findall(r"\d+", turn.text)) if category and not turn.text.startswith("/") else set()
+    if not category or not numbers or turn.named("amount"):
+        return []
+    fit = {
+        sku: name
+        for sku, name in products.names(turn.session, category, turn.language)
+        if numbers & set(words(name))
+    }
+    if len(fit) > 1 and (current := turn.slot("product")):
+        names = dict(products.names(turn.session, category, turn.language))
+        family = set(words(names.get(current, "")))
+        closest = max(len(family & set(words(name))) for name in fit.values())
+        fit = {sku: name for sku, name in fit.items() if len(family & set(words(name))) == closest}
+    return list(fit) if len(fit) == 1 else []
 
 
 class Recommend(CrmAction):

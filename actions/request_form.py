@@ -8,6 +8,7 @@ from typing import Any
 
 from rasa_sdk.events import ActionExecutionRejected, FollowupAction, SlotSet
 
+from actions.asides import only_remarks
 from actions.base import (
     Button,
     Check,
@@ -119,12 +120,12 @@ class ValidateRequestForm(FormValidation):
             return [SlotSet("order_number", None), *(SlotSet(slot, value) for slot, value in checked.items())]
         if asked_slot(turn) == "request_confirmed" and turn.intent == "deny":
             return reconsidered(turn, kind) or super().answer(turn)
-        if given_details(turn) and not may_be_details(turn, kind):
+        if given_details(turn) and (only_remarks(turn, kind) or not may_be_details(turn, kind)):
             forget = [
                 SlotSet("request_order", before_this_message(turn.tracker, "request_order")),
                 SlotSet("request_details", None),
             ]
-            if turn.intent in rules.NO_WISH and answer_topic(turn):
+            if (turn.intent in rules.NO_WISH or only_remarks(turn, kind)) and answer_topic(turn):
                 return forget
             # Rasa then lets the rules answer, as it does when nothing was extracted.
             return [*forget, ActionExecutionRejected("request_form")]

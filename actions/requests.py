@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 
 from rasa_sdk.events import ActiveLoop, FollowupAction, SlotSet
 
+from actions.asides import answer_instead
 from actions.base import Event, PrivateAction, Turn
 from actions.orders import counted_lines, written_day
 from actions.request_orders import asked_order, latest_text, opening_message, orders_meant, possible_orders
@@ -26,6 +27,9 @@ class RequestAction(PrivateAction, ABC):
     @abstractmethod
     def kind(self) -> str:
         """A key of `requests.KINDS`."""
+
+    def perform(self, turn: Turn) -> list[Event]:
+        return [] if answer_instead(turn, self.kind) else super().perform(turn)
 
     def answer_customer(self, turn: Turn, customer_id: int) -> list[Event]:
         if self._was_to_be_confirmed(turn):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+from actions.asides import words_beside
 from actions.base import CrmAction, Event, Turn
 from actions.guesses import carried, guesses, misses_before
 from actions.knowledge import answer_topic
@@ -11,7 +12,6 @@ from actions.showcase import named, show
 from actions.words import intent_button, something_else_button
 from rapport.customers import service as customers
 from rapport.shop.facts import get_facts
-from rapport.shop.phrases import words
 
 NOT_UNDERSTOOD = "nlu_fallback"
 # Words beside a name. "What about the Skur Light" means the jacket, "my tent leaks" no list of tents.
@@ -86,15 +86,10 @@ class OutOfScope(NotServed):
 
 def _show_named(turn: Turn) -> list[Event] | None:
     """Shows what the message names and hardly says more about; None when it names nothing, or says more."""
-    message = turn.tracker.latest_message or {}
-    found = [entity for entity in message.get("entities") or [] if "start" in entity]
-    places = [(x["start"], x["end"]) for x in found if x["entity"] in ("product", "category")]
-    rest = list(str(message.get("text") or ""))
-    for start, end in places:
-        rest[start:end] = " " * (end - start)  # as many letters, or the next one's place would be another
     products = named(turn, "product")
     most = MOST_BESIDE_PRODUCT if products else MOST_BESIDE_CATEGORY
-    if not places or len(words("".join(rest))) > most:
+    beside = words_beside(turn, "product", "category")
+    if beside is None or beside > most:
         return None
     return show(turn, products, named(turn, "category"))
 

@@ -13,6 +13,7 @@ from rasa.shared.nlu.constants import INTENT
 
 from bot.messages import escape_typed_text
 from bot.nlu.intent import WISHES
+from bot.nlu.wishes import in_order
 
 SLOT = "also_asked"
 LATER = "utter_also_later"
@@ -21,10 +22,16 @@ LEAVING = {"deny", "goodbye", "contact_human_agent"}
 GIVEN_UP = {"utter_code_too_many"}
 
 
-def first_in_order(parsed: dict[str, Any]) -> dict[str, Any]:
-    """What Rasa understood of a message, as that of its two wishes that is to be answered first."""
+def first_in_order(parsed: dict[str, Any], known: bool) -> dict[str, Any]:
+    """What Rasa understood of a message, as that of its two wishes that is to be answered first.
+
+    `known`: who the customer is has been made sure of, so that nothing has to be asked for that.
+    """
     wishes = parsed.get(WISHES)
-    return {**parsed, INTENT: {**parsed[INTENT], "name": wishes[0]["intent"]}} if wishes else parsed
+    if not wishes:
+        return parsed
+    wishes = in_order(wishes, known)
+    return {**parsed, WISHES: wishes, INTENT: {**parsed[INTENT], "name": wishes[0]["intent"]}}
 
 
 def note(tracker: DialogueStateTracker) -> SlotSet | None:

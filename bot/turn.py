@@ -91,7 +91,9 @@ class Turns:
         if is_long(tracker):
             tracker = await self._restart_session(tracker)
         if message.parse_data is None:
-            message.parse_data = second_wish.first_in_order(await processor.parse_message(message, tracker))
+            parsed = await processor.parse_message(message, tracker)
+            known = bool((message.metadata or {}).get("verified"))
+            message.parse_data = second_wish.first_in_order(parsed, known)
         await processor._handle_message_with_tracker(message, tracker)
         tracker = await processor.run_action_extract_slots(self._output, tracker)
         second = second_wish.note(tracker)

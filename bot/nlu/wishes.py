@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from bot.nlu.model import IntentModel
-from bot.nlu.sentences import SMALL_TALK, judge
+from bot.nlu.sentences import SMALL_TALK, SURE, judge
 from bot.nlu.text import MAX_CHARS
 
 # Both halves must be understood this surely: a second answer that nobody asked for is worse than none.
@@ -17,8 +17,11 @@ _BETWEEN = re.compile(
     r"|\s+(?:and|also|plus|but|&|y|además|pero|og|men|samt|și|si|iar|dar)\s+",
     re.IGNORECASE,
 )
+_WORD = re.compile(r"\w+")
+# "Hola," or "Good morning!" at the beginning.
+_HELLO = re.compile(r"\s*((?:\w+[ ]){0,2}\w+)\s*[!.,:;…]+\s+")
 # Halves that belong together: trouble and what is wanted because of it, and a wish with its own condition.
-_TROUBLE = {"complaint", "payment_issue", "registration_problems", "state_interest", "contact_human_agent"}
+_TROUBLE = {"complaint", "payment_issue", "registration_problems", "state_interest"}
 _ONE_WISH = [
     {"get_refund", "track_refund", "check_refund_policy"},
     {"track_order", "delivery_period"},
@@ -57,6 +60,19 @@ LOOKED_UP = {
     "track_order",
     "track_refund",
 }
+# Done at once for whoever is known: staying in touch, offers.
+DONE_AT_ONCE = {
+    "ask_discount",
+    "ask_recommendation",
+    "ask_why_offer",
+    "newsletter_subscription",
+    "pause_contact",
+    "refer_friend",
+    "set_channel_preference",
+    "set_contact_frequency",
+    "unsubscribe",
+}
+PERSON = "contact_human_agent"
 
 
 @dataclass(frozen=True)
@@ -70,21 +86,46 @@ class Wish:
 def two_wishes(model: IntentModel, text: str, first: str) -> tuple[Wish, Wish] | None:
     """The two things `text` wants, in the order to answer them; None in nearly all messages.
 
-    `first` is what the whole was understood as; one of the two is that.
+    `first` is what the whole was understood as; one of the two is that, unless it was a guess: together they
+    may sound like a third thing.
     """
     best: tuple[float, tuple[Wish, Wish]] | None = None
-    for between in list(_BETWEEN.finditer(text[:MAX_CHARS]))[:MOST_SPLITS]:
-        halves = text[: between.start()], text[between.end() : MAX_CHARS]
-        if any(len(half.split()) < FEWEST_WORDS for half in halves):
+    text = _without_hello(model, text[:MAX_CHARS])
+    guessed = bool(text) and _judge(model, text)[1] < SURE
+    for between in list(_BETWEEN.finditer(text))[:MOST_SPLITS]:
+        halves = text[: between.start()], text[between.end() :]
+        if any(len(_WORD.findall(half)) < FEWEST_WORDS for half in halves):
             continue
         judged = [_judge(model, half) for half in halves]
         intents, sure = [intent for intent, _ in judged], min(confidence for _, confidence in judged)
-        if sure < BOTH_SURE or first not in intents or _belong_together(*intents):
+        if sure < BOTH_SURE or _belong_together(*intents) or not (guessed or first in intents):
             continue
         if best is None or sure > best[0]:
             one, other = (Wish(intent, half.strip()) for intent, half in zip(intents, halves, strict=True))
             best = sure, _in_order(one, other)
     return best[1] if best else None
+
+
+def _without_hello(model: IntentModel, text: str) -> str:
+    """`text` after its "Hi there!", which would make either half less sure."""
+    hello = _HELLO.match(text)
+    if hello is None or _judge(model, hello[1])[0] != "greet":
+        return text
+    return text[hello.end() :] or text
+
+
+def in_order(wishes: list[dict[str, str]], known: bool) -> list[dict[str, str]]:
+    """Two wishes (their intents and texts) as they are answered when the customer is `known`, or is not.
+
+    Whoever asks for a person beside something else gets both: the person at once, unless what comes before is
+    done in the same breath anyway.
+    """
+    if PERSON not in {wish["intent"] for wish in wishes}:
+        return wishes
+    at_once = QUICK | (LOOKED_UP | DONE_AT_ONCE if known else set())
+    return sorted(
+        wishes, key=lambda wish: 1 if wish["intent"] == PERSON else 0 if wish["intent"] in at_once else 2
+    )
 
 
 def _in_order(one: Wish, other: Wish) -> tuple[Wish, Wish]:

@@ -10,7 +10,7 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from bot import second_wish
 from bot.messages import SLASH_LOOKALIKE
 from bot.nlu.intent import WISHES
-from bot.nlu.wishes import MOST_SPLITS, two_wishes
+from bot.nlu.wishes import MOST_SPLITS, PERSON, two_wishes
 from bot.tests.conftest import Bot
 
 COMPLAIN = "I want to complain"
@@ -100,19 +100,22 @@ class Sure:
         "check_payment_methods",
         "complaint",
         "delivery_period",
+        "greet",
         "thank",
     )
-    words = dict(zip(("where", "points", "pay", "broken", "when", "thanks"), intents, strict=True))
+    words = dict(zip(("where", "points", "pay", "broken", "when", "hi", "thanks"), intents, strict=True))
 
-    def __init__(self, sure: float = 0.9) -> None:
+    def __init__(self, sure: float = 0.9, whole: float | None = None) -> None:
         self.sure = sure
+        self.whole = whole  # of everything longer than a half; None: as sure
         self.asked = 0
 
     def confidences(self, text: str) -> tuple[np.ndarray, bool]:
         self.asked += 1
         meant = self.words.get(text.split()[0].lower().strip("¿?"), "thank")
-        rest = (1 - self.sure) / (len(self.intents) - 1)
-        return np.array([self.sure if name == meant else rest for name in self.intents]), True
+        sure = self.sure if self.whole is None or len(text.split()) < 5 else self.whole
+        rest = (1 - sure) / (len(self.intents) - 1)
+        return np.array([sure if name == meant else rest for name in self.intents]), True
 
 
 @pytest.mark.parametrize(
@@ -127,6 +130,8 @@ class Sure:
         ("where es y points son", "track_order", "track_order + ask_points_balance"),
         ("where er den og points jeg", "track_order", "track_order + ask_points_balance"),
         ("where este și points am", "track_order", "track_order + ask_points_balance"),
+        # The hello before them says nothing of either.
+        ("Hi there! points do i have and where is it", "track_order", "ask_points_balance + track_order"),
         ("where is it and where it is", "track_order", None),
         ("where is it and when comes it", "track_order", None),  # belong together
         ("broken it is and where is it", "complaint", None),  # trouble and its wish are one thing
@@ -140,6 +145,35 @@ def test_halves(text: str, first: str, wishes: str | None) -> None:
     model: Any = Sure()
     found = two_wishes(model, text, first)
     assert (" + ".join(wish.intent for wish in found) if found else None) == wishes
+
+
+def test_two_sure_halves_count_where_the_whole_is_a_guess() -> None:
+    model: Any = Sure(whole=0.4)
+    found = two_wishes(model, "points do i have and where is it", "check_payment_methods")
+    assert found and [wish.intent for wish in found] == ["ask_points_balance", "track_order"]
+
+
+@pytest.mark.parametrize(
+    ("known", "wishes", "order"),
+    [
+        (True, ("unsubscribe", PERSON), ("unsubscribe", PERSON)),
+        (True, (PERSON, "unsubscribe"), ("unsubscribe", PERSON)),
+        # Whoever would be asked something first has the person asked for at once.
+        (False, ("unsubscribe", PERSON), (PERSON, "unsubscribe")),
+        (False, ("delivery_options", PERSON), ("delivery_options", PERSON)),
+        (True, ("cancel_order", PERSON), (PERSON, "cancel_order")),
+        (False, ("track_order", "cancel_order"), ("track_order", "cancel_order")),
+    ],
+)
+def test_a_person_and_something_else(known: bool, wishes: tuple[str, ...], order: tuple[str, ...]) -> None:
+    parsed = {
+        "text": "both",
+        "intent": {"name": wishes[0], "confidence": 1.0},
+        WISHES: [{"intent": intent, "text": intent} for intent in wishes],
+    }
+    first = second_wish.first_in_order(parsed, known)
+    assert first["intent"]["name"] == order[0]
+    assert tuple(wish["intent"] for wish in first[WISHES]) == order
 
 
 def test_the_words_of_the_halves() -> None:
@@ -156,4 +190,4 @@ def test_an_unsure_half_is_none() -> None:
 def test_a_long_text_is_not_split_without_end() -> None:
     model: Any = Sure()
     two_wishes(model, "where is it, " * 300, "track_order")
-    assert model.asked <= 2 * MOST_SPLITS
+    assert model.asked <= 2 * MOST_SPLITS + 2

@@ -13,7 +13,7 @@ PublicMessage = dict[str, Any]
 WORDS_OF_A_STORY = 10
 
 ORDER = re.compile(
-    r"\b(?:orders?|parcels?|packages?|deliver(?:y|ies)|shipments?|pedidos?|paquetes?|env[ií]os?"
+    r"\b(?:order(?:s|ed)?|parcels?|packages?|deliver(?:y|ies)|shipments?|pedidos?|paquetes?|env[ií]os?"
     r"|ordren?e?|bestilling\w*|pakk[ea]\w*|comenzi\w*|comand[aă]\w*|colet\w*|pachet\w*)\b",
     re.IGNORECASE,
 )

@@ -50,6 +50,11 @@ def of_category(session: Session, category: str, language: str) -> list[ProductV
     return find(session, repository.skus_in(session, category, LONGEST_LIST), language)
 
 
+def names(session: Session, category: str, language: str) -> list[tuple[str, str]]:
+    """(sku, name) of every product of a category, as far as they have one in `language`."""
+    return repository.names_in(session, category, language)
+
+
 def categories(session: Session) -> list[str]:
     """The shop's categories that have products, in the shop's own order."""
     sold = repository.categories_sold(session)

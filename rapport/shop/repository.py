@@ -103,6 +103,17 @@ def product_names(session: Session, language: str, skus: Sequence[str]) -> dict[
     return {row.sku: row.name for row in rows}
 
 
+def names_in(session: Session, category: str, language: str) -> list[tuple[str, str]]:
+    """(sku, name) of every product of a category, in `language`."""
+    rows = session.execute(
+        select(Product.sku, ProductText.name)
+        .join(ProductText, ProductText.product_id == Product.id)
+        .where(ProductText.language == language, Product.category == category)
+        .order_by(Product.sku)
+    )
+    return [(row.sku, row.name) for row in rows]
+
+
 def all_product_names(session: Session) -> list[tuple[str, str]]:
     """(sku, name) of every product in every language."""
     rows = session.execute(

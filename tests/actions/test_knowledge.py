@@ -49,6 +49,38 @@ def test_the_intents_own_entry_counts_first(chat: Chat) -> None:
     assert chat.run("action_answer").texts() == [get_knowledge().entries["warranty"].answer.en]
 
 
+def topics(chat: Chat, text: str, **named: str) -> None:
+    """The latest message: `text`, and what its words name as (topic, words)."""
+    chat.text = text
+    chat.entities = [
+        {"entity": "topic", "value": key, "start": text.index(said), "end": text.index(said) + len(said)}
+        for key, said in named.items()
+    ]
+
+
+def test_a_public_question_that_sounds_like_a_request(chat: Chat) -> None:
+    topics(chat, "can you wrap it as a gift", gift_wrapping="wrap it as a gift")
+    assert chat.run("action_change_order").texts() == [get_knowledge().entries["gift_wrapping"].answer.en]
+    topics(chat, "please gift wrap my order", gift_wrapping="gift wrap")
+    assert chat.run("action_change_order").next == ["verification_form"]
+    topics(chat, "I lost the return label", lost_return_label="lost the return label")
+    assert chat.run("action_get_refund").said == ["utter_knowledge"]
+    topics(chat, "it arrived damaged, money back", damaged_on_arrival="arrived damaged")
+    assert chat.run("action_get_refund").next == ["verification_form"]
+
+
+def test_an_order_without_confirmation_is_no_account_without_one(chat: Chat) -> None:
+    chat.intent = "registration_problems"
+    topics(chat, "no confirmation mail for my order", no_confirmation="no confirmation mail")
+    order = [get_knowledge().entries["no_confirmation"].answer.en]
+    assert chat.run("action_answer").texts() == order
+    chat.intent = "track_order"
+    assert chat.run("action_track_order").texts() == order
+    chat.intent = "registration_problems"
+    topics(chat, "I signed up, no confirmation mail", no_confirmation="no confirmation mail")
+    assert chat.run("action_answer").texts() == [get_knowledge().entries["registration_problems"].answer.en]
+
+
 def test_what_is_known_of_prices_is_told_to_anyone(chat: Chat) -> None:
     chat.entities = [{"entity": "topic", "value": "price_match"}]
     answer = chat.run("action_offer_discount")

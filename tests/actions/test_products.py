@@ -102,6 +102,27 @@ def test_a_product_is_shown_and_kept_in_mind(chat: Chat, language: str) -> None:
     assert say(chat, "action_show_product").texts(language) == answer.texts(language)
 
 
+@EVERY_LANGUAGE
+def test_a_number_tells_which_of_the_kind_is_meant(chat: Chat, language: str) -> None:
+    say(chat, "action_show_product", ("product", "TENT-1"), language=language)
+    chat.text = "and the 2 one?"
+    answer = say(chat, "action_show_product", language=language)
+    assert answer.slots == {"product": "TENT-2", "category": "tents"}
+    chat.text = "and the 7 one?"
+    assert say(chat, "action_show_product").slots == {"product": "TENT-2", "category": "tents"}
+
+
+@EVERY_LANGUAGE
+def test_what_is_not_sold_is_said_so(chat: Chat, language: str) -> None:
+    say(chat, "action_show_product", ("category", "tents"), language=language)
+    chat.text = "do you have sofas?"
+    answer = say(chat, "action_show_product", language=language)
+    assert answer.said == ["utter_product_not_sold"]
+    assert all(payload.startswith("/ask_product{") for payload in buttons(answer).values())
+    chat.text = "do you have any in green?"
+    assert say(chat, "action_show_product", language=language).said == ["utter_category"]
+
+
 @pytest.mark.parametrize(
     ("sku", "stock"),
     [
