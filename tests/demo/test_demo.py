@@ -22,9 +22,9 @@ from rapport.kit.database import make_engine, read_scope, session_scope
 from rapport.kit.languages import LANGUAGES
 from rapport.loyalty.offers import service as offers
 from rapport.loyalty.offers.models import Offer
-from rapport.loyalty.points import repository as ledger_repository
 from rapport.loyalty.points import service as ledger
-from rapport.loyalty.points.models import Account, Posting
+from rapport.loyalty.points import tasks as points_tasks
+from rapport.loyalty.points.models import Account, Earning, Membership, Posting
 from rapport.shop import service as shop
 from rapport.shop.catalogue import Catalogue
 from rapport.shop.facts import get_facts
@@ -140,8 +140,32 @@ def test_orders_are_plausible(loaded: Session) -> None:
 
 
 def test_points_add_up(loaded: Session) -> None:
-    assert ledger_repository.unbalanced_transactions(loaded) == []
+    assert points_tasks.check(loaded) == []
     assert loaded.scalar(select(func.sum(Posting.points))) == 0
+    sums = {
+        kind: total
+        for kind, total in loaded.execute(
+            select(Account.kind, func.sum(Account.balance)).group_by(Account.kind)
+        )
+    }
+    # Most orders are past their return period; some of their points are pending, and nobody owes any.
+    assert sums["points"] > 2 * sums["pending"] > 0
+    assert (sums["held"], sums["debt"]) == (0, 0)
+    end = datetime(2026, 5, 3, tzinfo=UTC)
+    pending = loaded.scalars(select(Earning).where(Earning.matured_at.is_(None))).all()
+    assert pending
+    assert all(one.matures_at is not None and one.matures_at > end for one in pending)
+    mature = loaded.scalars(select(Earning).where(Earning.matured_at.is_not(None))).all()
+    assert all(one.taken_back == one.points or (one.matures_at or end) <= end for one in mature)
+
+
+def test_every_level_has_somebody(loaded: Session) -> None:
+    tiers = {
+        tier: count
+        for tier, count in loaded.execute(select(Membership.tier, func.count()).group_by(Membership.tier))
+    }
+    assert set(tiers) == {tier.key for tier in get_facts().club.tiers}
+    assert tiers["trail"] > tiers["ridge"] > tiers["summit"] > 10
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def earn_for_order(session: Session, order: Order, at: datetime | None = None) -
     if repository.transaction_by_key(session, _key(order.id)) is not None:
         _note_delivery(session, order)
         return 0
-    made = _earning(session, order, at or clock.now())
+    made = _earning(order, shop_repository.refunded_minor(session, order.id), at or clock.now())
     if made is None:
         return 0
     for owner, entry in booking.expired(purse, made.at):
@@ -37,29 +37,33 @@ def earn_for_order(session: Session, order: Order, at: datetime | None = None) -
     assert made.credit is not None
     purse.earn(made, made.credit)
     booking.store(session, purse, made)
-    tiers.review(session, [purse.customer_id], clock.now())
+    tiers.review(session, [purse.customer_id], made.at)
     return made.points
 
 
 def earn_for_orders(session: Session, orders: Sequence[Order]) -> int:
-    """The same for many orders of which none earned points yet, each at the time it was placed, in few statements.
+    """The same for some thousand orders of which none earned points yet, each at the time it was placed.
 
-    Returns how many points were credited.
+    Returns how many points were credited. Takes a few statements, however many orders there are; the levels
+    are looked at by the task.
     """
     session.flush()
+    if not orders:
+        return 0
     wanted = sorted({order.customer_id for order in orders if order.customer_id is not None})
     purses = repository.purses(session, repository.lock_customers(session, wanted))
+    refunded = repository.refunded(session, [order.id for order in orders])
     pairs = []
     for order in orders:
         if order.customer_id is None:
             continue
         purse = purses[order.customer_id]
-        made = _earning(session, order, order.placed_at)
+        made = _earning(order, refunded.get(order.id, 0), order.placed_at)
         if made is not None and made.credit is not None:
             purse.earn(made, made.credit)
             pairs.append((purse, made))
     repository.write(session, pairs)
-    tiers.review(session, wanted, clock.now())
+    repository.mark_for_review(session, wanted, max(order.placed_at for order in orders))
     return sum(made.points for _, made in pairs)
 
 
@@ -102,12 +106,12 @@ def _key(order_id: int) -> str:
     return f"earn:order:{order_id}"
 
 
-def _earning(session: Session, order: Order, at: datetime) -> Entry | None:
-    """The transaction that credits the order's points; None when it earns none."""
+def _earning(order: Order, refunded_minor: int, at: datetime) -> Entry | None:
+    """The transaction that credits the points of what is kept of an order; None when that earns none."""
     facts = get_facts()
     if order.status == "cancelled" or order.currency != facts.currency:
         return None
-    kept_minor = order.total_minor - shop_repository.refunded_minor(session, order.id)
+    kept_minor = order.total_minor - refunded_minor
     points = rules.points_for(kept_minor, facts.club.points, facts.club.per_minor)
     if points == 0:
         return None
@@ -173,7 +177,7 @@ def _take_back(session: Session, purse: Purse, order: Order, kept_minor: int, wh
     if booking.store(session, purse, entry).repeated:
         return 0
     repository.save_credits(session, [credit])
-    tiers.review(session, [purse.customer_id], clock.now())
+    tiers.review(session, [purse.customer_id], at)
     return points
 
 

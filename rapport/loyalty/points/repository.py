@@ -26,7 +26,7 @@ from rapport.loyalty.points.models import (
 from rapport.loyalty.points.purse import OWN, SHOP, Credit, Entry, Purse
 from rapport.loyalty.points.purse import Lot as OpenLot
 from rapport.loyalty.points.rules import Earned
-from rapport.shop.models import Order
+from rapport.shop.models import Order, Refund
 
 # As many values as one statement may have on either database.
 CHUNK = 5_000
@@ -229,9 +229,8 @@ def owner_of_order(session: Session, order_id: int, key: str) -> int | None:
 
 def history(session: Session, customer_id: int, limit: int) -> list[tuple[Transaction, dict[str, int]]]:
     """The customer's newest transactions, newest first, each with its postings to their accounts."""
-    mine = dict(
-        session.execute(select(Account.id, Account.kind).where(Account.customer_id == customer_id)).tuples()
-    )
+    rows = session.execute(select(Account.id, Account.kind).where(Account.customer_id == customer_id))
+    mine = {row.id: row.kind for row in rows}
     newest = (
         select(Posting.transaction_id)
         .where(Posting.account_id.in_(mine))
@@ -245,12 +244,12 @@ def history(session: Session, customer_id: int, limit: int) -> list[tuple[Transa
             select(Transaction).where(Transaction.id.in_(newest)).order_by(Transaction.id.desc())
         )
     }
-    rows = session.execute(
+    postings = session.execute(
         select(Posting.transaction_id, Posting.account_id, Posting.points).where(
             Posting.transaction_id.in_(found), Posting.account_id.in_(mine)
         )
     )
-    for row in rows:
+    for row in postings:
         found[row.transaction_id][1][mine[row.account_id]] = row.points
     return list(found.values())
 
@@ -322,6 +321,16 @@ def delivery_times(session: Session, order_ids: Sequence[int]) -> dict[int, date
         select(Order.id, Order.delivered_at).where(Order.id.in_(order_ids), Order.delivered_at.is_not(None))
     )
     return {row.id: row.delivered_at for row in rows}
+
+
+def refunded(session: Session, order_ids: Sequence[int]) -> dict[int, int]:
+    """What was paid back on these orders, in minor units, as far as anything was."""
+    rows = session.execute(
+        select(Refund.order_id, func.sum(Refund.amount_minor))
+        .where(Refund.order_id.in_(order_ids))
+        .group_by(Refund.order_id)
+    )
+    return {order_id: int(total) for order_id, total in rows if order_id is not None}
 
 
 def own_lots(session: Session, purse: Purse, earning_id: int | None) -> list[OpenLot]:
@@ -649,6 +658,16 @@ def due_reviews(session: Session, now: datetime, after: int, limit: int) -> list
             .order_by(Membership.customer_id)
             .limit(limit)
         )
+    )
+
+
+def mark_for_review(session: Session, customer_ids: Sequence[int], at: datetime) -> None:
+    """Let the task look at these members' levels."""
+    session.execute(
+        update(Membership)
+        .where(Membership.customer_id.in_(customer_ids))
+        .values(tier_review_at=at)
+        .execution_options(synchronize_session=False)
     )
 
 

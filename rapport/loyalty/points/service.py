@@ -23,7 +23,13 @@ from rapport.kit import clock
 from rapport.kit.errors import ConflictError, InvalidInputError, NotFoundError
 from rapport.loyalty.points import booking, repository, rules, tiers
 from rapport.loyalty.points.booking import Movement, NotEnoughPointsError
-from rapport.loyalty.points.orders import cancel_order, earn_for_order, note_delivery, reverse_for_refund
+from rapport.loyalty.points.orders import (
+    cancel_order,
+    earn_for_order,
+    earn_for_orders,
+    note_delivery,
+    reverse_for_refund,
+)
 from rapport.loyalty.points.purse import HELD, REDEEMED, Credit, Entry, Purse
 from rapport.loyalty.points.rules import Tier
 from rapport.shop.facts import get_facts
@@ -41,6 +47,7 @@ __all__ = [
     "capture",
     "earn",
     "earn_for_order",
+    "earn_for_orders",
     "hold",
     "liability",
     "merge",
@@ -171,7 +178,7 @@ def earn(
     entry = Entry(key, "earn", at, points, fingerprint, reason=reason, order_id=order_id)
     purse.earn(entry, credit)
     movement = booking.store(session, purse, entry)
-    tiers.review(session, [purse.customer_id], clock.now())
+    tiers.review(session, [purse.customer_id], at)
     return movement
 
 
@@ -294,7 +301,7 @@ def _reverse_earning(session: Session, purse: Purse, entry: Entry, credit: Credi
     purse.take_back(entry, credit, entry.points, repository.own_lots(session, purse, credit.id))
     movement = booking.store(session, purse, entry)
     repository.save_credits(session, [credit])
-    tiers.review(session, [purse.customer_id], clock.now())
+    tiers.review(session, [purse.customer_id], entry.at)
     return movement
 
 

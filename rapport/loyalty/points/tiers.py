@@ -23,15 +23,20 @@ def of(session: Session, customer_id: int, now: datetime) -> rules.Tier:
     return rules.tier(earned[customer_id], levels(), now, days)
 
 
-def review(session: Session, customer_ids: Sequence[int], now: datetime) -> int:
-    """Note the levels of these (locked) customers; returns how many changed."""
+def review(session: Session, customer_ids: Sequence[int], at: datetime) -> int:
+    """Note the levels of these (locked) customers as of `at`; returns how many changed.
+
+    Of whom something newer is known, as of that: what arrives late says nothing about today.
+    """
     days, ladder = get_facts().club.tier_days, levels()
-    earned = repository.earned(session, customer_ids, now - timedelta(days=days))
+    earned = repository.earned(session, customer_ids, at - timedelta(days=days))
     before = repository.tiers(session, customer_ids)
     states, changes = [], []
     for customer_id, (known, review_at) in sorted(before.items()):
-        tier = rules.tier(earned[customer_id], ladder, now, days)
-        next_review = rules.tier_review(earned[customer_id], ladder, now, days)
+        rows = earned[customer_id]
+        now = max([at, *(one.at for one in rows)])
+        tier = rules.tier(rows, ladder, now, days)
+        next_review = rules.tier_review(rows, ladder, now, days)
         if (tier.key, next_review) != (known, review_at):
             states.append((customer_id, tier.key, next_review))
         if tier.key != known:
