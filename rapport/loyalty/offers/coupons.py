@@ -108,8 +108,9 @@ def hold(
     held_until = min(until or now + HOLD, coupon.expires_at)
     if held_until <= now:
         raise InvalidInputError("until: lies in the past.")
-    coupon.state, coupon.holder, coupon.held_until = "held", use.holder, held_until
     _append(session, coupon, "held", use, now, **_sums(basket, discount), until=held_until)
+    coupon.state, coupon.holder, coupon.held_until = "held", use.holder, held_until
+    session.flush()
     return _quote(coupon, "held", discount, currency, held_until)
 
 
@@ -138,6 +139,7 @@ def redeem(
         return done
     discount, basket = _decide(session, coupon, use, now)
     assert coupon is not None
+    _append(session, coupon, "redeemed", use, now, **_sums(basket, discount))
     cost = coupon.reserved_minor if coupon.kind == "gift" else discount
     if not repository.spend(session, coupon.offer_id, cost - coupon.reserved_minor):
         # Cannot be: what a code can cost at most is set aside wherever there is a budget.
@@ -145,7 +147,7 @@ def redeem(
     coupon.state, coupon.holder, coupon.held_until = "redeemed", None, None
     coupon.redeemed_at, coupon.order_id = now, order_id
     coupon.cost_minor, coupon.discount_minor = cost, discount
-    _append(session, coupon, "redeemed", use, now, **_sums(basket, discount))
+    session.flush()
     return _quote(coupon, "redeemed", discount, currency, None)
 
 
@@ -162,8 +164,9 @@ def release(
         refuse(session, Refusal.UNKNOWN, use.action, {"at": now})
     if coupon.state != "held" or coupon.holder != use.holder:
         refuse(session, Refusal.NOT_HELD, use.action, {"coupon_id": coupon.id, "at": now})
-    coupon.state, coupon.holder, coupon.held_until = "issued", None, None
     _append(session, coupon, "released", use, now)
+    coupon.state, coupon.holder, coupon.held_until = "issued", None, None
+    session.flush()
     return _quote(coupon, "issued", 0, coupon.currency or "", None)
 
 
@@ -190,12 +193,13 @@ def rollback(
         refuse(session, Refusal.UNKNOWN, use.action, {"at": now})
     if coupon.state != "redeemed" or (order_id is not None and coupon.order_id != order_id):
         refuse(session, Refusal.NOT_USED, use.action, {"coupon_id": coupon.id, "at": now})
+    _append(session, coupon, "rolled_back", use, now, reason=reason[:60])
     cost = coupon.cost_minor or 0
     if not repository.spend(session, coupon.offer_id, coupon.reserved_minor - cost):
         coupon.reserved_minor = coupon.max_discount_minor = cost
     coupon.state, coupon.redeemed_at, coupon.order_id = "issued", None, None
     coupon.cost_minor = coupon.discount_minor = None
-    _append(session, coupon, "rolled_back", use, now, reason=reason[:60])
+    session.flush()
     return _quote(coupon, "issued", 0, coupon.currency or "", None)
 
 
@@ -211,8 +215,8 @@ def revoke(session: Session, code: str, *, key: str, reason: str, at: datetime |
     if coupon.state not in repository.GOOD:
         refused = {"redeemed": Refusal.USED, "revoked": Refusal.REVOKED}.get(coupon.state, Refusal.EXPIRED)
         refuse(session, refused, use.action, {"coupon_id": coupon.id, "at": now})
-    _end(session, coupon, "revoked")
     _append(session, coupon, "revoked", use, now, reason=reason[:60])
+    _end(session, coupon, "revoked")
     return _quote(coupon, "revoked", 0, coupon.currency or "", None)
 
 
@@ -224,9 +228,8 @@ def expire(session: Session, coupon_id: int, ended_before: datetime, now: dateti
     coupon = repository.coupon_by_id(session, coupon_id)
     if coupon.state not in repository.GOOD or coupon.expires_at > ended_before:
         return False
-    _end(session, coupon, "expired")
     repository.add_event(session, {"coupon_id": coupon.id, "kind": "expired", "reason": "end", "at": now})
-    session.flush()
+    _end(session, coupon, "expired")
     return True
 
 
@@ -367,6 +370,7 @@ def _state(coupon: Coupon) -> CouponState:
 def _end(session: Session, coupon: Coupon, state: str) -> None:
     repository.spend(session, coupon.offer_id, -coupon.reserved_minor)
     coupon.state, coupon.holder, coupon.held_until = state, None, None
+    session.flush()
 
 
 def _sums(basket: Basket, discount: int | None) -> dict[str, Any]:
@@ -374,7 +378,6 @@ def _sums(basket: Basket, discount: int | None) -> dict[str, Any]:
 
 
 def _append(session: Session, coupon: Coupon, kind: str, use: _Use, now: datetime, **more: Any) -> None:
-    session.flush()
     event = {
         "coupon_id": coupon.id,
         "kind": kind,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +15,7 @@ from rapport.loyalty.offers import repository
 from rapport.loyalty.offers.rules import Person
 from rapport.loyalty.points import service as ledger
 from rapport.shop import service as shop
+from rapport.value import service as value
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,16 @@ class Known:
 
 def known(session: Session, customer_id: int, now: datetime) -> Known:
     """The customer now. Who was never valued has no segment and no scores."""
-    standing = _value_standing(session, customer_id)
+    standing = value.standing(session, customer_id)
     person = Person(
         customer_id=customer_id,
-        stage=repository.stage_of(session, customer_id) or "know",
+        stage=standing.stage if standing else "know",
         orders=shop.kept_order_count(session, customer_id),
         segment=standing.segment if standing else None,
-        tier=_tier(session, customer_id, now),
+        tier=ledger.tier(session, customer_id, now).key,
         interests=repository.interests_of(session, customer_id),
     )
-    if standing is None:
+    if standing is None or standing.segment is None:
         return Known(person, {})
     return Known(
         person,
@@ -57,7 +57,8 @@ def known(session: Session, customer_id: int, now: datetime) -> Known:
             "frequency": standing.frequency,
             "monetary": standing.monetary,
             "method": standing.method,
-            "computed_at": standing.computed_at.isoformat(),
+            "computed_at": standing.computed_at.isoformat() if standing.computed_at else None,
+            "run_id": repository.valuation_of(session, customer_id),
         },
     )
 
@@ -70,17 +71,3 @@ def consent_for_presents(session: Session, customer_id: int, now: datetime) -> C
     if policy is not None and policy.paused_until is not None and policy.paused_until > now:
         return None
     return repository.consent_to(session, customer_id, NEWSLETTER)
-
-
-# Until the valuation and the levels of the club are here.
-def _value_standing(session: Session, customer_id: int) -> Any:
-    try:
-        module = importlib.import_module("rapport.value.service")
-    except ModuleNotFoundError:
-        return None
-    return module.standing(session, customer_id)
-
-
-def _tier(session: Session, customer_id: int, now: datetime) -> str | None:
-    tier = getattr(ledger, "tier", None)
-    return tier(session, customer_id, now).key if tier else None

@@ -159,6 +159,10 @@ class Rulebook(Facts):
                 raise ValueError(f"{active[0].key}, {active[1].key}: only one offer can be for {occasion}")
             if active and section is None:
                 raise ValueError(f"{active[0].key} needs a section {occasion}: above the offers")
+        late = self.referral is not None and self.referral.friend_gets == "with_reward"
+        for offer in self.offers:
+            if late and offer.occasion == "referral" and offer.audience.max_orders == 0:
+                raise ValueError(f"{offer.key}: with_reward a friend has an order, so max_orders can't be 0")
         return self
 
 
