@@ -36,6 +36,10 @@ CustomerRef = Annotated[
         examples=["shop:c-1042"],
     ),
 ]
+Basket = Annotated[
+    Number,
+    Field(description="Your id of the basket or order the code is for.", examples=["basket-77"]),
+]
 Amount = Annotated[StrictInt, Field(ge=1, le=LARGEST_MINOR, examples=[250])]
 
 
@@ -122,7 +126,7 @@ class EventAnswer(Answer):
     number: str | None
     order_status: str | None
     customer: str | None = Field(description="Who ordered, as `id:12`.", examples=["id:12"])
-    points: int = Field(description="Points the customer gained by it; below zero: lost.")
+    points: int = Field(description="Points earned by it; below zero: taken back.")
     coupons: list[CouponOutcome]
     notes: list[str] = Field(description="What was passed over, and why.")
 
@@ -140,16 +144,24 @@ class CouponRequest(Part):
 
 
 class HoldCouponRequest(CouponRequest):
-    """The same, for a while: nobody else can use the code until then."""
+    """The same, for a while: until then only this basket can use the code."""
 
+    basket: Basket
     minutes: Annotated[StrictInt, Field(ge=1, le=1440)] = 30
 
 
 class RedeemCouponRequest(CouponRequest):
     """The same, for good. `order` is the number of an order you told of; else the order event links them."""
 
+    basket: Basket | None = None
     order: Number | None = None
     source: Annotated[StrictStr, Field(pattern=SOURCE)] = "shop"
+
+
+class ReleaseCouponRequest(Part):
+    """Whose hold ends."""
+
+    basket: Basket
 
 
 class RollbackRequest(Part):
@@ -158,24 +170,20 @@ class RollbackRequest(Part):
     reason: Annotated[Line, line(60, "Why, in your words.", "order cancelled")]
 
 
-class Nothing(Part):
-    """No more needs to be said."""
-
-
 class CouponAnswer(Answer):
-    """What a code takes off this order."""
+    """A code, and what it takes off this order (0 where there is none, and for a present)."""
 
     code: str
+    state: str = Field(description="`issued`: it can be used; `held`, `redeemed`, `expired`, `revoked`.")
     kind: str = Field(description="`percent`, `amount` or `gift`.")
     percent: int
+    amount_minor: int
+    gift_sku: str | None = Field(description="The product to add to the order, for a present.")
     discount_minor: int
-    currency: str | None
+    currency: str
+    minimum_minor: int
     expires_at: datetime
-
-
-class CouponState(Answer):
-    code: str
-    state: str = Field(description="`issued`: it can be used; `redeemed`, `held`, …")
+    held_until: datetime | None
 
 
 class EarnRequest(Part):
@@ -246,16 +254,19 @@ class ValueAnswer(Answer):
     """What a customer is worth, and how sure that is. Scores are 1 (low) to 5."""
 
     stage: str
-    segment: str
-    recency: int
-    frequency: int
-    monetary: int
+    segment: str | None
+    recency: int | None
+    frequency: int | None
+    monetary: int | None
     orders: int
+    first_order_at: datetime | None
     last_order_at: datetime | None
+    revenue_minor: int
+    margin_minor: int
     clv_minor: int | None
     clv_low_minor: int | None
     clv_high_minor: int | None
     p_buy: float | None = Field(description="The chance that they buy again soon.")
     expected_next_at: datetime | None
-    method: str = Field(description="`model`, or `rules` where there is too little to fit one.")
-    computed_at: datetime
+    method: str | None = Field(description="`model`, or `rules` where there is too little to fit one.")
+    computed_at: datetime | None

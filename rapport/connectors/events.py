@@ -181,6 +181,9 @@ class Details(Part):
             max_length=20, description="Codes used at the checkout. Ours are redeemed, others passed over."
         ),
     ] = []
+    basket: Annotated[
+        Number | None, Field(description="The basket codes were held for, if not the order's number.")
+    ] = None
     points: PointsUsed | None = None
     referral: (
         Annotated[Line, line(60, "The code of the friend who sent the customer.", "ANN-4F7K")] | None

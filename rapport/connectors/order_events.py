@@ -31,7 +31,7 @@ __all__ = ["Applied", "CouponUse", "Details", "OrderEvent", "apply"]
 class Applied:
     """What came of an event. `waiting`: its order is not known yet; the event counts as soon as it is.
 
-    `points` is how many the customer gained (or, below zero, lost) by it; `notes` say what was passed over.
+    `points` are those earned by it or, below zero, taken back; `notes` say what was passed over.
     """
 
     status: Literal["applied", "repeated", "waiting"]

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from rapport.connectors.models import OrderEventRecord, WebhookDelivery
 from rapport.kit.upsert import insert
+from rapport.loyalty.offers.models import Coupon
 from rapport.shop.models import Order, Refund
 
 Record = OrderEventRecord
@@ -83,6 +84,31 @@ def refund_of(session: Session, source: str, reference: str) -> Refund | None:
     return session.scalars(
         select(Refund).where(Refund.source == source, Refund.reference == reference)
     ).one_or_none()
+
+
+def our_codes(session: Session, codes: Sequence[str]) -> Sequence[Coupon]:
+    """Those of these codes that are ours."""
+    typed = {code.strip().upper() for code in codes}
+    return session.scalars(select(Coupon).where(Coupon.code.in_(typed)).order_by(Coupon.id)).all()
+
+
+def link_code(session: Session, code: str, order: Order) -> bool:
+    """Say which order a code was used on that the shop had redeemed before it told of the order."""
+    query = update(Coupon).where(Coupon.code == code, Coupon.state == "redeemed", Coupon.order_id.is_(None))
+    if order.customer_id is not None:
+        query = query.where(Coupon.customer_id == order.customer_id)
+    return session.scalar(query.values(order_id=order.id).returning(Coupon.id)) is not None
+
+
+def codes_used_on(session: Session, order_id: int) -> list[str]:
+    """The codes that were used on an order."""
+    return list(
+        session.scalars(
+            select(Coupon.code)
+            .where(Coupon.order_id == order_id, Coupon.state == "redeemed")
+            .order_by(Coupon.id)
+        )
+    )
 
 
 def add_delivery(session: Session, **values: object) -> int | None:
