@@ -17,6 +17,7 @@ from sqlalchemy import (
     Integer,
     Row,
     Select,
+    Subquery,
     and_,
     case,
     cast,
@@ -50,20 +51,23 @@ TOTALS = (
     "costed_minor",
     "margin_minor",
 )
-# All customers' totals while a run looks at them.
-SNAPSHOT = table(
-    "value_now",
+# All customers' totals while a run looks at them, in temporary tables.
+RFM = table(
+    "value_rfm",
     column("customer_id", Integer),
     column("orders", Integer),
-    column("buying_days", Integer),
     column("first_order_at", UtcDateTime()),
     column("last_order_at", UtcDateTime()),
     column("first_day", Integer),
     column("last_day", Integer),
     column("revenue_minor", BigInteger),
+)
+DAYS = table("value_days", column("customer_id", Integer), column("buying_days", Integer))
+MARGINS = table(
+    "value_margins",
+    column("customer_id", Integer),
     column("costed_minor", BigInteger),
     column("margin_minor", BigInteger),
-    column("version", Integer),
 )
 
 
@@ -84,154 +88,147 @@ def day_number(at: ColumnElement[Any], day_starts: int, dialect: Dialect) -> Col
     return cast(local, Date).op("-", return_type=Integer())(literal_column("DATE '1970-01-01'"))
 
 
-def totals(
-    money: Currency, dialect: Dialect, customer_id: int | None = None, costs: bool = True
-) -> Select[Any]:
-    """What each customer bought and kept: SNAPSHOT's columns but `version`, of one customer or of all.
+def _kept_orders(money: Currency, customer_id: int | None) -> Subquery:
+    """Each order that counts with what was paid back of it, of one customer or of all.
 
-    Both forms count alike; sums by order are looked up for one customer and joined for all. Without `costs`
-    nothing is said to have a known cost.
+    Sums by order are looked up for one customer and joined for all; both say the same.
     """
-    orders = _orders_of_all(costs) if customer_id is None else _orders_of(customer_id)
-    kept = orders.where(Order.currency == money.code, KEPT).subquery("kept")
-    net = kept.c.total - kept.c.back
+    back: ColumnElement[Any]
+    if customer_id is not None:
+        paid_back = select(func.coalesce(func.sum(Refund.amount_minor), 0)).where(Refund.order_id == Order.id)
+        back = paid_back.correlate(Order).scalar_subquery()
+        orders, whose = select(Order.id), Order.customer_id == customer_id
+    else:
+        refunds = (
+            select(Refund.order_id, func.sum(Refund.amount_minor).label("amount"))
+            .where(Refund.order_id.is_not(None))
+            .group_by(Refund.order_id)
+            .subquery()
+        )
+        back = func.coalesce(refunds.c.amount, 0)
+        orders = select(Order.id).outerjoin(refunds, refunds.c.order_id == Order.id)
+        whose = Order.customer_id.is_not(None)
+    each = (
+        orders.add_columns(
+            Order.customer_id, Order.placed_at, Order.total_minor.label("total"), back.label("back")
+        )
+        .where(whose, Order.currency == money.code, KEPT)
+        .subquery("each")
+    )
+    return select(each).where(or_(each.c.back == 0, each.c.back < each.c.total)).subquery("kept")
+
+
+def rfm(money: Currency, dialect: Dialect, customer_id: int | None = None) -> Select[Any]:
+    """RFM's columns: what each customer (or one) ordered and kept."""
+    kept = _kept_orders(money, customer_id)
     # Sums of whole numbers as floats: exact up to 2 ** 53, and PostgreSQL adds them three times faster.
-    by_day = (
+    by_customer = (
         select(
             kept.c.customer_id,
-            day_number(kept.c.placed_at, money.day_starts, dialect).label("day"),
             func.count().label("orders"),
             func.min(kept.c.placed_at).label("first_at"),
             func.max(kept.c.placed_at).label("last_at"),
-            func.sum(cast(net, Double)).label("net"),
-            *(
-                [
-                    func.sum(cast(_share(kept.c.costed, net, kept.c.total), Double)).label("costed"),
-                    func.sum(cast(_share(kept.c.margin, net, kept.c.total), Double)).label("margin"),
-                ]
-                if costs
-                else []
-            ),
+            func.sum(cast(kept.c.total - kept.c.back, Double)).label("net"),
         )
-        .where(or_(kept.c.back == 0, kept.c.back < kept.c.total))
-        .group_by(kept.c.customer_id, text("2"))
-        .subquery("by_day")
+        .group_by(kept.c.customer_id)
+        .subquery("by_customer")
     )
+    # Money given back on no order in particular.
     loose = select(Refund.customer_id, func.sum(Refund.amount_minor).label("amount")).where(
-        Refund.order_id.is_(None), Refund.customer_id.is_not(None), Refund.currency == money.code
+        Refund.order_id.is_(None),
+        Refund.customer_id.is_not(None) if customer_id is None else Refund.customer_id == customer_id,
+        Refund.currency == money.code,
     )
-    if customer_id is not None:
-        loose = loose.where(Refund.customer_id == customer_id)
     unlinked = loose.group_by(Refund.customer_id).subquery("unlinked")
-    paid_back = func.coalesce(func.max(unlinked.c.amount), 0)
+    net = cast(by_customer.c.net, BigInteger) - cast(func.coalesce(unlinked.c.amount, 0), BigInteger)
+    return select(
+        by_customer.c.customer_id,
+        cast(by_customer.c.orders, Integer).label("orders"),
+        by_customer.c.first_at.label("first_order_at"),
+        by_customer.c.last_at.label("last_order_at"),
+        day_number(by_customer.c.first_at, money.day_starts, dialect).label("first_day"),
+        day_number(by_customer.c.last_at, money.day_starts, dialect).label("last_day"),
+        net.label("revenue_minor"),
+    ).outerjoin(unlinked, unlinked.c.customer_id == by_customer.c.customer_id)
+
+
+def buying_days(money: Currency, dialect: Dialect, customer_id: int | None = None) -> Select[Any]:
+    """DAYS' columns: on how many days each customer (or one) bought."""
+    kept = _kept_orders(money, customer_id)
+    day = day_number(kept.c.placed_at, money.day_starts, dialect)
+    return select(
+        kept.c.customer_id, cast(func.count(day.distinct()), Integer).label("buying_days")
+    ).group_by(kept.c.customer_id)
+
+
+def margins(money: Currency, customer_id: int | None = None) -> Select[Any]:
+    """MARGINS' columns: the value of lines whose cost is known, and what of it is left after that cost.
+
+    What was paid back on an order takes its share of each line with it, in whole minor units.
+    """
+    kept = _kept_orders(money, customer_id)
+    costed = OrderItem.quantity * OrderItem.unit_price_minor
+    margin = OrderItem.quantity * (OrderItem.unit_price_minor - Product.cost_minor)
+
+    def rest(value: ColumnElement[int]) -> ColumnElement[Any]:
+        part = cast(value, BigInteger) * (kept.c.total - kept.c.back)
+        whole = part.op("/", return_type=BigInteger())(func.nullif(kept.c.total, 0))
+        return cast(case((kept.c.back == 0, value), else_=whole), Double)
+
     return (
         select(
-            by_day.c.customer_id,
-            cast(func.sum(by_day.c.orders), Integer).label("orders"),
-            cast(func.count(), Integer).label("buying_days"),
-            func.min(by_day.c.first_at).label("first_order_at"),
-            func.max(by_day.c.last_at).label("last_order_at"),
-            func.min(by_day.c.day).label("first_day"),
-            func.max(by_day.c.day).label("last_day"),
-            (cast(func.sum(by_day.c.net), BigInteger) - cast(paid_back, BigInteger)).label("revenue_minor"),
-            (cast(func.sum(by_day.c.costed), BigInteger) if costs else literal_column("0")).label(
-                "costed_minor"
-            ),
-            (cast(func.sum(by_day.c.margin), BigInteger) if costs else literal_column("0")).label(
-                "margin_minor"
-            ),
+            kept.c.customer_id,
+            cast(func.sum(rest(costed)), BigInteger).label("costed_minor"),
+            cast(func.sum(rest(margin)), BigInteger).label("margin_minor"),
         )
-        .outerjoin(unlinked, unlinked.c.customer_id == by_day.c.customer_id)
-        .group_by(by_day.c.customer_id)
-    )
-
-
-_COSTED = OrderItem.quantity * OrderItem.unit_price_minor
-_MARGIN = OrderItem.quantity * (OrderItem.unit_price_minor - Product.cost_minor)
-
-
-def _orders_of(customer_id: int) -> Select[Any]:
-    lines = (
-        select(func.coalesce(func.sum(_COSTED), 0))
-        .join(Product, Product.id == OrderItem.product_id)
-        .where(OrderItem.order_id == Order.id, Product.cost_minor.is_not(None))
-        .correlate(Order)
-    )
-    refunds = select(func.coalesce(func.sum(Refund.amount_minor), 0)).where(Refund.order_id == Order.id)
-    margin = lines.with_only_columns(func.coalesce(func.sum(_MARGIN), 0))
-    return select(
-        Order.customer_id,
-        Order.placed_at,
-        Order.total_minor.label("total"),
-        refunds.correlate(Order).scalar_subquery().label("back"),
-        lines.scalar_subquery().label("costed"),
-        margin.scalar_subquery().label("margin"),
-    ).where(Order.customer_id == customer_id)
-
-
-def _orders_of_all(costs: bool) -> Select[Any]:
-    refunds = (
-        select(Refund.order_id, func.sum(Refund.amount_minor).label("amount"))
-        .where(Refund.order_id.is_not(None))
-        .group_by(Refund.order_id)
-        .subquery()
-    )
-    columns: tuple[Any, ...] = (
-        Order.customer_id,
-        Order.placed_at,
-        Order.total_minor.label("total"),
-        func.coalesce(refunds.c.amount, 0).label("back"),
-    )
-    query = (
-        select(*columns)
-        .outerjoin(refunds, refunds.c.order_id == Order.id)
-        .where(Order.customer_id.is_not(None))
-    )
-    if not costs:
-        return query
-    lines = (
-        select(OrderItem.order_id, func.sum(_COSTED).label("costed"), func.sum(_MARGIN).label("margin"))
+        .join(OrderItem, OrderItem.order_id == kept.c.id)
         .join(Product, Product.id == OrderItem.product_id)
         .where(Product.cost_minor.is_not(None))
-        .group_by(OrderItem.order_id)
-        .subquery()
-    )
-    return query.outerjoin(lines, lines.c.order_id == Order.id).add_columns(
-        func.coalesce(lines.c.costed, 0).label("costed"), func.coalesce(lines.c.margin, 0).label("margin")
+        .group_by(kept.c.customer_id)
     )
 
 
-def _share(
-    value: ColumnElement[Any], net: ColumnElement[Any], total: ColumnElement[Any]
-) -> ColumnElement[Any]:
-    """The part of an order's `value` that was not paid back, in whole minor units, towards zero."""
-    part = cast(value, BigInteger) * cast(net, BigInteger)
-    return case((total > 0, part.op("/")(func.nullif(total, 0))), else_=0)
-
-
-def take_snapshot(session: Session, money: Currency) -> None:
-    """Count all customers' totals into a temporary table, which ends with the session.
-
-    It writes nothing that others see and locks nobody out, on SQLite neither.
-    """
-    dialect = session.get_bind().dialect
-    if dialect.name == "postgresql":
-        # Ten million orders are sorted or hashed; the default of 4 MB would do it all on disk.
+def prepare(session: Session) -> None:
+    """Let PostgreSQL sort and hash ten million orders in memory; the default of 4 MB would use the disk."""
+    if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SET LOCAL work_mem = '256MB'"))
-    costs = session.scalar(select(Product.id).where(Product.cost_minor.is_not(None)).limit(1)) is not None
-    query = totals(money, dialect, costs=costs).compile(
-        dialect=dialect, compile_kwargs={"literal_binds": True}
-    )
-    session.execute(text(f"DROP TABLE IF EXISTS {SNAPSHOT.name}"))
-    session.execute(text(f"CREATE TEMPORARY TABLE {SNAPSHOT.name} AS {query}".replace(":", r"\:")))
+        session.execute(text("SET LOCAL jit = off"))
+
+
+def count_rfm(session: Session, money: Currency) -> None:
+    """Count all customers' RFM into its temporary table, which ends with the session.
+
+    Nothing is written that others see and nobody is locked out, on SQLite neither.
+    """
+    _into(session, RFM.name, rfm(money, session.get_bind().dialect))
+
+
+def count_rest(session: Session, money: Currency) -> None:
+    """The same for the days on which they bought and, where costs are known, for their margins."""
+    _into(session, DAYS.name, buying_days(money, session.get_bind().dialect))
+    known = session.scalar(select(Product.id).where(Product.cost_minor.is_not(None)).limit(1)) is not None
+    nothing: Select[Any] = select(
+        literal_column("0").label("customer_id"),
+        literal_column("0").label("costed_minor"),
+        literal_column("0").label("margin_minor"),
+    ).where(literal_column("1 = 0"))
+    _into(session, MARGINS.name, margins(money) if known else nothing)
+
+
+def _into(session: Session, name: str, query: Select[Any]) -> None:
+    # A statement that makes a table takes no parameters.
+    sql = query.compile(dialect=session.get_bind().dialect, compile_kwargs={"literal_binds": True})
+    connection = session.connection()
+    connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
+    connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {name} AS {sql}")
 
 
 def cut_points(session: Session) -> dict[str, list[int]]:
-    """The cuts of each measure over the snapshot, as `rules.cut_points` has them; empty without customers."""
+    """The cuts of each measure over the counted, as `rules.cut_points` has them; empty without customers."""
     values = {
-        "recency": SNAPSHOT.c.last_day,
-        "frequency": SNAPSHOT.c.orders,
-        "monetary": SNAPSHOT.c.revenue_minor,
+        "recency": RFM.c.last_day,
+        "frequency": RFM.c.orders,
+        "monetary": RFM.c.revenue_minor,
     }
     return {measure: _cuts(session, values[measure], rules.FLOORS.get(measure)) for measure in rules.MEASURES}
 
@@ -256,25 +253,31 @@ def _cuts(session: Session, value: ColumnElement[int], floor: int | None) -> lis
     return [max(cut, floor) if floor is not None else cut for cut in cuts]
 
 
-def snapshot_size(session: Session) -> tuple[int, int, datetime | None]:
-    """Customers, orders and the newest order in the snapshot."""
+def counted(session: Session) -> tuple[int, int, datetime | None]:
+    """How many customers and orders were counted, and the time of the newest order."""
     row = session.execute(
-        select(func.count(), func.sum(SNAPSHOT.c.orders), func.max(SNAPSHOT.c.last_order_at)).select_from(
-            SNAPSHOT
-        )
+        select(func.count(), func.sum(RFM.c.orders), func.max(RFM.c.last_order_at)).select_from(RFM)
     ).one()
     return row[0], int(row[1] or 0), row[2]
 
 
-def snapshot_rows(session: Session) -> Iterator[Sequence[Row[Any]]]:
-    """SNAPSHOT's rows by customer, in large parts; `version` is 0 where nobody was valued before."""
+def counted_rows(session: Session) -> Iterator[Sequence[Row[Any]]]:
+    """RFM's columns, buying days, costed value, margin and version of each customer, in large parts by id.
+
+    The version is that of the row in customer_value, 0 where there is none.
+    """
     query = (
         select(
-            *(column for column in SNAPSHOT.c if column.name != "version"),
+            *RFM.c,
+            DAYS.c.buying_days,
+            func.coalesce(MARGINS.c.costed_minor, 0),
+            func.coalesce(MARGINS.c.margin_minor, 0),
             func.coalesce(CustomerValue.version, 0),
         )
-        .outerjoin(CustomerValue, CustomerValue.customer_id == SNAPSHOT.c.customer_id)
-        .order_by(SNAPSHOT.c.customer_id)
+        .join(DAYS, DAYS.c.customer_id == RFM.c.customer_id)
+        .outerjoin(MARGINS, MARGINS.c.customer_id == RFM.c.customer_id)
+        .outerjoin(CustomerValue, CustomerValue.customer_id == RFM.c.customer_id)
+        .order_by(RFM.c.customer_id)
     )
     result = session.execute(query, execution_options={"stream_results": True, "yield_per": 50_000})
     yield from cast_type("Iterator[Sequence[Row[Any]]]", result.partitions())
@@ -365,8 +368,25 @@ def lock_customer(session: Session, customer_id: int) -> bool:
 
 
 def totals_of(session: Session, customer_id: int, money: Currency) -> Row[Any] | None:
-    """One customer's totals as they are now; None without any kept order."""
-    return session.execute(totals(money, session.get_bind().dialect, customer_id)).one_or_none()
+    """One customer's totals as they are now, named as in TOTALS, with first_day and last_day.
+
+    None without any kept order.
+    """
+    dialect = session.get_bind().dialect
+    ordered = rfm(money, dialect, customer_id).subquery("ordered")
+    days = buying_days(money, dialect, customer_id).subquery("days")
+    margin = margins(money, customer_id).subquery("margin")
+    query = (
+        select(
+            ordered,
+            days.c.buying_days,
+            func.coalesce(margin.c.costed_minor, 0).label("costed_minor"),
+            func.coalesce(margin.c.margin_minor, 0).label("margin_minor"),
+        )
+        .join(days, days.c.customer_id == ordered.c.customer_id)
+        .outerjoin(margin, margin.c.customer_id == ordered.c.customer_id)
+    )
+    return session.execute(query).one_or_none()
 
 
 def value_of(session: Session, customer_id: int) -> CustomerValue | None:

@@ -78,9 +78,11 @@ def recompute(engine: Engine, progress: Progress | None = None, now: datetime | 
     segments = get_segments()
     tell("Reading orders", 0, 1)
     with read_scope(engine) as session:
-        repository.take_snapshot(session, money)
-        customers, orders, newest = repository.snapshot_size(session)
+        repository.prepare(session)
+        repository.count_rfm(session, money)
+        customers, orders, newest = repository.counted(session)
         cuts = repository.cut_points(session)
+        repository.count_rest(session, money)
         left_out = repository.left_out(session, money)
         everyone = _read(session, customers, tell)
     as_of, live = _moment(now or started, newest)
@@ -134,11 +136,11 @@ def _moment(now: datetime, newest: datetime | None) -> tuple[datetime, bool]:
 
 def _read(session: Any, customers: int, tell: Progress) -> _Everyone:
     columns: list[list[Any]] = [[] for _ in range(11)]
-    for rows in repository.snapshot_rows(session):
+    for rows in repository.counted_rows(session):
         for column, values in zip(columns, zip(*rows, strict=True), strict=True):
             column.extend(values)
         tell("Reading customers", len(columns[0]), customers)
-    ids, orders, days, first_at, last_at, first, last, revenue, costed, margin, versions = columns
+    ids, orders, first_at, last_at, first, last, revenue, days, costed, margin, versions = columns
 
     def numbers(column: list[Any]) -> Ints:
         return np.array(column, np.int64)
