@@ -142,12 +142,10 @@ def test_orders_are_plausible(loaded: Session) -> None:
 def test_points_add_up(loaded: Session) -> None:
     assert points_tasks.check(loaded) == []
     assert loaded.scalar(select(func.sum(Posting.points))) == 0
-    sums = {
-        kind: total
-        for kind, total in loaded.execute(
-            select(Account.kind, func.sum(Account.balance)).group_by(Account.kind)
-        )
-    }
+    sums = dict(
+        tuple(row)
+        for row in loaded.execute(select(Account.kind, func.sum(Account.balance)).group_by(Account.kind))
+    )
     # Most orders are past their return period; some of their points are pending, and nobody owes any.
     assert sums["points"] > 2 * sums["pending"] > 0
     assert (sums["held"], sums["debt"]) == (0, 0)
@@ -160,10 +158,9 @@ def test_points_add_up(loaded: Session) -> None:
 
 
 def test_every_level_has_somebody(loaded: Session) -> None:
-    tiers = {
-        tier: count
-        for tier, count in loaded.execute(select(Membership.tier, func.count()).group_by(Membership.tier))
-    }
+    tiers = dict(
+        tuple(row) for row in loaded.execute(select(Membership.tier, func.count()).group_by(Membership.tier))
+    )
     assert set(tiers) == {tier.key for tier in get_facts().club.tiers}
     assert tiers["trail"] > tiers["ridge"] > tiers["summit"] > 10
 

@@ -24,7 +24,8 @@ INVARIANTS: tuple[tuple[str, str], ...] = (
     (
         "account: spendable points are not what its lots hold",
         """SELECT a.id FROM account a LEFT JOIN lot l ON l.account_id = a.id
-           WHERE a.kind = 'points' GROUP BY a.id, a.balance HAVING a.balance <> coalesce(sum(l.remaining), 0)""",
+           WHERE a.kind = 'points' GROUP BY a.id, a.balance
+           HAVING a.balance <> coalesce(sum(l.remaining), 0)""",
     ),
     (
         "lot: what remains is not the sum of its movements",

@@ -1,4 +1,4 @@
-"""How a movement comes about: lock the customer, look whether it happened already, change the purse, store it."""
+"""How a movement comes about: the customer locked, a known key recognised, the purse changed and stored."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from rapport.kit.errors import ConflictError, InvalidInputError, NotFoundError
-from rapport.loyalty.points import repository, rules
+from rapport.loyalty.points import repository, rules, store
 from rapport.loyalty.points.purse import Entry, Purse
 
 # Keys of our own begin with these; nobody else's may.
@@ -84,9 +84,9 @@ def expired(purse: Purse, at: datetime) -> list[tuple[Purse, Entry]]:
     return [(purse, entry)]
 
 
-def store(session: Session, purse: Purse, entry: Entry) -> Movement:
+def book(session: Session, purse: Purse, entry: Entry) -> Movement:
     """Write one transaction. Raises ConflictError when somebody else just took its key."""
-    if not repository.write(session, [(purse, entry)]):
+    if not store.write(session, [(purse, entry)]):
         known = repeated(session, entry.key, entry.fingerprint)
         if known is None:
             raise RuntimeError("a transaction was refused without reason")

@@ -117,7 +117,7 @@ class Earning(Base):
 class Lot(Base):
     """Spendable points that end at the same time. `remaining` is the sum of its movements, kept by a trigger.
 
-    `lapsed` is how many of them ended unspent: they are not taken back once more when their order is returned.
+    `lapsed` is how many of them ended unspent: when their order is returned, they are not taken once more.
     """
 
     __tablename__ = "lot"
@@ -193,7 +193,7 @@ class Spending(Base):
 
 
 class Membership(Base):
-    """A customer in the club: their level, when it must be looked at again, and whom they were merged into."""
+    """A customer in the club: their level, when it may sink, and whom they were merged into."""
 
     __tablename__ = "membership"
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from rapport.kit import clock
-from rapport.loyalty.points import booking, repository, rules, tiers
+from rapport.loyalty.points import booking, repository, rules, store, tiers
 from rapport.loyalty.points.purse import Credit, Entry, Purse
 from rapport.shop import repository as shop_repository
 from rapport.shop.facts import get_facts
@@ -18,9 +18,9 @@ from rapport.shop.models import Order, Refund
 def earn_for_order(session: Session, order: Order, at: datetime | None = None) -> int:
     """Credit the points of an order, once; returns how many were credited now.
 
-    They are pending during the return period: so many days from delivery, or from the order while that is not
-    known. Calling it again once delivery is known sets the day anew. Orders without a customer, cancelled ones
-    and those in another currency than the shop's earn nothing; neither does what was paid back before.
+    They are pending during the return period: so many days from delivery, or from the order while that is
+    not known. Calling it again once delivery is known sets the day anew. Orders without a customer, cancelled
+    ones and those in another currency than the shop's earn nothing; nor does what was paid back before.
     """
     session.flush()
     if order.customer_id is None:
@@ -33,10 +33,10 @@ def earn_for_order(session: Session, order: Order, at: datetime | None = None) -
     if made is None:
         return 0
     for owner, entry in booking.expired(purse, made.at):
-        booking.store(session, owner, entry)
+        booking.book(session, owner, entry)
     assert made.credit is not None
     purse.earn(made, made.credit)
-    booking.store(session, purse, made)
+    booking.book(session, purse, made)
     tiers.review(session, [purse.customer_id], made.at)
     return made.points
 
@@ -62,8 +62,8 @@ def earn_for_orders(session: Session, orders: Sequence[Order]) -> int:
         if made is not None and made.credit is not None:
             purse.earn(made, made.credit)
             pairs.append((purse, made))
-    repository.write(session, pairs)
-    repository.mark_for_review(session, wanted, max(order.placed_at for order in orders))
+    store.write(session, pairs)
+    store.mark_for_review(session, wanted, max(order.placed_at for order in orders))
     return sum(made.points for _, made in pairs)
 
 
@@ -134,7 +134,7 @@ def _note_delivery(session: Session, order: Order) -> None:
     if credit is None or credit.matured_at is not None or order.delivered_at is None:
         return
     credit.matures_at = rules.maturity(order.placed_at, order.delivered_at, get_facts().refunds.days)
-    repository.save_credits(session, [credit])
+    store.save_credits(session, [credit])
 
 
 def _credit(session: Session, order_id: int) -> Credit | None:
@@ -144,14 +144,14 @@ def _credit(session: Session, order_id: int) -> Credit | None:
 
 
 def _undo(session: Session, order: Order, due: Callable[[], tuple[int, int]], what: str, at: datetime) -> int:
-    """`due` tells, once the customer is locked, (what of the order is kept, what is paid back) in minor units."""
+    """`due` tells, once the customer is locked, what of the order is (kept, paid back) in minor units."""
     owner = repository.owner_of_order(session, order.id, _key(order.id))
     if owner is None:
         return 0
     # The lock makes two refunds of one order wait for each other.
     purse = booking.locked_heir(session, owner)
     for one, entry in booking.expired(purse, at):
-        booking.store(session, one, entry)
+        booking.book(session, one, entry)
     kept_minor, refunded_minor = due()
     taken_back = _take_back(session, purse, order, kept_minor, what, at)
     _give_back(session, purse, order, refunded_minor, what, at)
@@ -174,9 +174,9 @@ def _take_back(session: Session, purse: Purse, order: Order, kept_minor: int, wh
     # Only the taking back of a whole transaction in one go is its reversal.
     entry.reverses_id = credit.transaction_id if points == credit.points else None
     purse.take_back(entry, credit, points, repository.own_lots(session, purse, credit.id))
-    if booking.store(session, purse, entry).repeated:
+    if booking.book(session, purse, entry).repeated:
         return 0
-    repository.save_credits(session, [credit])
+    store.save_credits(session, [credit])
     tiers.review(session, [purse.customer_id], at)
     return points
 
@@ -201,5 +201,5 @@ def _give_back(
         entry.about_id = spent.spent_id
         taken = repository.lots_taken(session, purse, spent.transaction_id)
         purse.restore(entry, taken, spent.restored, grace)
-        if not booking.store(session, purse, entry).repeated:
-            repository.change_spending(session, spent.id, restored=spent.restored + points)
+        if not booking.book(session, purse, entry).repeated:
+            store.change_spending(session, spent.id, restored=spent.restored + points)

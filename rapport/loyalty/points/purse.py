@@ -1,6 +1,6 @@
 """A customer's points in memory, and what each movement does to them. No I/O: loaded, changed, then written.
 
-Whoever changes a purse holds the customer's lock (repository.lock_customers), so nothing else moves meanwhile.
+Whoever changes a purse holds the customer's lock (repository.lock_customers): nothing else moves meanwhile.
 """
 
 from __future__ import annotations
@@ -125,8 +125,8 @@ class Purse:
     def take_back(self, entry: Entry, credit: Credit, points: int, own: Iterable[Lot] = ()) -> None:
         """Take back `points` of those earned: while pending from there, later from the lots.
 
-        Then first from the earning's own lots, then what ended unspent of them counts, then from other lots; what
-        is not covered becomes a debt.
+        Then first from the earning's own lots, then what ended unspent of them counts, then from other lots;
+        what is not covered becomes a debt.
         """
         entry.post(ISSUED, points)
         credit.taken_back += points

@@ -56,13 +56,11 @@ def points_to_take_back(earned: int, taken_back: int, due_after_refund: int) -> 
 def points_to_restore(spent: int, restored: int, refunded_minor: int, total_minor: int) -> int:
     """How many of the points spent on an order come back, so that in all the refunded share has.
 
-    The share is rounded down; when everything is paid back (or the order cost nothing but points) all come back.
+    The share is rounded down; when everything is paid back, or the order cost only points, all come back.
     """
     if refunded_minor >= total_minor:
-        due = spent
-    else:
-        due = spent * max(refunded_minor, 0) // total_minor
-    return max(due - restored, 0)
+        return spent - restored
+    return max(spent * max(refunded_minor, 0) // total_minor - restored, 0)
 
 
 def last_first(taken: Sequence[int], already: int, points: int) -> list[tuple[int, int]]:
@@ -93,7 +91,7 @@ def maturity(placed_at: datetime, delivered_at: datetime | None, days: int) -> d
 
 
 def window_points(earned: Iterable[Earned], now: datetime, days: int) -> int:
-    """The points that count for a level: earned in the last `days`, less what was taken back of just those."""
+    """The points that count for a level: earned in the last `days`, less what was taken back of those."""
     return sum(one.points - one.taken_back for one in _within(earned, now, days))
 
 

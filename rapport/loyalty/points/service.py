@@ -1,28 +1,28 @@
 """Points: what others may ask for.
 
-Points are whole numbers in a double-entry ledger that is only ever added to (docs/adr/0009). What a customer can
-spend lies in lots, each with its end; the nearest end is used first. Whatever comes in repays a debt first.
+Points are whole numbers in a double-entry ledger that is only ever added to (docs/adr/0009). What a customer
+can spend lies in lots, each with its end; the nearest is used first. Whatever comes in repays a debt first.
 
-Every movement has a `key` of the caller's that makes it happen once: the same key with the same wish gives the
-same answer (`repeated`), with another wish a ConflictError. Times are not part of the wish: who tries again a
-minute later means the same. Keys and reasons are words, never a person's data: they stay for ever.
+Every movement has a `key` of the caller's that makes it happen once: the same key with the same wish gives
+the same answer (`repeated`), with another wish a ConflictError. Times are not part of the wish: who tries
+again a minute later means the same. Keys and reasons are words, never a person's data: they stay for ever.
 
-A customer is locked from the first movement to the end of the session's transaction, so that two never interleave.
+A customer is locked from the first movement to the end of the session's transaction: two never interleave.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import Enum
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
 from rapport.kit import clock
-from rapport.kit.errors import ConflictError, InvalidInputError, NotFoundError
-from rapport.loyalty.points import booking, repository, rules, tiers
+from rapport.loyalty.points import repository, rules, tiers
 from rapport.loyalty.points.booking import Movement, NotEnoughPointsError
+from rapport.loyalty.points.merging import merge
+from rapport.loyalty.points.movements import DEFAULT, burn, capture, earn, hold, release, reverse
 from rapport.loyalty.points.orders import (
     cancel_order,
     earn_for_order,
@@ -30,7 +30,6 @@ from rapport.loyalty.points.orders import (
     note_delivery,
     reverse_for_refund,
 )
-from rapport.loyalty.points.purse import HELD, REDEEMED, Credit, Entry, Purse
 from rapport.loyalty.points.rules import Tier
 from rapport.shop.facts import get_facts
 
@@ -60,20 +59,11 @@ __all__ = [
 ]
 
 
-class Default(Enum):
-    """Points end when the shop's rule says."""
-
-    DEFAULT = "default"
-
-
-DEFAULT = Default.DEFAULT
-
-
 @dataclass(frozen=True)
 class Statement:
     """What a customer has. `debt` is how many points they owe (0 or more).
 
-    `next_expiry` and `next_pending` are (points, when) of the nearest day on which some end or become spendable.
+    `next_expiry` and `next_pending` are (points, when) of the next day on which some end or become spendable.
     """
 
     available: int
@@ -137,266 +127,3 @@ def liability(session: Session) -> Liability:
     points, held, pending = (sums.get(kind, 0) for kind in ("points", "held", "pending"))
     value = get_facts().club.point_value_minor
     return Liability(points, held, pending, -sums.get("debt", 0), (points + held) * value, pending * value)
-
-
-def earn(
-    session: Session,
-    customer_id: int,
-    points: int,
-    *,
-    key: str,
-    reason: str,
-    order_id: int | None = None,
-    matures_at: datetime | None = None,
-    expires_at: datetime | Default | None = DEFAULT,
-    at: datetime | None = None,
-) -> Movement:
-    """Credit points: spendable at once, or pending until `matures_at`.
-
-    They end at `expires_at` (None: never; left out: by the shop's rule). For a merged customer they go to
-    whom they were merged into. Raises NotFoundError, InvalidInputError, ConflictError.
-    """
-    booking.check(points, key, reason)
-    fingerprint = rules.fingerprint(
-        kind="earn", customer=customer_id, points=points, order=order_id, reason=reason
-    )
-    purse = booking.locked_heir(session, customer_id)
-    if known := booking.repeated(session, key, fingerprint):
-        return known
-    at = at or clock.now()
-    later = matures_at is not None and matures_at > at
-    credit = Credit(
-        points,
-        at,
-        order_id=order_id,
-        matures_at=matures_at if later else None,
-        matured_at=None if later else at,
-        expires_at=None if isinstance(expires_at, Default) else expires_at,
-        valid_days=get_facts().club.expires_after_days if isinstance(expires_at, Default) else None,
-    )
-    _end_due(session, purse, at)
-    entry = Entry(key, "earn", at, points, fingerprint, reason=reason, order_id=order_id)
-    purse.earn(entry, credit)
-    movement = booking.store(session, purse, entry)
-    tiers.review(session, [purse.customer_id], at)
-    return movement
-
-
-def burn(
-    session: Session,
-    customer_id: int,
-    points: int,
-    *,
-    key: str,
-    reason: str,
-    order_id: int | None = None,
-    at: datetime | None = None,
-) -> Movement:
-    """Spend points. With `order_id` they come back in the share of the order that is refunded.
-
-    Raises NotEnoughPointsError, NotFoundError, InvalidInputError, ConflictError.
-    """
-    return _spend(session, customer_id, points, key, "burn", reason, order_id, None, at)
-
-
-def hold(
-    session: Session,
-    customer_id: int,
-    points: int,
-    *,
-    key: str,
-    until: datetime,
-    at: datetime | None = None,
-) -> Movement:
-    """Set points aside before `until`, to `capture` or to `release` by the key of the hold.
-
-    Raises NotEnoughPointsError, NotFoundError, InvalidInputError, ConflictError.
-    """
-    if until <= (at or clock.now()):
-        raise InvalidInputError("A hold must end in the future.")
-    return _spend(session, customer_id, points, key, "hold", None, None, until, at)
-
-
-def capture(
-    session: Session, hold_key: str, *, key: str, order_id: int | None = None, at: datetime | None = None
-) -> Movement:
-    """Spend what is held, all of it; only before the hold's end.
-
-    Raises NotFoundError without such a hold, ConflictError when it was captured or released or has run out.
-    """
-    purse, spent = _held(session, hold_key)
-    booking.check(spent.points, key)
-    fingerprint = rules.fingerprint(kind="capture", hold=hold_key, order=order_id)
-    if known := booking.repeated(session, key, fingerprint):
-        return known
-    at = at or clock.now()
-    if spent.status != "held" or (spent.until is not None and spent.until <= at):
-        raise ConflictError("These points are no longer held.")
-    entry = Entry(
-        key, "capture", at, spent.points, fingerprint, order_id=order_id, about_id=spent.transaction_id
-    )
-    _end_due(session, purse, at)
-    purse.capture(entry)
-    movement = booking.store(session, purse, entry)
-    repository.change_spending(
-        session, spent.id, status="spent", spent_id=movement.transaction_id, order_id=order_id
-    )
-    return movement
-
-
-def release(session: Session, hold_key: str, *, key: str, at: datetime | None = None) -> Movement:
-    """Give held points back. Again, or after the hold ran out, it tells what was done then.
-
-    Raises NotFoundError without such a hold, ConflictError when it was captured.
-    """
-    purse, spent = _held(session, hold_key)
-    booking.check(spent.points, key)
-    fingerprint = rules.fingerprint(kind="release", hold=hold_key)
-    if known := booking.repeated(session, key, fingerprint):
-        return known
-    if spent.status == "spent":
-        raise ConflictError("These points were spent.")
-    if spent.status == "released":
-        done = repository.release_of(session, spent.transaction_id)
-        return Movement(done.id, done.key, done.points, done.balance, repeated=True)
-    at = at or clock.now()
-    _end_due(session, purse, at)
-    entry = Entry(key, "release", at, spent.points, fingerprint, about_id=spent.transaction_id)
-    purse.release(entry, repository.lots_taken(session, purse, spent.transaction_id))
-    movement = booking.store(session, purse, entry)
-    repository.change_spending(session, spent.id, status="released")
-    return movement
-
-
-def reverse(session: Session, transaction_key: str, *, key: str, at: datetime | None = None) -> Movement:
-    """Undo an earning or a spending, as far as nothing else has: at most once.
-
-    Raises NotFoundError without such a transaction, ConflictError when nothing is left to undo or it is of
-    another kind (a hold is released).
-    """
-    booking.check(1, key)
-    original = repository.transaction_by_key(session, transaction_key)
-    if original is None:
-        raise NotFoundError("There is no such movement of points.")
-    fingerprint = rules.fingerprint(kind="reverse", transaction=transaction_key)
-    owner = repository.owner_of(session, original.id)
-    if owner is None:
-        raise ConflictError("Only points earned or spent can be reversed.")
-    purse = booking.locked_heir(session, owner)
-    if known := booking.repeated(session, key, fingerprint):
-        return known
-    at = at or clock.now()
-    _end_due(session, purse, at)
-    entry = Entry(key, "take_back", at, 0, fingerprint, order_id=original.order_id, about_id=original.id)
-    entry.reverses_id = original.id
-    if found := repository.credit_of(session, original.id):
-        return _reverse_earning(session, purse, entry, found[0])
-    return _reverse_spending(session, purse, entry)
-
-
-def _reverse_earning(session: Session, purse: Purse, entry: Entry, credit: Credit) -> Movement:
-    entry.points = credit.points - credit.taken_back
-    if entry.points == 0:
-        raise ConflictError("These points were taken back already.")
-    purse.take_back(entry, credit, entry.points, repository.own_lots(session, purse, credit.id))
-    movement = booking.store(session, purse, entry)
-    repository.save_credits(session, [credit])
-    tiers.review(session, [purse.customer_id], entry.at)
-    return movement
-
-
-def _reverse_spending(session: Session, purse: Purse, entry: Entry) -> Movement:
-    assert entry.about_id is not None
-    spent = repository.spending_of(session, entry.about_id)
-    if spent is None or spent.status != "spent":
-        raise ConflictError("These points were not spent.")
-    entry.kind, entry.points = "restore", spent.points - spent.restored
-    entry.about_id = entry.reverses_id = spent.spent_id
-    if entry.points == 0:
-        raise ConflictError("These points were given back already.")
-    taken = repository.lots_taken(session, purse, spent.transaction_id)
-    purse.restore(entry, taken, spent.restored, timedelta(days=get_facts().club.grace_days))
-    movement = booking.store(session, purse, entry)
-    repository.change_spending(session, spent.id, restored=spent.points)
-    return movement
-
-
-def merge(session: Session, from_id: int, into_id: int, *, key: str) -> None:
-    """Move all points of one customer to another: spendable, pending, held, owed, each lot with its end.
-
-    Only points: orders, conversations and the rest of a customer are merged elsewhere. The merged account stays
-    empty; what still arrives for it (points earned, an order sent back) goes to the other. Again changes nothing.
-    Raises NotFoundError, InvalidInputError, ConflictError when `from_id` was merged into somebody else.
-    """
-    booking.check(1, key)
-    if from_id == into_id:
-        raise InvalidInputError("A customer cannot be merged into themselves.")
-    into_id = repository.merged_into(session, into_id) or into_id
-    if len(repository.lock_customers(session, [from_id, into_id])) < 2:
-        raise NotFoundError("There is no such customer.")
-    heir = repository.merged_into(session, from_id)
-    if heir == into_id:
-        return
-    if heir is not None or repository.merged_into(session, into_id) is not None:
-        raise ConflictError("One of the two was merged into somebody else.")
-    purses = repository.purses(session, [from_id, into_id])
-    source, target = purses[from_id], purses[into_id]
-    at = clock.now()
-    fingerprint = rules.fingerprint(kind="merge", source=from_id, target=into_id)
-    if booking.repeated(session, key, fingerprint):
-        return
-    entry = Entry(key, "merge", at, sum(abs(points) for points in source.balances.values()), fingerprint)
-    source.pour_into(target, entry)
-    if entry.postings:
-        booking.store(session, target, entry)
-    repository.move_states(session, source, target)
-    repository.set_merged(session, from_id, into_id)
-    tiers.review(session, [into_id], at)
-
-
-def _spend(
-    session: Session,
-    customer_id: int,
-    points: int,
-    key: str,
-    kind: str,
-    reason: str | None,
-    order_id: int | None,
-    until: datetime | None,
-    at: datetime | None,
-) -> Movement:
-    booking.check(points, key, reason)
-    fingerprint = rules.fingerprint(
-        kind=kind, customer=customer_id, points=points, order=order_id, reason=reason
-    )
-    purse = booking.locked(session, customer_id)
-    if known := booking.repeated(session, key, fingerprint):
-        return known
-    at = at or clock.now()
-    if purse.points - sum(lot.remaining for lot in purse.due(at)) < points:
-        raise NotEnoughPointsError("The customer has not enough points.")
-    _end_due(session, purse, at)
-    entry = Entry(key, kind, at, points, fingerprint, reason=reason, order_id=order_id)
-    purse.spend(entry, HELD if kind == "hold" else REDEEMED)
-    movement = booking.store(session, purse, entry)
-    if not movement.repeated:
-        status = "held" if kind == "hold" else "spent"
-        repository.add_spending(session, purse, entry, status, order_id, until)
-    return movement
-
-
-def _held(session: Session, hold_key: str) -> tuple[Purse, repository.Spent]:
-    """The hold of that key and the locked purse it came from. Raises NotFoundError."""
-    taken = repository.transaction_by_key(session, hold_key)
-    owner = repository.owner_of(session, taken.id) if taken and taken.kind == "hold" else None
-    if taken is None or owner is None:
-        raise NotFoundError("No points are held by that key.")
-    purse = booking.locked_heir(session, owner)
-    spent = repository.spending_of(session, taken.id)
-    assert spent is not None
-    return purse, spent
-
-
-def _end_due(session: Session, purse: Purse, at: datetime) -> None:
-    for owner, entry in booking.expired(purse, at):
-        booking.store(session, owner, entry)

@@ -1,8 +1,8 @@
 """What time does to points: pending ones become spendable, holds run out, lots end, levels sink.
 
-In this order: what matures or comes back and has ended already ends in the same run. Each step goes through what
-is due in batches of customers and commits after each; a customer somebody else has locked waits for the next run.
-Running it again, or in two processes at once, changes nothing more.
+In this order: what matures, or comes back, and has ended already, ends in the same run. Each step goes
+through what is due in batches and commits after each; a customer somebody else has locked waits for the
+next run. Running it again, or in two processes at once, changes nothing more.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from rapport.loyalty.points import booking, repository, rules, tiers
+from rapport.loyalty.points import booking, repository, rules, store, tiers
 from rapport.loyalty.points.audit import check
 from rapport.loyalty.points.purse import Entry, Purse
 from rapport.shop.facts import get_facts
@@ -24,9 +24,10 @@ BATCH = 500
 
 
 def run(session: Session, now: datetime) -> Counter[str]:
-    """Do all that is due; commits after each batch. Tells how many earnings matured, holds ran out, lots ended.
+    """Do all that is due; commits after each batch.
 
-    (Keys: matured, released, expired, tiers; and the points: matured_points, released_points, expired_points.)
+    Tells how many earnings matured, holds were released, lots expired and tiers changed, and how many points
+    that was (matured_points, released_points, expired_points).
     """
     total: Counter[str] = Counter()
     for done in steps(session, now):
@@ -77,8 +78,8 @@ def _mature(session: Session, purses: dict[int, Purse], ids: list[int], now: dat
         purse.mature(entry, credit)
         pairs.append((purse, entry))
         done += Counter(matured=1, matured_points=points)
-    repository.write(session, pairs)
-    repository.save_credits(session, changed)
+    store.write(session, pairs)
+    store.save_credits(session, changed)
     return done
 
 
@@ -91,8 +92,8 @@ def _release(session: Session, purses: dict[int, Purse], ids: list[int], now: da
         entry = Entry(f"~overdue:{spent.id}", "release", now, spent.points, about_id=spent.transaction_id)
         pairs = booking.expired(purse, now)
         purse.release(entry, repository.lots_taken(session, purse, spent.transaction_id))
-        repository.write(session, [*pairs, (purse, entry)])
-        repository.change_spending(session, spent.id, status="released")
+        store.write(session, [*pairs, (purse, entry)])
+        store.change_spending(session, spent.id, status="released")
         done += Counter(released=1, released_points=spent.points)
     return done
 
@@ -105,7 +106,7 @@ def _expire(session: Session, purses: dict[int, Purse], _ids: list[int], now: da
         ended = booking.expired(purse, now)
         done["expired_points"] += sum(entry.points for _, entry in ended)
         pairs += ended
-    repository.write(session, pairs)
+    store.write(session, pairs)
     return done
 
 

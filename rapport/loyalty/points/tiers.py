@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from rapport.loyalty.points import repository, rules
+from rapport.loyalty.points import repository, rules, store
 from rapport.shop.facts import get_facts
 
 
@@ -42,7 +42,7 @@ def review(session: Session, customer_ids: Sequence[int], at: datetime) -> int:
         if tier.key != known:
             changes.append((customer_id, tier.key, tier.window_points, now))
     if states:
-        repository.save_tiers(session, states)
+        store.save_tiers(session, states)
     if changes:
-        repository.add_tier_changes(session, changes)
+        store.add_tier_changes(session, changes)
     return len(changes)

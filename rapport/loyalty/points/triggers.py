@@ -1,4 +1,4 @@
-"""Database triggers of the ledger: its rows are only added, and the sums beside it follow in the same statement.
+"""Database triggers of the ledger: rows are only added, and the sums beside it follow in the same statement.
 
 The migration that made the tables holds its own copy (a test compares the two). On SQLite a later migration
 that rebuilds one of these tables ("batch") loses its triggers and must make them again.
@@ -14,7 +14,8 @@ REFUSAL = "the points ledger is append-only"
 LEDGER = ("transaction", "posting", "lot_movement")
 # (table of the rows, what follows when one is added)
 SUMS = {
-    "posting": "UPDATE account SET balance = balance + NEW.points WHERE id = NEW.account_id AND kind <> 'shop'",
+    "posting": "UPDATE account SET balance = balance + NEW.points "
+    "WHERE id = NEW.account_id AND kind <> 'shop'",
     "lot_movement": "UPDATE lot SET remaining = remaining + NEW.points WHERE id = NEW.lot_id",
 }
 
@@ -56,10 +57,15 @@ def _postgresql(table: str) -> list[str]:
     return result
 
 
+def _ddl(statement: str, dialect: str) -> DDL:
+    made: DDL = DDL(statement).execute_if(dialect=dialect)  # type: ignore[no-untyped-call]
+    return made
+
+
 def attach(*tables: FromClause) -> None:
     """Make the triggers wherever the tables are made from the models."""
     for table in tables:
         name: Any = getattr(table, "name", None)
         for dialect in ("sqlite", "postgresql"):
             for statement in statements(name, dialect):
-                event.listen(table, "after_create", DDL(statement).execute_if(dialect=dialect))
+                event.listen(table, "after_create", _ddl(statement, dialect))

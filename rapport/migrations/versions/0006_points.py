@@ -33,7 +33,7 @@ def upgrade() -> None:
 
 def _put_aside() -> None:
     for table in OLD_TABLES:
-        op.execute(f'CREATE TEMPORARY TABLE old_{table} AS SELECT * FROM "{table}"')
+        op.execute(f'CREATE TEMPORARY TABLE old_{table} AS SELECT * FROM "{table}"')  # noqa: S608
     for table in reversed(OLD_TABLES):
         op.drop_table(table)
 
@@ -278,7 +278,7 @@ def _carry_over() -> None:
         *_after_ids("account"),
         *(
             f"""INSERT INTO account (customer_id, kind, balance)
-                SELECT customer_id, '{kind}', 0 FROM old_account WHERE name IS NULL ORDER BY id"""
+                SELECT customer_id, '{kind}', 0 FROM old_account WHERE name IS NULL ORDER BY id"""  # noqa: S608
             for kind in ("pending", "held", "debt")
         ),
         "INSERT INTO membership (customer_id) SELECT customer_id FROM old_account WHERE name IS NULL",
@@ -321,7 +321,7 @@ def _after_ids(table: str) -> list[str]:
     if op.get_bind().dialect.name == "sqlite":
         return []
     return [
-        f"SELECT setval(pg_get_serial_sequence('\"{table}\"', 'id'), "
+        f"SELECT setval(pg_get_serial_sequence('\"{table}\"', 'id'), "  # noqa: S608
         f'greatest(max(id), 1), max(id) IS NOT NULL) FROM "{table}"'
     ]
 
@@ -329,7 +329,7 @@ def _after_ids(table: str) -> list[str]:
 def downgrade() -> None:
     """Back to one account a customer: what is pending, held and owed counts in its sum."""
     for table in OLD_TABLES:
-        op.execute(f'CREATE TEMPORARY TABLE old_{table} AS SELECT * FROM "{table}"')
+        op.execute(f'CREATE TEMPORARY TABLE old_{table} AS SELECT * FROM "{table}"')  # noqa: S608
     for table in (
         "tier_history",
         "membership",

@@ -6,12 +6,12 @@ Written from docs/loyalty.md, not from the code; test_machine.py compares the tw
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 DAY = timedelta(days=1)
 GRACE, VALID, RETURNS, WINDOW = 30 * DAY, 730 * DAY, 30 * DAY, 365 * DAY
-FOREVER = datetime.max
+FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 _order = count()
 
@@ -108,7 +108,7 @@ class Person:
     def take(self, points: int, heaps: list[Heap] | None = None) -> list[tuple[Heap, int]]:
         """Take up to so many, nearest end first."""
         taken = []
-        for heap in sorted(heaps or self.heaps, key=lambda one: (one.ends or FOREVER_AWARE, one.number)):
+        for heap in sorted(heaps or self.heaps, key=lambda one: (one.ends or FOREVER, one.number)):
             part = min(points, heap.points)
             if part:
                 heap.points -= part
@@ -170,6 +170,3 @@ class Person:
                 heap.points += part
                 back += part
         self.settle(back)
-
-
-FOREVER_AWARE = datetime.fromisoformat("9999-12-31T00:00:00+00:00")

@@ -1,4 +1,4 @@
-"""The ledger against a plain model: whatever happens in whatever order, both agree and every invariant holds."""
+"""The ledger against a plain model: whatever happens in whatever order, they agree and all invariants hold."""
 
 from __future__ import annotations
 
@@ -123,7 +123,9 @@ class Ledger(RuleBasedStateMachine):
         self.earnings[key] = one
         assert (movement.points, movement.balance) == (points, person.points(self.now))
 
-    @rule(who=INDEX, total=st.integers(0, 90_000), delivered=st.none() | st.integers(0, 10), cut=st.booleans())
+    @rule(
+        who=INDEX, total=st.integers(0, 90_000), delivered=st.none() | st.integers(0, 10), cut=st.booleans()
+    )
     def order(self, who: int, total: int, delivered: int | None, cut: bool) -> None:
         customer_id = self.pick(self.ids, who)
         total = total // 1000 * 1000 if cut else total
@@ -151,7 +153,9 @@ class Ledger(RuleBasedStateMachine):
     def earn_again(self, which: int) -> None:
         order_id = self.pick(self.orders, which)
         if self.orders[order_id].credited:
-            assert self.call(lambda session: service.earn_for_order(session, session.get(Order, order_id))) == 0
+            assert (
+                self.call(lambda session: service.earn_for_order(session, session.get(Order, order_id))) == 0
+            )
 
     def credit(self, order_id: int) -> None:
         bought = self.orders[order_id]
@@ -245,9 +249,7 @@ class Ledger(RuleBasedStateMachine):
             mine = [one for one, order in self.orders.items() if self.heir(order.owner) == customer_id]
             order_id = self.pick(mine, pay) if mine and pay % 2 else None
             bought = self.orders[order_id] if order_id else None
-            result = self.call(
-                service.burn, customer_id, points, key=key, reason="order", order_id=order_id
-            )
+            result = self.call(service.burn, customer_id, points, key=key, reason="order", order_id=order_id)
         else:
             result = self.call(service.hold, customer_id, points, key=key, until=self.now + days * DAY)
         if person.points(self.now) < points:
@@ -346,7 +348,7 @@ class Ledger(RuleBasedStateMachine):
         for one in self.earnings.values():
             if not one.mature and one.matures and one.matures <= self.now:
                 self.owner(one).open(one, one.matures)
-                # What is ended is gone before the next points come in; what has just come in repays a debt first.
+                # What has just come in repays a debt first, even if it has ended already.
                 self.owner(one).expire(self.now)
         for held in self.spendings.values():
             if held.status == "held" and held.until and held.until <= self.now:
@@ -363,9 +365,8 @@ class Ledger(RuleBasedStateMachine):
             after = work(session, *arguments, **named)
             assert (after.repeated, after.transaction_id) == (True, before.transaction_id)
             assert (after.points, after.balance) == (before.points, before.balance)
-        with clock.freeze(self.now), session_scope(self.engine) as session:
-            with pytest.raises(ConflictError):
-                service.earn(session, self.ids[0], 999, key=named["key"], reason="other")
+        with clock.freeze(self.now), session_scope(self.engine) as session, pytest.raises(ConflictError):
+            service.earn(session, self.ids[0], 999, key=named["key"], reason="other")
 
     # --- what always holds ---
 

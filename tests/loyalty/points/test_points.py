@@ -211,9 +211,7 @@ def test_spent_points_that_are_taken_back_are_owed(engine: Engine, order: Order)
         service.earn(session, order.customer_id, 7, key="e1", reason="birthday", at=NOW)
     assert _state(engine, order) == (0, 0, 3)
     with session_scope(engine) as session:
-        service.earn(
-            session, order.customer_id, 7, key="e2", reason="birthday", matures_at=NOW + DAY, at=NOW
-        )
+        service.earn(session, order.customer_id, 7, key="e2", reason="birthday", matures_at=NOW + DAY, at=NOW)
     assert _state(engine, order) == (0, 7, 3)
     _mature(engine)
     assert _state(engine, order) == (4, 0, 0)
