@@ -149,6 +149,13 @@ def head(session: Session, conversation_id: str) -> Head | None:
     return Head(message_id, text or "", payload, attempts, conversation, len(rows) > 1)
 
 
+def verified(session: Session, conversation_id: str) -> tuple[int | None, datetime | None]:
+    """(customer, until when) a conversation is, or was last, verified for."""
+    query = select(Conversation.customer_id, Conversation.verified_until)
+    customer_id, until = session.execute(query.where(Conversation.id == conversation_id)).one()
+    return customer_id, until
+
+
 def unanswered_conversations(session: Session, before: datetime, limit: int) -> Sequence[str]:
     """Conversations with a message from before then that has no answer yet."""
     query = select(Message.conversation_id).where(UNANSWERED, Message.at <= before).distinct().limit(limit)

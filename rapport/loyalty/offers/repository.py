@@ -18,7 +18,7 @@ from rapport.customers.rules import NEWSLETTER
 from rapport.kit.upsert import insert
 from rapport.loyalty.offers.models import Coupon, CouponEvent, Offer
 from rapport.loyalty.offers.rules import Audience, OfferTerms, Terms
-from rapport.shop.models import Order, Product
+from rapport.shop.models import Order, Product, ProductText
 from rapport.shop.repository import KEPT
 from rapport.value.models import CustomerValue
 
@@ -368,3 +368,13 @@ def settled_complaints(session: Session, since: datetime, until: datetime) -> li
         .order_by(Case.resolved_at)
     )
     return [(row.id, row.customer_id) for row in rows]
+
+
+def product_texts_with_promises(session: Session) -> list[str]:
+    """Names and descriptions of products with a percentage or a word for one in them."""
+    signs = ("%", "percent", "per cent", "prosent", "por ciento", "la sut", "procent")
+    found: list[str] = []
+    for column in (ProductText.name, ProductText.description):
+        query = select(column).where(or_(*(column.icontains(sign, autoescape=True) for sign in signs)))
+        found += session.scalars(query).all()
+    return found

@@ -156,6 +156,7 @@ def note_order(session: Session, order: Order) -> None:
     session.flush()
     if order.customer_id is None or order.status in ("cancelled", "refunded"):
         return
+    offers.lock_customer(session, order.customer_id)
     referral = repository.of_referee(session, order.customer_id, lock=True)
     if referral is None or referral.state not in ("claimed", "ordered"):
         return
@@ -169,6 +170,8 @@ def note_order(session: Session, order: Order) -> None:
 def note_refund(session: Session, order: Order) -> None:
     """An order was cancelled or paid back: if nothing of it is left, nobody is rewarded for it."""
     session.flush()
+    if order.customer_id is not None:
+        offers.lock_customer(session, order.customer_id)
     referral = repository.of_order(session, order.id)
     if referral is not None and (ended := undone(session, order)) is not None:
         void(session, referral, ended, clock.now())
