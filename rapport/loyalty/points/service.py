@@ -36,6 +36,7 @@ from rapport.shop.facts import get_facts
 __all__ = [
     "DEFAULT",
     "Liability",
+    "Line",
     "Movement",
     "NotEnoughPointsError",
     "Statement",
@@ -47,10 +48,13 @@ __all__ = [
     "earn",
     "earn_for_order",
     "earn_for_orders",
+    "history",
     "hold",
     "liability",
     "merge",
     "note_delivery",
+    "open_lots",
+    "pending",
     "release",
     "reverse",
     "reverse_for_refund",
@@ -79,7 +83,8 @@ class Statement:
 class Liability:
     """Points customers have, and what spending all of them would cost, in minor units of the shop's currency.
 
-    `value_minor` is of those spendable or held; `pending_minor` of those that may still be taken back.
+    `value_minor` is of those spendable or held (`held_minor` of the latter), `pending_minor` of those that
+    may still be taken back.
     """
 
     points: int
@@ -87,7 +92,21 @@ class Liability:
     pending: int
     debt: int
     value_minor: int
+    held_minor: int
     pending_minor: int
+
+
+@dataclass(frozen=True)
+class Line:
+    """A transaction in a customer's history: what it changed in their points, pending, held and debt."""
+
+    at: datetime
+    kind: str
+    key: str
+    reason: str | None
+    order_id: int | None
+    balance: int
+    changes: dict[str, int]
 
 
 def balance(session: Session, customer_id: int) -> int:
@@ -126,4 +145,31 @@ def liability(session: Session) -> Liability:
     sums = repository.totals(session)
     points, held, pending = (sums.get(kind, 0) for kind in ("points", "held", "pending"))
     value = get_facts().club.point_value_minor
-    return Liability(points, held, pending, -sums.get("debt", 0), (points + held) * value, pending * value)
+    return Liability(
+        points=points,
+        held=held,
+        pending=pending,
+        debt=-sums.get("debt", 0),
+        value_minor=(points + held) * value,
+        held_minor=held * value,
+        pending_minor=pending * value,
+    )
+
+
+def history(session: Session, customer_id: int, limit: int = 20) -> list[Line]:
+    """The customer's newest movements, newest first."""
+    return [
+        Line(one.at, one.kind, one.key, one.reason, one.order_id, one.balance, changes)
+        for one, changes in repository.history(session, customer_id, limit)
+    ]
+
+
+def open_lots(session: Session, customer_id: int) -> list[tuple[int, datetime | None]]:
+    """(points, when they end) of what the customer can spend, in the order it is used up."""
+    lots = repository.open_lots(session, customer_id)
+    return sorted(lots, key=lambda lot: (lot[1] is None, lot[1] or clock.now()))
+
+
+def pending(session: Session, customer_id: int) -> list[tuple[int, datetime]]:
+    """(points, when they can be spent) of what is pending, the next first."""
+    return sorted(repository.pending(session, customer_id), key=lambda one: one[1])

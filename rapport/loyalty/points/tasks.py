@@ -14,11 +14,11 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from rapport.loyalty.points import booking, repository, rules, store, tiers
-from rapport.loyalty.points.audit import check
+from rapport.loyalty.points.audit import INVARIANTS, check
 from rapport.loyalty.points.purse import Entry, Purse
 from rapport.shop.facts import get_facts
 
-__all__ = ["check", "run", "steps"]
+__all__ = ["INVARIANTS", "check", "run", "steps"]
 
 BATCH = 500
 

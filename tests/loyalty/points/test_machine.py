@@ -1,4 +1,4 @@
-"""The ledger against a plain model: whatever happens in whatever order, they agree and all invariants hold."""
+"""The ledger against a plain model: whatever happens, in any order, they agree and all invariants hold."""
 
 from __future__ import annotations
 
