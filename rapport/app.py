@@ -24,8 +24,10 @@ from starlette.types import ASGIApp
 
 from actions import server as actions
 from rapport import health
+from rapport.api import app as shop_api
 from rapport.channels import site
 from rapport.channels.web import WebChannel
+from rapport.connectors import webhooks
 from rapport.console import dev_mail
 from rapport.conversations import language, values
 from rapport.conversations.engine import THREADS, ConversationEngine
@@ -84,6 +86,8 @@ def create_app(settings: Settings | None = None, database: Engine | None = None)
     app.include_router(WebChannel(settings, database, engine, events).router())
     app.include_router(health.router(database, rasa))
     app.include_router(actions.router)
+    app.include_router(webhooks.router(settings, database))
+    app.mount(shop_api.PATH, shop_api.create(settings, database))
     if isinstance(mailer, FolderMailer):
         app.include_router(dev_mail.router(mailer))
     app.include_router(site.router(database, settings.demo))
@@ -106,9 +110,11 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
             expose_headers=["Retry-After"],
             max_age=600,
         )
-        return middleware.OnlyUnder(inner, opened, ("/api/", "/widget.js"))
+        # Not the shop API and the webhooks: their callers are servers, and their keys belong into no page.
+        return middleware.OnlyUnder(inner, opened, ("/api/chat/", "/api/demo/", "/widget.js"))
 
-    app.add_middleware(middleware.BodyLimit, except_paths=[ACTIONS_PATH])
+    larger = {webhooks.PATH: webhooks.MAX_BODY_BYTES, shop_api.PATH: shop_api.MAX_BODY_BYTES}
+    app.add_middleware(middleware.BodyLimit, except_paths=[ACTIONS_PATH], larger=larger)
     app.add_middleware(middleware.LastResort)
     app.add_middleware(cors)
     app.add_middleware(middleware.SecurityHeaders)

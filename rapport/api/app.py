@@ -15,6 +15,8 @@ from rapport.kit.settings import Settings
 
 PATH = "/api/shop/v1"
 VERSION = "1.0"
+# An order of five hundred lines, with room.
+MAX_BODY_BYTES = 512 * 1024
 DESCRIPTION = """\
 For the shop's own programs: tell Rapport what happens to orders, check and redeem the codes it issued, and
 move points. Every write needs an `Idempotency-Key`: sent again with the same request it changes nothing and

@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.console import Console
 
-from rapport.cli import api_keys, chat, doctor, imports, jobs, log, loyalty, nlu, train, up, webhooks
+from rapport.cli import api_keys, chat, doctor, imports, jobs, log, loyalty, nlu, offers, train, up, webhooks
 from rapport.kit.errors import RapportError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.add_typer(nlu.app, name="nlu")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(api_keys.app, name="api-key")
 app.add_typer(loyalty.app, name="loyalty")
+app.add_typer(offers.app, name="offers")
 app.add_typer(webhooks.app, name="webhooks")
 
 

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rapport.cli.terminal import plain
-from rapport.connectors import repository, tasks
+from rapport.connectors import repository
 from rapport.kit import clock
 from rapport.kit.database import get_engine, read_scope, session_scope
 from rapport.kit.errors import NotFoundError
@@ -63,6 +63,9 @@ def retry(
     ] = None,
 ) -> None:
     """Apply again what failed."""
+    # What follows from an order needs libraries that take a moment to load.
+    from rapport.connectors import tasks
+
     engine = get_engine()
     with session_scope(engine) as session:
         count = repository.try_again(session, delivery, clock.now())

@@ -56,10 +56,12 @@ def text(payload: dict[str, Any], field: str, longest: int) -> str | None:
 
 
 def needed(payload: dict[str, Any], field: str, longest: int = 60) -> str:
-    """The same, where it may not be missing. Raises InvalidInputError."""
-    found = text(payload, field, longest)
+    """The same, where it may not be missing, and is not cut short. Raises InvalidInputError."""
+    found = text(payload, field, longest + 1)
     if found is None:
         raise InvalidInputError(f"{field}: is missing")
+    if len(found) > longest:
+        raise InvalidInputError(f"{field}: is too long")
     return found
 
 
