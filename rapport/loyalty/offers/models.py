@@ -16,7 +16,8 @@ class Offer(Base):
     """What a rule allows. The rules stand in offers.yml; these rows follow the file and count.
 
     `used` counts codes issued, `spent_minor` what they cost or, while they are good, can cost at most.
-    `audience` holds the lists of who it is for: stages, segments, tiers, interests.
+    `audience` holds the lists of who it is for: stages, segments, tiers, interests. `per_customer` 0: as many
+    codes for one customer as the occasion brings.
     """
 
     __tablename__ = "offer"
@@ -44,7 +45,7 @@ class Offer(Base):
     valid_days: Mapped[int] = mapped_column(default=30)
     cap: Mapped[int | None]
     used: Mapped[int] = mapped_column(default=0)
-    per_customer: Mapped[int | None] = mapped_column(default=1)
+    per_customer: Mapped[int] = mapped_column(default=1)
     budget_minor: Mapped[int | None]
     spent_minor: Mapped[int] = mapped_column(default=0)
     chance: Mapped[float | None]

@@ -109,7 +109,7 @@ def _terms(row: Any) -> OfferTerms:
         valid_days=row["valid_days"],
         cap=row["cap"],
         used=row["used"],
-        per_customer=row["per_customer"],
+        per_customer=row["per_customer"] or None,
         budget_minor=row["budget_minor"],
         spent_minor=row["spent_minor"],
         chance=row["chance"],

@@ -109,7 +109,7 @@ def _columns(rule: OfferRule) -> dict[str, object]:
         "ends_at": rule.ends,
         "valid_days": rule.valid_days,
         "cap": rule.cap,
-        "per_customer": rule.uses_per_customer,
+        "per_customer": rule.uses_per_customer or 0,
         "budget_minor": rule.budget_minor,
         "chance": rule.chance,
         "after_days": rule.after_days,

@@ -99,7 +99,7 @@ def _offer() -> None:
         sa.Column("max_orders", sa.Integer(), nullable=True),
         sa.Column("audience", sa.JSON(), nullable=False, server_default="{}"),
         # Before, an offer once used was never made again to the same customer.
-        sa.Column("per_customer", sa.Integer(), nullable=True, server_default="1"),
+        sa.Column("per_customer", sa.Integer(), nullable=False, server_default="1"),
         sa.Column("budget_minor", sa.Integer(), nullable=True),
         sa.Column("chance", sa.Float(), nullable=True),
         sa.Column("after_days", sa.Integer(), nullable=False, server_default="0"),
