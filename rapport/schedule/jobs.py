@@ -2,6 +2,83 @@
 
 from __future__ import annotations
 
-from rapport.schedule.service import Job
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, time, timedelta
 
-JOBS: tuple[Job, ...] = ()
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from rapport.connectors import tasks as webhooks
+from rapport.kit import clock
+from rapport.kit.database import session_scope
+from rapport.loyalty.offers import tasks as offers
+from rapport.loyalty.points import tasks as points
+from rapport.loyalty.referrals import tasks as referrals
+from rapport.schedule.rules import Daily, Every
+from rapport.schedule.service import Job
+from rapport.value import tasks as value
+
+# A task that has more to do is called again; this many times, then the others get their turn.
+MOST_BATCHES = 200
+
+
+def _points(engine: Engine) -> str:
+    with session_scope(engine) as session:
+        return _told(points.run(session, clock.now()))
+
+
+def _value(engine: Engine) -> str:
+    run = value.run(engine)
+    return f"{run.customers} customers, {run.orders} orders, by {run.method}"
+
+
+def _batches(run: Callable[[Session, datetime], Counter[str]]) -> Callable[[Engine], str]:
+    """`run` until it has no more to do, with a commit after each batch."""
+
+    def work(engine: Engine) -> str:
+        total: Counter[str] = Counter()
+        for _ in range(MOST_BATCHES):
+            with session_scope(engine) as session:
+                done = run(session, clock.now())
+            total += done
+            if not done["more"]:
+                break
+        del total["more"]
+        return _told(total)
+
+    return work
+
+
+def _told(done: Counter[str]) -> str:
+    return ", ".join(f"{count} {what}" for what, count in sorted(done.items()) if count) or "nothing was due"
+
+
+JOBS: tuple[Job, ...] = (
+    Job(
+        "webhooks",
+        "applies what shops sent and could not be applied before",
+        Every(timedelta(minutes=1)),
+        webhooks.apply_due,
+    ),
+    Job(
+        "points",
+        "pending points mature, holds run out, old points expire",
+        Every(timedelta(minutes=15)),
+        _points,
+    ),
+    Job(
+        "referrals",
+        "rewards who brought a friend, after the return period",
+        Every(timedelta(hours=1)),
+        _batches(referrals.run),
+    ),
+    Job(
+        "offers",
+        "ends old codes, gives presents for occasions",
+        Every(timedelta(hours=1)),
+        _batches(offers.run),
+    ),
+    Job("value", "what each customer is worth, and their segment", Daily(time(3, 0)), _value),
+    Job("forget", "drops what shops sent long ago and was applied", Daily(time(4, 0)), webhooks.forget),
+)

@@ -18,7 +18,8 @@ class Every:
     period: timedelta
 
     def __str__(self) -> str:
-        return f"every {int(self.period.total_seconds() // 60)} minutes"
+        minutes = int(self.period.total_seconds() // 60)
+        return {1: "every minute", 60: "every hour"}.get(minutes, f"every {minutes} minutes")
 
 
 @dataclass(frozen=True)

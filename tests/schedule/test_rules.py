@@ -58,3 +58,16 @@ def test_every(seconds: int) -> None:
     last = ended("2026-11-22T12:00")
     now = at("2026-11-22T12:00") + timedelta(seconds=seconds)
     assert is_due(QUARTERLY, last, now, OSLO) is (seconds >= 900)
+
+
+@pytest.mark.parametrize(
+    ("rhythm", "said"),
+    [
+        (Every(timedelta(minutes=1)), "every minute"),
+        (QUARTERLY, "every 15 minutes"),
+        (Every(timedelta(hours=1)), "every hour"),
+        (NIGHTLY, "daily at 03:00"),
+    ],
+)
+def test_a_rhythm_in_words(rhythm: Every | Daily, said: str) -> None:
+    assert str(rhythm) == said
