@@ -67,6 +67,7 @@ JOBS: tuple[Job, ...] = (
         Every(timedelta(minutes=15)),
         _points,
     ),
+    Job("value", "what each customer is worth, and their segment", Daily(time(3, 0)), _value),
     Job(
         "referrals",
         "rewards who brought a friend, after the return period",
@@ -79,6 +80,5 @@ JOBS: tuple[Job, ...] = (
         Every(timedelta(hours=1)),
         _batches(offers.run),
     ),
-    Job("value", "what each customer is worth, and their segment", Daily(time(3, 0)), _value),
     Job("forget", "drops what shops sent long ago and was applied", Daily(time(4, 0)), webhooks.forget),
 )
