@@ -75,11 +75,7 @@ def take_over() -> None:
 
 
 def _tell(changes: Changes) -> None:
-    for what, keys in (("new", changes.added), ("changed", changes.changed), ("ended", changes.ended)):
-        if keys:
-            console.print(f"{what}: {', '.join(keys)}")
-    if not (changes.added or changes.changed or changes.ended):
-        console.print("Nothing has changed.")
+    console.print(str(changes), soft_wrap=True, markup=False)
     _warn(changes.warnings)
 
 

@@ -75,6 +75,12 @@ JOBS: tuple[Job, ...] = (
         _batches(referrals.run),
     ),
     Job(
+        "offers file",
+        "takes over offers.yml when it was changed",
+        Every(timedelta(minutes=1)),
+        offers.follow_file,
+    ),
+    Job(
         "offers",
         "ends old codes, gives presents for occasions",
         Every(timedelta(hours=1)),

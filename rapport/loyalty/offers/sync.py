@@ -29,6 +29,10 @@ class Changes:
     ended: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        told = (("new", self.added), ("changed", self.changed), ("ended", self.ended))
+        return "; ".join(f"{what}: {', '.join(keys)}" for what, keys in told if keys) or "nothing has changed"
+
 
 def sync(session: Session, book: Rulebook) -> Changes:
     """Make the offers in the database those of the file; an offer's key says which is which.

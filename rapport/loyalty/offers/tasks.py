@@ -13,10 +13,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from rapport.kit.settings import get_settings
-from rapport.loyalty.offers import audit, coupons, issuing, people, presents, repository, rules
+from rapport.loyalty.offers import audit, coupons, issuing, people, presents, repository, rules, sync
 from rapport.loyalty.offers.rules import OfferTerms
 from rapport.shop.facts import get_facts
 
@@ -47,6 +48,14 @@ def run(session: Session, now: datetime, limit: int = BATCH) -> Counter[str]:
         if done.total() >= limit:
             break
     return done
+
+
+def follow_file(engine: Engine) -> str:
+    """Take over offers.yml if it changed since this process last did; says in a few words what changed."""
+    changes = sync.follow_file(engine)
+    if changes is None:
+        return "nothing has changed"
+    return str(changes)
 
 
 def check(session: Session) -> list[str]:
