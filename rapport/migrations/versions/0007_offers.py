@@ -101,7 +101,7 @@ def _offer() -> None:
         # Before, an offer once used was never made again to the same customer.
         sa.Column("per_customer", sa.Integer(), nullable=False, server_default="1"),
         sa.Column("budget_minor", sa.Integer(), nullable=True),
-        sa.Column("chance", sa.Float(), nullable=True),
+        sa.Column("chance", sa.Double(), nullable=True),
         sa.Column("after_days", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("stacking", sa.String(length=40), nullable=False, server_default="exclusive"),
         sa.Column("keep_margin", sa.Boolean(), nullable=False, server_default=sa.false()),
