@@ -7,7 +7,21 @@ import sys
 import typer
 from rich.console import Console
 
-from rapport.cli import api_keys, chat, doctor, imports, jobs, log, loyalty, nlu, offers, train, up, webhooks
+from rapport.cli import (
+    api_keys,
+    chat,
+    doctor,
+    imports,
+    jobs,
+    log,
+    loyalty,
+    nlu,
+    offers,
+    train,
+    up,
+    value,
+    webhooks,
+)
 from rapport.kit.errors import RapportError
 
 app = typer.Typer(
@@ -23,6 +37,7 @@ app.command("train")(train.command)
 app.command("doctor")(doctor.command)
 app.command("log")(log.command)
 app.command("import")(imports.command)
+app.command("value")(value.command)
 app.add_typer(nlu.app, name="nlu")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(api_keys.app, name="api-key")

@@ -21,6 +21,7 @@ from rapport.loyalty.offers.sync import sync
 from rapport.loyalty.points import service as ledger
 from rapport.loyalty.points import tasks as points_tasks
 from rapport.shop.models import Order, Product
+from rapport.value import service as value
 
 __all__ = ["Persona", "Summary", "is_empty", "load", "personas"]
 
@@ -70,4 +71,5 @@ def load(session: Session, today: date, seed: int = SEED) -> Summary:
     for _ in points_tasks.steps(session, midnight):
         pass
     session.flush()
+    value.value_all(session, midnight)
     return Summary(len(products), len(people), len(orders), len(refunds), points)

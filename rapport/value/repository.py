@@ -83,7 +83,7 @@ def day_number(at: ColumnElement[Any], day_starts: int, dialect: Dialect) -> Col
     """The day of a time, counted from 1970."""
     if dialect.name == "sqlite":
         seconds: ColumnElement[int] = cast(func.strftime("%s", at), Integer)
-        return (seconds + day_starts).op("/")(SECONDS)
+        return (seconds + day_starts).op("/", precedence=8, return_type=Integer())(SECONDS)
     local = func.timezone("UTC", at).op("+")(literal_column(f"INTERVAL '{int(day_starts)} seconds'"))
     return cast(local, Date).op("-", return_type=Integer())(literal_column("DATE '1970-01-01'"))
 
@@ -172,7 +172,7 @@ def margins(money: Currency, customer_id: int | None = None) -> Select[Any]:
 
     def rest(value: ColumnElement[int]) -> ColumnElement[Any]:
         part = cast(value, BigInteger) * (kept.c.total - kept.c.back)
-        whole = part.op("/", return_type=BigInteger())(func.nullif(kept.c.total, 0))
+        whole = part.op("/", precedence=8, return_type=BigInteger())(func.nullif(kept.c.total, 0))
         return cast(case((kept.c.back == 0, value), else_=whole), Double)
 
     return (
@@ -207,11 +207,8 @@ def count_rest(session: Session, money: Currency) -> None:
     """The same for the days on which they bought and, where costs are known, for their margins."""
     _into(session, DAYS.name, buying_days(money, session.get_bind().dialect))
     known = session.scalar(select(Product.id).where(Product.cost_minor.is_not(None)).limit(1)) is not None
-    nothing: Select[Any] = select(
-        literal_column("0").label("customer_id"),
-        literal_column("0").label("costed_minor"),
-        literal_column("0").label("margin_minor"),
-    ).where(literal_column("1 = 0"))
+    columns: list[Any] = [literal_column("0").label(column.name) for column in MARGINS.c]
+    nothing = select(*columns).where(literal_column("1 = 0"))
     _into(session, MARGINS.name, margins(money) if known else nothing)
 
 
@@ -261,7 +258,7 @@ def counted(session: Session) -> tuple[int, int, datetime | None]:
     return row[0], int(row[1] or 0), row[2]
 
 
-def counted_rows(session: Session) -> Iterator[Sequence[Row[Any]]]:
+def counted_rows(session: Session) -> Iterator[Sequence[Sequence[Any]]]:
     """RFM's columns, buying days, costed value, margin and version of each customer, in large parts by id.
 
     The version is that of the row in customer_value, 0 where there is none.
@@ -280,7 +277,90 @@ def counted_rows(session: Session) -> Iterator[Sequence[Row[Any]]]:
         .order_by(RFM.c.customer_id)
     )
     result = session.execute(query, execution_options={"stream_results": True, "yield_per": 50_000})
-    yield from cast_type("Iterator[Sequence[Row[Any]]]", result.partitions())
+    yield from cast_type("Iterator[Sequence[Sequence[Any]]]", result.partitions())
+
+
+def before_and_after(session: Session, money: Currency, cut: datetime) -> list[Row[Any]]:
+    """Of who had bought before `cut`: days, first day, last day and value before; days and value after."""
+    dialect = session.get_bind().dialect
+    kept = _kept_orders(money, None)
+    day = day_number(kept.c.placed_at, money.day_starts, dialect)
+    earlier = kept.c.placed_at < cut
+    net = cast(kept.c.total - kept.c.back, Double)
+    columns: list[Any] = [
+        func.count(case((earlier, day)).distinct()),
+        func.min(case((earlier, day))),
+        func.max(case((earlier, day))),
+        cast(func.sum(case((earlier, net), else_=0.0)), BigInteger),
+        func.count(case((~earlier, day)).distinct()),
+        cast(func.sum(case((~earlier, net), else_=0.0)), BigInteger),
+    ]
+    query = select(*columns).group_by(kept.c.customer_id).having(columns[0] > 0)
+    return list(session.execute(query.order_by(kept.c.customer_id)))
+
+
+def first_and_last(session: Session, money: Currency) -> tuple[datetime, datetime] | None:
+    """When the first and the last order that counts were placed; None without any."""
+    kept = _kept_orders(money, None)
+    first, last = session.execute(select(func.min(kept.c.placed_at), func.max(kept.c.placed_at))).one()
+    return (first, last) if first is not None else None
+
+
+def cohorts(session: Session, money: Currency, months: int) -> list[tuple[int, int, int]]:
+    """(period of the first order, periods later, how many of those customers bought then).
+
+    Periods are of so many calendar months, counted from the year 0.
+    """
+    kept = _kept_orders(money, None)
+    month: ColumnElement[int]
+    if session.get_bind().dialect.name == "sqlite":
+        year = cast(func.strftime("%Y", kept.c.placed_at), Integer)
+        month = year * 12 + cast(func.strftime("%m", kept.c.placed_at), Integer) - 1
+    else:
+        at = func.timezone("UTC", kept.c.placed_at)
+        month = cast(func.extract("year", at) * 12 + func.extract("month", at), Integer) - 1
+    # Whole periods: both databases cut off what is left of a division of integers.
+    period = month.op("/", precedence=8, return_type=Integer())(literal_column(str(int(months))))
+    bought = select(kept.c.customer_id, period.label("period")).distinct().subquery("bought")
+    first = (
+        select(bought.c.customer_id, func.min(bought.c.period).label("first"))
+        .group_by(bought.c.customer_id)
+        .subquery("first")
+    )
+    counted = (
+        select(first.c.first, (bought.c.period - first.c.first).label("later"))
+        .join(bought, bought.c.customer_id == first.c.customer_id)
+        .subquery("counted")
+    )
+    rows = session.execute(
+        select(counted.c.first, counted.c.later, func.count())
+        .group_by(counted.c.first, counted.c.later)
+        .order_by(counted.c.first, counted.c.later)
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def cells(session: Session) -> list[tuple[int, int, int, str, int]]:
+    """(recency, frequency, monetary, segment, customers) of all who are scored."""
+    scored: list[Any] = [
+        CustomerValue.recency,
+        CustomerValue.frequency,
+        CustomerValue.monetary,
+        CustomerValue.segment,
+    ]
+    query: Any = select(*scored, func.count()).where(CustomerValue.segment.is_not(None)).group_by(*scored)
+    return [
+        (row[0], row[1], row[2], row[3], row[4]) for row in session.execute(query.order_by(*scored)).all()
+    ]
+
+
+def worths(session: Session) -> Iterator[Sequence[Sequence[Any]]]:
+    """(segment, clv_minor, p_buy) of all who are valued, in large parts."""
+    query = select(CustomerValue.segment, CustomerValue.clv_minor, CustomerValue.p_buy).where(
+        CustomerValue.segment.is_not(None)
+    )
+    result = session.execute(query, execution_options={"stream_results": True, "yield_per": 50_000})
+    yield from cast_type("Iterator[Sequence[Sequence[Any]]]", result.partitions())
 
 
 def left_out(session: Session, money: Currency) -> dict[str, Any]:

@@ -18,10 +18,18 @@ from rapport.value.models import ModelRun
 from rapport.value.repository import Currency
 from rapport.value.rules import Habits
 from rapport.value.segments import get_segments
-from rapport.value.valuation import Run, recompute
+from rapport.value.valuation import Run, newest_summary, recompute, value_all
 from rapport.value.worth import Purchases, Terms, worth
 
-__all__ = ["Run", "Standing", "recompute", "standing", "update_after_order"]
+__all__ = [
+    "Run",
+    "Standing",
+    "newest_summary",
+    "recompute",
+    "standing",
+    "update_after_order",
+    "value_all",
+]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ was read. Those are valued one by one at the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
@@ -22,7 +23,7 @@ from rapport.shop.facts import Valuation, get_facts
 from rapport.value import fitting, repository, rules
 from rapport.value.models import ModelRun
 from rapport.value.repository import SECONDS, Currency
-from rapport.value.segments import Segments, get_segments
+from rapport.value.segments import get_segments
 from rapport.value.worth import MONTH_DAYS, Purchases, Terms, worth
 
 # So many customers are valued at a time, and written in one transaction.
@@ -48,8 +49,11 @@ class Run:
     orders: int
     margin_share: float | None
     left_out: dict[str, Any]
-    model: dict[str, Any]
-    seconds: float
+    details: dict[str, Any]
+    seconds: float | None
+
+    def __str__(self) -> str:
+        return f"{self.customers:,} customers valued by {self.method}"
 
 
 @dataclass(frozen=True)
@@ -66,31 +70,89 @@ class _Everyone:
     last_at: list[datetime]
 
 
+@dataclass(frozen=True)
+class _Counted:
+    """What the database counted."""
+
+    everyone: _Everyone
+    cuts: dict[str, list[int]]
+    newest: datetime | None
+    orders: int
+    left_out: dict[str, Any]
+
+
 def recompute(engine: Engine, progress: Progress | None = None, now: datetime | None = None) -> Run:
     """Value every customer as of `now`; safe at any time, again changes nothing but for the time gone by.
 
     `progress` is told (what, how many are done, of how many).
     """
-    tell = progress or (lambda _what, _done, _all: None)
+    tell = progress or _silent
     started = clock.now()
-    facts = get_facts()
-    money = Currency(facts.currency, rules.day_starts(facts.timezone))
-    segments = get_segments()
-    tell("Reading orders", 0, 1)
+    money = _money()
     with read_scope(engine) as session:
-        repository.prepare(session)
-        repository.count_rfm(session, money)
-        customers, orders, newest = repository.counted(session)
-        cuts = repository.cut_points(session)
-        repository.count_rest(session, money)
-        left_out = repository.left_out(session, money)
-        everyone = _read(session, customers, tell)
-    as_of, live = _moment(now or started, newest)
+        counted = _count(session, money, tell)
+    run, terms, today = _look_ahead(counted, money, started, now or started, tell)
+    with session_scope(engine) as session:
+        repository.add_run(session, run, counted.cuts)
+    for rows in _values(run, counted, terms, today, tell):
+        with session_scope(engine) as session:
+            repository.write_values(session, rows)
+    _catch_up(engine, run.id, tell)
+    with session_scope(engine) as session:
+        repository.finish_run(session, run.id, clock.now())
+    return _summary(run)
+
+
+def value_all(session: Session, now: datetime) -> Run:
+    """The same in one transaction of the caller's, for a small shop that was just made in it."""
+    money = _money()
+    session.flush()
+    counted = _count(session, money, _silent)
+    run, terms, today = _look_ahead(counted, money, now, now, _silent)
+    repository.add_run(session, run, counted.cuts)
+    for rows in _values(run, counted, terms, today, _silent):
+        repository.write_values(session, rows)
+    repository.finish_run(session, run.id, now)
+    return _summary(run)
+
+
+def newest_summary(session: Session) -> Run | None:
+    """What the newest run found; None when there is none yet."""
+    run = repository.newest_run(session)
+    return _summary(run) if run else None
+
+
+def _silent(_what: str, _done: int, _all: int) -> None:
+    pass
+
+
+def _money() -> Currency:
+    facts = get_facts()
+    return Currency(facts.currency, rules.day_starts(facts.timezone))
+
+
+def _count(session: Session, money: Currency, tell: Progress) -> _Counted:
+    tell("Counting orders", 0, 1)
+    repository.prepare(session)
+    repository.count_rfm(session, money)
+    customers, orders, newest = repository.counted(session)
+    cuts = repository.cut_points(session)
+    repository.count_rest(session, money)
+    return _Counted(
+        _read(session, customers, tell), cuts, newest, orders, repository.left_out(session, money)
+    )
+
+
+def _look_ahead(
+    counted: _Counted, money: Currency, started: datetime, now: datetime, tell: Progress
+) -> tuple[ModelRun, Terms, int]:
+    """The run with its terms, and the day it looks ahead from."""
+    people = counted.everyone.people
+    as_of, live = _moment(now, counted.newest)
     today = (int(as_of.timestamp()) + money.day_starts) // SECONDS
     tell("Fitting", 0, 1)
-    fitted = fitting.fit(everyone.people, today)
-    terms = _terms(everyone, fitted, facts.valuation)
-    left_out["customers_without_value"] = int((everyone.people.revenue_minor <= 0).sum())
+    fitted = fitting.fit(people, today)
+    terms = _terms(counted.everyone, fitted, get_facts().valuation)
     run = ModelRun(
         started_at=started,
         as_of=as_of,
@@ -98,32 +160,30 @@ def recompute(engine: Engine, progress: Progress | None = None, now: datetime | 
         method="model" if fitted.models else "rules",
         reason=fitted.reason,
         currency=money.code,
-        customers=customers,
-        orders=orders,
+        customers=len(people),
+        orders=counted.orders,
         shop={name: value for name, value in asdict(terms).items() if name != "models"},
         model=(fitting.as_json(fitted.models) if fitted.models else {}) | {"details": fitted.details},
-        left_out=left_out,
+        left_out=counted.left_out | {"customers_without_value": int((people.revenue_minor <= 0).sum())},
     )
-    with session_scope(engine) as session:
-        repository.add_run(session, run, cuts)
-    _write(engine, run, everyone, cuts, terms, segments, today, tell)
-    _catch_up(engine, run.id, tell)
-    finished = clock.now()
-    with session_scope(engine) as session:
-        repository.finish_run(session, run.id, finished)
+    return run, terms, today
+
+
+def _summary(run: ModelRun) -> Run:
+    seconds = (run.finished_at - run.started_at).total_seconds() if run.finished_at else None
     return Run(
         id=run.id,
-        as_of=as_of,
-        live=live,
+        as_of=run.as_of,
+        live=run.live,
         method=run.method,
         reason=run.reason,
         currency=run.currency,
-        customers=customers,
-        orders=orders,
-        margin_share=terms.margin_share,
-        left_out=left_out,
-        model=run.model,
-        seconds=(finished - started).total_seconds(),
+        customers=run.customers,
+        orders=run.orders,
+        margin_share=run.shop["margin_share"],
+        left_out=run.left_out,
+        details=run.model["details"],
+        seconds=seconds,
     )
 
 
@@ -134,7 +194,7 @@ def _moment(now: datetime, newest: datetime | None) -> tuple[datetime, bool]:
     return newest, False
 
 
-def _read(session: Any, customers: int, tell: Progress) -> _Everyone:
+def _read(session: Session, customers: int, tell: Progress) -> _Everyone:
     columns: list[list[Any]] = [[] for _ in range(11)]
     for rows in repository.counted_rows(session):
         for column, values in zip(columns, zip(*rows, strict=True), strict=True):
@@ -170,16 +230,11 @@ def _terms(everyone: _Everyone, fitted: fitting.Fitted, look: Valuation) -> Term
     )
 
 
-def _write(
-    engine: Engine,
-    run: ModelRun,
-    everyone: _Everyone,
-    cuts: dict[str, list[int]],
-    terms: Terms,
-    segments: Segments,
-    today: int,
-    tell: Progress,
-) -> None:
+def _values(
+    run: ModelRun, counted: _Counted, terms: Terms, today: int, tell: Progress
+) -> Iterator[list[dict[str, Any]]]:
+    """All customers' new rows, in batches."""
+    everyone, cuts, segments = counted.everyone, counted.cuts, get_segments()
     people, total = everyone.people, len(everyone.ids)
     for start in range(0, total, PART):
         part = slice(start, min(start + PART, total))
@@ -237,8 +292,7 @@ def _write(
             ) in columns
         ]  # fmt: skip
         for at in range(0, len(rows), BATCH):
-            with session_scope(engine) as session:
-                repository.write_values(session, rows[at : at + BATCH])
+            yield rows[at : at + BATCH]
             tell("Valuing customers", start + min(at + BATCH, len(rows)), total)
 
 
