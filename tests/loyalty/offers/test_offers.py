@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session
 from rapport.customers.models import Customer
 from rapport.kit import clock
 from rapport.kit.database import session_scope
-from rapport.loyalty.offers import service
+from rapport.loyalty.offers import audit, service
 from rapport.loyalty.offers.models import Coupon, Offer
+from rapport.loyalty.points import service as ledger
 from rapport.shop.models import Order, Refund
+from tests.loyalty.offers import shop
 from tests.loyalty.threads import at_once
 
 NOW = datetime(2026, 5, 3, 12, tzinfo=UTC)
@@ -185,3 +187,89 @@ def test_nobody_gets_nothing(engine: Engine, customer_id: int) -> None:
     with session_scope(engine) as session:
         assert service.offer_discount(session, customer_id) is None
     assert _used(engine) == {"welcome": 0}
+
+
+def test_a_hundred_asks_at_once_get_one_code(engine: Engine) -> None:
+    _add_offer(engine, "welcome", 10, cap=100, budget_minor=9_000, max_discount_minor=3_000)
+    [customer] = _customers(engine, 1)
+
+    def ask() -> service.Discount | None:
+        with session_scope(engine) as session:
+            return service.offer_discount(session, customer)
+
+    discounts = [discount for discount in at_once(100, ask) if discount]
+    assert len(discounts) == 100
+    assert len({discount.code for discount in discounts}) == 1
+    assert _used(engine) == {"welcome": 1}
+    with session_scope(engine) as session:
+        assert audit.find(session) == []
+
+
+def test_a_budget_holds_over_many_customers(engine: Engine) -> None:
+    _add_offer(engine, "dear", 0, kind="amount", amount_minor=1_000, budget_minor=5_500)
+    waiting = _customers(engine, 20)
+
+    def ask() -> service.Discount | None:
+        customer = waiting.pop()
+        with session_scope(engine) as session:
+            return service.offer_discount(session, customer)
+
+    assert len([discount for discount in at_once(20, ask) if discount]) == 5
+    with session_scope(engine) as session:
+        assert session.scalars(select(Offer.spent_minor)).one() == 5_000
+        assert audit.find(session) == []
+
+
+def test_who_may_ask_depends_on_stage_segment_level_and_interest(engine: Engine) -> None:
+    with clock.freeze(NOW), session_scope(engine) as session:
+        shop.product(session, "TENT-1", 500_000, None, category="tents")
+        plain = shop.customer(session, stage="know")
+        buyer = shop.customer(session)
+        at_risk = shop.customer(session)
+        shop.valued(session, at_risk, "at_risk", (1, 3, 3))
+        camper = shop.customer(session, likes=["TENT-1"])
+        top = shop.customer(session)
+        ledger.earn(session, top, 2_000, key="t", reason="test", at=NOW)
+        shop.offer(session, "know", percent=5, stages=["know"])
+        shop.offer(session, "trust", percent=6, stages=["trust"])
+        shop.offer(session, "risk", percent=20, segments=["at_risk"])
+        shop.offer(session, "tents", percent=12, interests=["tents"])
+        shop.offer(session, "summit", percent=30, tiers=["summit"])
+        keys = {
+            name: getattr(service.entitled_offer(session, customer_id), "key", None)
+            for name, customer_id in (
+                ("plain", plain),
+                ("buyer", buyer),
+                ("at_risk", at_risk),
+                ("camper", camper),
+            )
+        }
+        assert keys == {"plain": "know", "buyer": "trust", "at_risk": "risk", "camper": "tents"}
+        tier = ledger.tier(session, top, NOW).key
+        assert getattr(service.entitled_offer(session, top), "key", None) == (
+            "summit" if tier == "summit" else "trust"
+        )
+
+
+def test_a_complaint_keeps_nobody_from_what_they_ask_for(engine: Engine) -> None:
+    _add_offer(engine, "welcome", 10)
+    with session_scope(engine) as session:
+        customer_id = shop.customer(session)
+        shop.complaint(session, customer_id)
+        assert service.offer_discount(session, customer_id) is not None
+
+
+def test_presents_and_what_points_bought_are_told_of_last(engine: Engine) -> None:
+    with clock.freeze(NOW), session_scope(engine) as session:
+        shop.product(session, "MUG", 20_000, 8_000)
+        customer_id = shop.customer(session)
+        shop.offer(session, "mug", gift_sku="MUG")
+        mug = service.offer_discount(session, customer_id, "m1")
+        assert mug is not None
+        assert (mug.kind, mug.gift_sku, mug.percent) == ("gift", "MUG", 0)
+        shop.offer(session, "welcome", percent=10)
+        discount = service.offer_discount(session, customer_id, "m2")
+        assert discount is not None
+        assert (discount.kind, discount.again) == ("percent", False)
+        assert service.offer_discount(session, customer_id, "m1") == mug
+        assert [code.kind for code in service.coupons(session, customer_id)] == ["percent", "gift"]
