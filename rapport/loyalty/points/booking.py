@@ -73,9 +73,9 @@ def expired(purse: Purse, at: datetime) -> list[tuple[Purse, Entry]]:
     """The transaction that ends the lots that have ended by now, if there are any.
 
     It comes before anything else that moves a customer's points: what has ended is never spent, however late
-    the task comes by.
+    the task comes by. (A lot opened in the same batch has no id yet; it is left to the next step.)
     """
-    due = purse.due(at)
+    due = [lot for lot in purse.due(at) if lot.id is not None]
     if not due:
         return []
     points = sum(lot.remaining for lot in due)

@@ -19,9 +19,9 @@ def merge(session: Session, from_id: int, into_id: int, *, key: str) -> None:
     somebody else.
     """
     booking.check(1, key)
+    into_id = repository.merged_into(session, into_id) or into_id
     if from_id == into_id:
         raise InvalidInputError("A customer cannot be merged into themselves.")
-    into_id = repository.merged_into(session, into_id) or into_id
     if len(repository.lock_customers(session, [from_id, into_id])) < 2:
         raise NotFoundError("There is no such customer.")
     heir = repository.merged_into(session, from_id)

@@ -97,8 +97,6 @@ def hold(
 
     Raises NotEnoughPointsError, NotFoundError, InvalidInputError, ConflictError.
     """
-    if until <= (at or clock.now()):
-        raise InvalidInputError("A hold must end in the future.")
     return _spend(session, customer_id, points, key, "hold", None, None, until, at)
 
 
@@ -225,6 +223,8 @@ def _spend(
     if known := booking.repeated(session, key, fingerprint):
         return known
     at = at or clock.now()
+    if until is not None and until <= at:
+        raise InvalidInputError("A hold must end in the future.")
     if purse.points - sum(lot.remaining for lot in purse.due(at)) < points:
         raise NotEnoughPointsError("The customer has not enough points.")
     _end_due(session, purse, at)

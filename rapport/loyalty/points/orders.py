@@ -130,38 +130,50 @@ def _earning(order: Order, refunded_minor: int, at: datetime) -> Entry | None:
 
 
 def _note_delivery(session: Session, order: Order) -> None:
-    credit = _credit(session, order.id)
-    if credit is None or credit.matured_at is not None or order.delivered_at is None:
+    found = _credit(session, order.id)
+    if found is None or found[0].matured_at is not None or order.delivered_at is None:
         return
+    credit = found[0]
     credit.matures_at = rules.maturity(order.placed_at, order.delivered_at, get_facts().refunds.days)
     store.save_credits(session, [credit])
 
 
-def _credit(session: Session, order_id: int) -> Credit | None:
+def _credit(session: Session, order_id: int) -> tuple[Credit, int] | None:
+    """What the order earned, and whose it is."""
     earned = repository.transaction_by_key(session, _key(order_id))
-    found = repository.credit_of(session, earned.id) if earned else None
-    return found[0] if found else None
+    return repository.credit_of(session, earned.id) if earned else None
 
 
 def _undo(session: Session, order: Order, due: Callable[[], tuple[int, int]], what: str, at: datetime) -> int:
     """`due` tells, once the customer is locked, what of the order is (kept, paid back) in minor units."""
-    owner = repository.owner_of_order(session, order.id, _key(order.id))
-    if owner is None:
-        return 0
     # The lock makes two refunds of one order wait for each other.
-    purse = booking.locked_heir(session, owner)
-    for one, entry in booking.expired(purse, at):
-        booking.book(session, one, entry)
+    purses = _locked_purses(session, order)
+    for purse in purses.values():
+        for owner, entry in booking.expired(purse, at):
+            booking.book(session, owner, entry)
     kept_minor, refunded_minor = due()
-    taken_back = _take_back(session, purse, order, kept_minor, what, at)
-    _give_back(session, purse, order, refunded_minor, what, at)
+    taken_back = _take_back(session, purses, order, kept_minor, what, at)
+    _give_back(session, purses, order, refunded_minor, what, at)
     return taken_back
 
 
-def _take_back(session: Session, purse: Purse, order: Order, kept_minor: int, what: str, at: datetime) -> int:
-    credit = _credit(session, order.id)
-    if credit is None:
+def _locked_purses(session: Session, order: Order) -> dict[int, Purse]:
+    """The purses of all who earned points with the order or paid with some: mostly of one customer."""
+    while True:
+        owners = sorted(repository.owners_of_order(session, order.id, _key(order.id)))
+        repository.lock_customers(session, owners)
+        # Somebody may have been merged while we waited.
+        if repository.owners_of_order(session, order.id, _key(order.id)) == set(owners):
+            return repository.purses(session, owners)
+
+
+def _take_back(
+    session: Session, purses: dict[int, Purse], order: Order, kept_minor: int, what: str, at: datetime
+) -> int:
+    found = _credit(session, order.id)
+    if found is None:
         return 0
+    credit, purse = found[0], purses[found[1]]
     club = get_facts().club
     rate = (
         club.points if credit.rate_points is None else credit.rate_points,
@@ -182,7 +194,7 @@ def _take_back(session: Session, purse: Purse, order: Order, kept_minor: int, wh
 
 
 def _give_back(
-    session: Session, purse: Purse, order: Order, refunded_minor: int, what: str, at: datetime
+    session: Session, purses: dict[int, Purse], order: Order, refunded_minor: int, what: str, at: datetime
 ) -> None:
     spendings = repository.spendings_on(session, order.id)
     left = rules.points_to_restore(
@@ -197,6 +209,7 @@ def _give_back(
         if points == 0:
             continue
         left -= points
+        purse = purses[spent.customer_id]
         entry = Entry(f"~{what}:{spent.id}", "restore", at, points, order_id=order.id)
         entry.about_id = spent.spent_id
         taken = repository.lots_taken(session, purse, spent.transaction_id)

@@ -204,17 +204,18 @@ def owner_of(session: Session, transaction_id: int) -> int | None:
     )
 
 
-def owner_of_order(session: Session, order_id: int, key: str) -> int | None:
-    """Whose points the order earned (by the transaction of that key) or was paid with."""
+def owners_of_order(session: Session, order_id: int, key: str) -> set[int]:
+    """Whose points the order earned (by the transaction of that key) and who paid with points on it."""
     earning = (
         select(Earning.account_id)
         .join(Transaction, Transaction.id == Earning.transaction_id)
         .where(Transaction.key == key)
     )
-    spent = select(Spending.account_id).where(Spending.order_id == order_id)
-    return session.scalar(
-        select(Account.customer_id).where(Account.id.in_(union_all(earning, spent))).limit(1)
+    spent = select(Spending.account_id).where(Spending.order_id == order_id, Spending.status == "spent")
+    owners = session.scalars(
+        select(Account.customer_id).where(Account.id.in_(union_all(earning, spent))).distinct()
     )
+    return {owner for owner in owners if owner is not None}
 
 
 def history(session: Session, customer_id: int, limit: int) -> list[tuple[Transaction, dict[str, int]]]:

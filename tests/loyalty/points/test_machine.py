@@ -225,18 +225,18 @@ class Ledger(RuleBasedStateMachine):
         earned = [one for one in self.earnings.values() if one.order is bought]
         if not paid and not earned:
             return 0
-        person = self.owner((earned or paid)[0])
-        person.expire(self.now)
+        for any_of in (*earned, *paid):
+            self.owner(any_of).expire(self.now)
         for one in earned:
             taken = max(one.left - kept // 1000, 0)
-            person.take_back(one, taken)
+            self.owner(one).take_back(one, taken)
         spent = sum(one.points for one in paid)
         due = spent if refunded >= bought.total else spent * refunded // bought.total
         left = max(due - sum(one.back for one in paid), 0)
         for one in reversed(paid):
             part = min(left, one.points - one.back)
             left -= part
-            person.give_back(one, part, self.now)
+            self.owner(one).give_back(one, part, self.now)
         return taken
 
     @rule(who=INDEX, points=FEW, how=st.sampled_from(["burn", "hold"]), days=st.integers(1, 40), pay=INDEX)
@@ -246,8 +246,7 @@ class Ledger(RuleBasedStateMachine):
         person = self.people[customer_id]
         bought: Bought | None = None
         if how == "burn":
-            mine = [one for one, order in self.orders.items() if self.heir(order.owner) == customer_id]
-            order_id = self.pick(mine, pay) if mine and pay % 2 else None
+            order_id = self.pick(self.orders, pay) if self.orders and pay % 3 else None
             bought = self.orders[order_id] if order_id else None
             result = self.call(service.burn, customer_id, points, key=key, reason="order", order_id=order_id)
         else:
@@ -268,8 +267,7 @@ class Ledger(RuleBasedStateMachine):
         hold_key = self.pick([key for key, one in self.spendings.items() if one.until], which)
         one = self.spendings[hold_key]
         person = self.owner(one)
-        mine = [key for key, order in self.orders.items() if self.people[self.heir(order.owner)] is person]
-        order_id = self.pick(mine, pay) if mine and pay % 3 else None
+        order_id = self.pick(self.orders, pay) if self.orders and pay % 3 else None
         result = self.call(service.capture, hold_key, key=self.key(), order_id=order_id)
         if one.status != "held" or (one.until is not None and one.until <= self.now):
             assert isinstance(result, ConflictError)
