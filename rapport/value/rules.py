@@ -109,7 +109,8 @@ def still_there(gaps: Floats, gap_days: Floats, silent_days: Floats, shop: Habit
     All, as long as no more time has passed than lies between two of their orders; half of them for each
     further gap of silence. Of those who bought once, no more than come back to this shop at all.
     """
-    faded = np.exp2(-np.maximum(silent_days / gap_days - 1.0, 0.0))
+    # After thirty gaps it is one in a thousand million; beyond that the numbers would run out.
+    faded = np.exp2(-np.clip(silent_days / gap_days - 1.0, 0.0, 30.0))
     return np.asarray(np.where(gaps > 0, faded, shop.repeat_share * faded), float)
 
 
