@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
-from rapport.conversations import language, repository, rules, values
+from rapport.conversations import gate, language, repository, rules, values
 from rapport.conversations.events import Events
 from rapport.conversations.rasa import Answer, Rasa, RasaBrokeOffError, RasaRefusedError, Reply
 from rapport.conversations.repository import Head
@@ -63,7 +63,7 @@ class Turns:
         started = time.perf_counter()
         found = self._find(head.text) if head.payload is None else []
         self._follow_language(head, found)
-        answer = self._ask(head, found)
+        answer = self._gated(head, self._ask(head, found))
         self._store(head, answer, started)
         return Outcome.ANSWERED_MORE_WAIT if head.more else Outcome.ANSWERED
 
@@ -127,6 +127,12 @@ class Turns:
         except RasaRefusedError as error:
             log.error("Rasa refused message %s: %s", head.message_id, error)
         return Answer(replies=[])
+
+    def _gated(self, head: Head, answer: Answer) -> Answer:
+        """Without promises the offer ledger knows nothing of."""
+        conversation = head.conversation
+        sorry = self._trouble[conversation.language]
+        return gate.checked(self._database, conversation.id, head.message_id, answer, sorry)
 
     def _store(self, head: Head, answer: Answer, started: float) -> None:
         """Writes replies and log in one transaction, unless the message was answered meanwhile."""
