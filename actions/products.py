@@ -102,6 +102,9 @@ def _advice(turn: Turn, skus: list[str], categories: list[str]) -> Recommendatio
     own = {product.category for product in products.find(turn.session, skus, turn.language)}
     others = [category for category in categories if category not in own]
     sku = skus[0] if skus and not others else None
+    unwanted: tuple[set[str], set[str]] = (set(), set())
+    if turn.customer_id is not None:
+        unwanted = conversations.complained_of(turn.session, turn.customer_id)
     return recommendations.recommend(
         turn.session,
         turn.language,
@@ -109,6 +112,8 @@ def _advice(turn: Turn, skus: list[str], categories: list[str]) -> Recommendatio
         interests=customers.interests(turn.session, turn.conversation),
         sku=sku,
         category=others[0] if others else turn.slot("category"),
+        unwanted=sorted(unwanted[0]),
+        returning=sorted(unwanted[1]),
     )
 
 

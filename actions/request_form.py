@@ -8,6 +8,7 @@ from typing import Any
 
 from rasa_sdk.events import ActionExecutionRejected, FollowupAction, SlotSet
 
+from actions import point_codes
 from actions.asides import only_remarks
 from actions.base import (
     Button,
@@ -75,7 +76,13 @@ class AskDetails(CrmAction):
     action_name = "action_ask_request_details"
 
     def answer(self, turn: Turn) -> list[Event]:
-        turn.say(f"utter_request_details_{turn.slot('request')}", number=turn.slot("request_order"))
+        kind = turn.slot("request") or ""
+        if kind == point_codes.KIND:
+            if turn.customer_id is None:
+                return verify_again(turn, kind)
+            point_codes.ask(turn, turn.customer_id)
+            return []
+        turn.say(f"utter_request_details_{kind}", number=turn.slot("request_order"))
         return []
 
 
@@ -169,8 +176,11 @@ class ValidateRequestForm(FormValidation):
     def _check_details(self, turn: Turn) -> dict[str, Any]:
         kind, details = turn.slot("request") or "", given_details(turn)
         needs = requests.KINDS[kind].details
+        if needs == "points":
+            return self._check_points(turn)
         if details is None:
-            return {}
+            # A number of points beside the answer to another question.
+            return {"request_details": before_this_message(turn.tracker, "request_details")}
         if turn.intent == "inform_email" and needs != "data":
             turn.say("utter_form_unclear")  # it was meant for the verification before
         elif not rules.usable(kind, details):
@@ -178,6 +188,16 @@ class ValidateRequestForm(FormValidation):
         else:
             return {"request_details": details}
         return {"request_details": None}
+
+    def _check_points(self, turn: Turn) -> dict[str, Any]:
+        """How many, also when it is said instead of a yes."""
+        before = before_this_message(turn.tracker, "request_details")
+        if turn.customer_id is None:
+            return {"request_details": None}
+        number = point_codes.chosen(turn, turn.customer_id, latest_text(turn))
+        if number is None and asked_slot(turn) == "request_confirmed":
+            number = before
+        return {"request_details": number}
 
     def _check_yes(self, turn: Turn) -> dict[str, Any]:
         kind, text = turn.slot("request") or "", latest_text(turn)
@@ -199,6 +219,9 @@ class TakeRequest(PrivateAction):
             return []  # the form said why not
         if _missing(turn, requests.KINDS[kind]):
             return [FollowupAction("request_form")]
+        if kind == point_codes.KIND:
+            point_codes.give(turn, customer_id)
+            return [SlotSet(name, None) for name in (*SLOTS, "order_number")]
         number = turn.slot("request_order")
         # It may have been sent while the form was being filled in.
         if number is None or fit_order(turn, customer_id, kind, number):
@@ -258,14 +281,8 @@ def _confirm_delete(turn: Turn, customer_id: int, _order: OrderView | None) -> N
     turn.say("utter_request_confirm_delete_account", points=counted(max(points, 0), turn.language))
 
 
-def _confirm_redeem(turn: Turn, customer_id: int, _order: OrderView | None) -> None:
-    points = ledger.balance(turn.session, customer_id)
-    facts = get_facts()
-    turn.say(
-        "utter_request_confirm_redeem_points",
-        points=counted(points, turn.language),
-        value=money(points * facts.club.point_value_minor, facts.currency, turn.language),
-    )
+def _confirm_redeem(turn: Turn, _customer_id: int, _order: OrderView | None) -> None:
+    point_codes.confirm(turn)
 
 
 # A request that needs a yes, and what is said before it. `order` is there if the request is about one.

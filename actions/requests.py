@@ -6,17 +6,19 @@ from abc import ABC, abstractmethod
 
 from rasa_sdk.events import ActiveLoop, FollowupAction, SlotSet
 
+from actions import point_codes
 from actions.asides import answer_instead
 from actions.base import Event, PrivateAction, Turn
 from actions.orders import counted_lines, written_day
 from actions.request_orders import asked_order, latest_text, opening_message, orders_meant, possible_orders
-from rapport.conversations import decisions, details, requests
+from rapport.conversations import decisions, details, point_amounts, requests
 from rapport.conversations import service as conversations
-from rapport.loyalty.points import service as ledger
 from rapport.shop import reorder
 from rapport.shop import rules as shop_rules
 from rapport.shop.service import OrderView
 
+# Done at once and by nobody: no colleague looks at them.
+WITHOUT_CASE = {point_codes.KIND}
 SLOTS = ("request", "request_order", "request_details", "request_confirmed")
 
 
@@ -45,9 +47,9 @@ class RequestAction(PrivateAction, ABC):
                 return [forget, *self._begin(turn, None, ask_order=True)]
             order = orders[0]
         number = order.number if order else None
-        if hindered(turn, customer_id, self.kind, order) or already_open(
-            turn, customer_id, self.kind, number
-        ):
+        if hindered(turn, customer_id, self.kind, order):
+            return [forget]
+        if self.kind not in WITHOUT_CASE and already_open(turn, customer_id, self.kind, number):
             return [forget]
         return [forget, *self._begin(turn, number)]
 
@@ -158,10 +160,14 @@ class ExportData(RequestAction):
 
 
 class RedeemPoints(RequestAction):
-    """The points shall be used."""
+    """Points shall become a code; "make it 200" chooses anew."""
 
     action_name = "action_redeem_points"
     kind = "redeem_points"
+
+    def _was_to_be_confirmed(self, turn: Turn) -> bool:
+        names_amount = point_amounts.wanted(latest_text(turn)) is not None
+        return not names_amount and super()._was_to_be_confirmed(turn)
 
 
 def _confirm(turn: Turn, kind: str) -> list[Event]:
@@ -191,6 +197,9 @@ def leave_form(turn: Turn) -> list[Event]:
 
 def _told(turn: Turn, kind: str, opening: str | None, number: str | None) -> str | None:
     """The details, if they were told with the request itself."""
+    if kind == point_codes.KIND:
+        said = turn.text if turn.intent == kind else opening
+        return point_codes.chosen(turn, turn.customer_id, said) if said and turn.customer_id else None
     found = {entity.get("entity") for entity in (turn.tracker.latest_message or {}).get("entities") or ()}
     product = latest_text(turn) == opening and bool(found & {"product", "category"})
     return details.told(kind, opening, number, product)
@@ -198,9 +207,8 @@ def _told(turn: Turn, kind: str, opening: str | None, number: str | None) -> str
 
 def hindered(turn: Turn, customer_id: int, kind: str, order: OrderView | None) -> bool:
     """Whether something else than the order's status stands in the way; if so, it is said."""
-    if kind == "redeem_points" and ledger.balance(turn.session, customer_id) <= 0:
-        turn.say("utter_points_none")
-        return True
+    if kind == point_codes.KIND:
+        return point_codes.hindered(turn, customer_id)
     if kind == "reorder" and order is not None:
         quote = reorder.quote(turn.session, order)
         if not quote.available:

@@ -88,6 +88,8 @@ class AfterVerification(CrmAction):
         events.append(SlotSet("verified", True))
         if pending in private_actions():
             return [*events, FollowupAction(pending)]
+        if turn.slot("friend_code"):
+            return [*events, FollowupAction("action_refer_friend")]
         if _means_discount(turn, turn.customer_id):
             return [*events, FollowupAction("action_offer_discount")]
         if (answered := answer_about_contact(turn)) is not None:
@@ -101,4 +103,4 @@ def _means_discount(turn: Turn, customer_id: int) -> bool:
     text = str((turn.tracker.latest_message or {}).get("text") or "")
     if means_coupon(text, get_facts().coupon_prefix):
         return True
-    return turn.intent == "resend_code" and offers.reason(turn.session, customer_id) is not None
+    return turn.intent == "resend_code" and bool(offers.coupons(turn.session, customer_id))

@@ -11,22 +11,22 @@ from typing import Any
 import yaml
 from babel import Locale
 
-from rapport.kit.format import LOCALES
+from rapport.kit.format import LOCALES, number
 
 
 def channel_name(channel: str, language: str) -> str:
     """What a channel is called."""
-    return _words("channels")[channel][language]
+    return str(_words("channels")[channel][language])
 
 
 def stock_words(stock: str, language: str) -> str:
     """Whether something can be had, in words."""
-    return _words("stock")[stock][language]
+    return str(_words("stock")[stock][language])
 
 
 def yes_or_no(answer: bool, language: str) -> str:
     """Yes or no."""
-    return _words("answers")["yes" if answer else "no"][language]
+    return str(_words("answers")["yes" if answer else "no"][language])
 
 
 def intent_button(intent: str, language: str, entities: Mapping[str, Any] | None = None) -> tuple[str, str]:
@@ -40,6 +40,35 @@ def something_else_button(language: str) -> tuple[str, str]:
     return _words("buttons")["something_else"][language], "/ask_capabilities"
 
 
+def counted(thing: str, value: int, language: str) -> str:
+    """A number of things: `1 point`, `20 de puncte`."""
+    forms = _words("counted")[thing][language]
+    form = Locale.parse(LOCALES[language]).plural_form(value)
+    return str(forms.get(form, forms["other"])).format(n=number(value, language))
+
+
+def points(value: int, language: str) -> str:
+    """A number of points."""
+    return counted("points", value, language)
+
+
+def line(name: str, language: str, **variables: str) -> str:
+    """A sentence or line that is part of a longer answer."""
+    return str(_words("lines")[name][language]).format(**variables)
+
+
+def standing(score: str, value: int, language: str) -> str:
+    """One of the scores `recency`, `frequency` and `monetary` (1 to 5) in words."""
+    middle = 3 if score == "recency" else 2  # who ordered twice has ordered now and then
+    return str(_words(score)["high" if value >= 4 else "middle" if value >= middle else "low"][language])
+
+
+def segment_name(segment: str, language: str) -> str | None:
+    """A segment of customers in words they may hear; None for one the shop made itself."""
+    names = _words("segments").get(segment)
+    return names[language] if names else None
+
+
 def button_intents() -> frozenset[str]:
     """The intents that can stand on a button."""
     return frozenset(_words("intents"))
@@ -51,7 +80,7 @@ def language_name(named: str, language: str) -> str:
 
 
 @cache
-def _words(section: str) -> dict[str, dict[str, str]]:
+def _words(section: str) -> dict[str, dict[str, Any]]:
     content = yaml.safe_load(Path(__file__).with_name("words.yml").read_text("utf-8"))
-    words: dict[str, dict[str, str]] = content[section]
+    words: dict[str, dict[str, Any]] = content[section]
     return words

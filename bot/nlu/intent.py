@@ -11,7 +11,7 @@ from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
 from rasa.nlu.classifiers.classifier import IntentClassifier
 from rasa.shared.constants import DEFAULT_NLU_FALLBACK_INTENT_NAME
-from rasa.shared.nlu.constants import INTENT, INTENT_RANKING_KEY, TEXT
+from rasa.shared.nlu.constants import ENTITIES, INTENT, INTENT_RANKING_KEY, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
@@ -20,6 +20,18 @@ from bot.nlu.model import BY_HEART, OUT_OF_SCOPE, IntentModel
 from bot.nlu.sentences import judge
 from bot.nlu.wishes import two_wishes
 
+# What a friend's code may be taken for, when it is given: it looks like one, so that is what it is.
+FRIEND_CODE, REFERRAL = "friend_code", "refer_friend"
+MEANT_BY_CODE = {
+    DEFAULT_NLU_FALLBACK_INTENT_NAME,
+    OUT_OF_SCOPE,
+    "ask_discount",
+    "create_account",
+    "inform_code",
+    "inform_order_number",
+    "resend_code",
+    "track_order",
+}
 logger = logging.getLogger(__name__)
 # In what Rasa understood of a message: the two wishes in it, if there are two (bot/second_wish.py).
 WISHES = "wishes"
@@ -103,6 +115,9 @@ class TfidfLinearClassifier(GraphComponent, IntentClassifier):
             intent = {"name": DEFAULT_NLU_FALLBACK_INTENT_NAME, "confidence": 1.0 - ranking[0]["confidence"]}
         message.set(INTENT, intent, add_to_output=True)
         message.set(INTENT_RANKING_KEY, ranking, add_to_output=True)
+        found = {entity["entity"] for entity in message.get(ENTITIES, [])}
+        if FRIEND_CODE in found and intent["name"] in MEANT_BY_CODE and REFERRAL in model.intents:
+            intent = {"name": REFERRAL, "confidence": BY_HEART}
         wishes = two_wishes(model, text, intent["name"])
         if wishes is not None:
             message.set(WISHES, [asdict(wish) for wish in wishes], add_to_output=True)

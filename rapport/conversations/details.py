@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from rapport.conversations import point_amounts
 from rapport.conversations.addresses import has_postcode, is_whole, names_an_address, without_order_numbers
 from rapport.conversations.requests import KINDS, WISHES
 from rapport.conversations.rules import WORDS_OF_A_STORY
@@ -20,6 +21,7 @@ MAY_DESCRIBE = {
     "story": {"change_order", "get_refund", "complaint"},
     "address": {"change_shipping_address", "set_up_shipping_address", "edit_account"},
     "data": {"edit_account", "change_shipping_address", "set_up_shipping_address"},
+    "points": {"redeem_points"},
 }
 # Understood as nothing in particular, or as what is said while being asked: the words themselves decide.
 NO_WISH = {"nlu_fallback", "out_of_scope"}
@@ -71,6 +73,8 @@ def may_be_details(kind: str, intent: str, text: str, sure: float = 1.0) -> bool
         if intent in NO_WISH:
             return not _is_question(text)  # whether it is an address is said by `usable`
         return names_an_address(text) or (has_postcode(text) and not _is_question(text))
+    if needs == "points":
+        return point_amounts.wanted(text) is not None
     if _is_question(text):
         return False
     if needs == "data":
@@ -115,6 +119,8 @@ def told(
             enough = len(said.split()) >= WORDS_OF_NEW_DATA and bool(new)
         case "address":
             enough = names_an_address(said)
+        case "points":
+            enough = point_amounts.wanted(said) is not None
         case None:
             enough = False
     return message if enough else None

@@ -252,6 +252,33 @@ def latest_case(session: Session, conversation_id: str, kind: str, since: dateti
     return session.scalar(query.order_by(Case.id.desc()).limit(1))
 
 
+def complained_of(session: Session, customer_id: int, since: datetime) -> tuple[set[str], set[str]]:
+    """(SKUs, order numbers) of what the customer complained of or wanted their money back for since then: the
+    products named where they did, and the orders the cases are about.
+    """
+    trouble = or_(Case.kind == "complaint", Case.topic == "get_refund")
+    cases = session.execute(
+        select(Case.conversation_id, Case.order_number)
+        .where(Case.customer_id == customer_id, trouble, Case.opened_at >= since)
+        .order_by(Case.opened_at.desc())
+        .limit(20)
+    ).all()
+    told = session.scalars(
+        select(Message.entities).where(
+            Message.conversation_id.in_({case.conversation_id for case in cases}),
+            Message.author == "customer",
+            Message.entities.is_not(None),
+        )
+    )
+    named = {
+        str(entity["value"])
+        for entities in told
+        for entity in entities or ()
+        if entity.get("entity") == "product"
+    }
+    return named, {case.order_number for case in cases if case.order_number}
+
+
 def open_requests(
     session: Session, customer_id: int, topic: str, order_number: str | None = None
 ) -> Sequence[Case]:

@@ -24,7 +24,7 @@ class Kind:
 
     statuses: frozenset[str] | None = None
     newest: bool = False
-    details: Literal["story", "address", "data"] | None = None
+    details: Literal["story", "address", "data", "points"] | None = None
     confirm: bool = False
     repeatable: bool = False
 
@@ -40,7 +40,7 @@ KINDS = {
     "edit_account": Kind(details="data", repeatable=True),
     "delete_account": Kind(confirm=True),
     "export_data": Kind(),
-    "redeem_points": Kind(confirm=True),
+    "redeem_points": Kind(details="points", confirm=True),
 }
 # The message that opened a request was understood as the request itself, or as this.
 ALSO_OPENED_BY = {"set_up_shipping_address": "change_shipping_address"}

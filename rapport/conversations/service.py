@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
@@ -170,6 +171,11 @@ def open_complaint(session: Session, conversation: Conversation) -> Case | None:
     """
     customer_id = verification.current_customer_id(conversation)
     return repository.open_complaint(session, conversation.id, customer_id)
+
+
+def complained_of(session: Session, customer_id: int) -> tuple[set[str], set[str]]:
+    """(SKUs, order numbers) of what the customer was unhappy with in the last year."""
+    return repository.complained_of(session, customer_id, clock.now() - timedelta(days=365))
 
 
 def open_requests(

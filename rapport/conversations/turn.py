@@ -93,7 +93,7 @@ class Turns:
         facts = get_facts()
         today = clock.now().astimezone(ZoneInfo(facts.timezone)).date()
         named = self._catalogue.match(text)[:MAX_ENTITIES]
-        return named + values.find(text, today, facts.currency)[:MAX_ENTITIES]
+        return named + values.find(text, today, facts.currency, facts.coupon_prefix)[:MAX_ENTITIES]
 
     def _keep(self, head: Head) -> None:
         with session_scope(self._database) as session:

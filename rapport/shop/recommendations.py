@@ -50,13 +50,16 @@ def recommend(
     interests: Sequence[str],
     sku: str | None = None,
     category: str | None = None,
+    unwanted: Sequence[str] = (),
+    returning: Sequence[str] = (),
 ) -> Recommendation | None:
     """What goes with a product or is best of a category, if one is given; else by what this person likes
     (`interests`: categories and SKUs, newest first) or bought. None when nothing tells what to recommend.
 
-    `customer_id` only of someone verified: what they own is left out.
+    `customer_id` only of someone verified: what they own or gave back is left out, as are `unwanted` SKUs and
+    what is in the orders `returning` (their numbers); none of that is a reason for something else either.
     """
-    adviser = _Adviser(session, language, customer_id)
+    adviser = _Adviser(session, language, customer_id, unwanted, returning)
     if sku is not None:
         return adviser.beside(sku)
     if category is not None:
@@ -76,18 +79,30 @@ def favourite(session: Session, skus: Sequence[str], language: str) -> ProductVi
 class _Adviser:
     """Recommends to one person, in one language."""
 
-    def __init__(self, session: Session, language: str, customer_id: int | None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        language: str,
+        customer_id: int | None,
+        unwanted: Sequence[str] = (),
+        returning: Sequence[str] = (),
+    ) -> None:
         self._session = session
         self._language = language
         self._customer_id = customer_id
         self._since = clock.now() - PERIOD
-        self._owned = sorted(repository.skus_kept(session, customer_id)) if customer_id else []
+        disliked = set(unwanted)
+        if customer_id:
+            disliked |= repository.skus_returned(session, customer_id, returning)
+        owned = repository.skus_kept(session, customer_id) if customer_id else set()
+        self._liked = owned - disliked
+        self._without = sorted(owned | disliked)
 
     def of_category(self, category: str, besides: str | None = None) -> Recommendation | None:
         about = service.topic_name(self._session, category, self._language)
         if about is None:
             return None
-        without = [*self._owned, besides] if besides else self._owned
+        without = [*self._without, besides] if besides else self._without
         if often := self._most([category], without):
             return self._recommend("bought_most", about, often)
         return self._recommend("in_category", about, self._any_of([category], without))
@@ -108,7 +123,7 @@ class _Adviser:
             if category and name:
                 liked.setdefault(category, name)
         wanted = list(liked)
-        chosen = [*self._most(wanted, self._owned), *self._any_of(wanted, self._owned)]
+        chosen = [*self._most(wanted, self._without), *self._any_of(wanted, self._without)]
         found = products.find(self._session, list(dict.fromkeys(chosen))[:MOST], self._language)
         if not found:
             return None
@@ -122,7 +137,7 @@ class _Adviser:
             return None
         orders = service.recent_orders(self._session, self._customer_id, language=self._language)
         bought = {line.sku: line.description for order in orders for line in order.items}
-        kept = [(sku, name) for sku, name in bought.items() if sku in self._owned]
+        kept = [(sku, name) for sku, name in bought.items() if sku in self._liked]
         for sku, name in kept[:LATEST_PURCHASES]:
             if along := self._along(sku):
                 return self._recommend("others_bought", name, along)
@@ -142,7 +157,7 @@ class _Adviser:
             buyers=NEWEST_BUYERS,
             at_least=FEWEST_OTHERS,
             limit=MOST,
-            without=self._owned,
+            without=self._without,
             customer_id=self._customer_id,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Select, Subquery, case, distinct, func, or_, select, union
+from sqlalchemy import Select, Subquery, case, distinct, exists, func, or_, select, union
 from sqlalchemy.orm import Session, selectinload
 
 from rapport.shop.models import ImportRun, Order, OrderItem, Product, ProductText, Refund
@@ -196,6 +196,24 @@ def skus_kept(session: Session, customer_id: int) -> set[str]:
             select(OrderItem.sku)
             .join(Order, Order.id == OrderItem.order_id)
             .where(Order.customer_id == customer_id, KEPT)
+            .distinct()
+        )
+    )
+
+
+def skus_returned(session: Session, customer_id: int, numbers: Sequence[str] = ()) -> set[str]:
+    """What stood in the customer's orders that were paid back, in whole or in part, and in those of these
+    `numbers`. Which part of an order went back is not known, so all of it counts.
+    """
+    came_back = exists().where(Refund.order_id == Order.id)
+    return set(
+        session.scalars(
+            select(OrderItem.sku)
+            .join(Order, Order.id == OrderItem.order_id)
+            .where(
+                Order.customer_id == customer_id,
+                or_(Order.status == "refunded", came_back, Order.number.in_(numbers)),
+            )
             .distinct()
         )
     )

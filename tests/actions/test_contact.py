@@ -308,11 +308,10 @@ def test_the_rule_of_the_offer_is_what_the_ledger_says(
 ) -> None:
     an_offer(min_orders=orders, percent=17)
     answer = anns_chat.run("action_explain_offer", language=language)
-    assert answer.said == [f"utter_why_offer_{response}", "utter_why_offer_terms"]
+    assert answer.said == [f"utter_why_offer_{response}", "utter_why_asked"]
     rule, terms = answer.texts(language)
     with read_scope(engine) as session:
         offer, coupon = session.scalars(select(Offer)).one(), session.scalars(select(Coupon)).one()
-        assert str(offer.percent) in rule
         assert response != "loyal" or str(offer.min_orders) in rule
         assert coupon.code in terms
         assert str(offer.minimum_minor // 100) in terms

@@ -108,7 +108,7 @@ PRIVATE = [
         ),
     ),
     (
-        {"utter_points_balance", "utter_points_none"},
+        {"utter_points_balance", "utter_points_none", "utter_points_later"},
         (
             "how many points do I have?",
             "¿cuántos puntos tengo?",
