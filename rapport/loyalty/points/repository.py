@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, select, union_all
+from sqlalchemy import Row, Select, func, select, union_all
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.orm import Session
 
@@ -367,14 +367,16 @@ SPENT_COLUMNS = (
 
 def spending_of(session: Session, transaction_id: int) -> Spent | None:
     """The spending that a transaction took out of lots, or spent."""
-    return _one_spent(
-        session, (Spending.transaction_id == transaction_id) | (Spending.spent_id == transaction_id)
+    # Two look-ups by index; an `or` may read the whole table.
+    ids = union_all(
+        select(Spending.id).where(Spending.transaction_id == transaction_id),
+        select(Spending.id).where(Spending.spent_id == transaction_id),
     )
-
-
-def _one_spent(session: Session, condition: ColumnElement[bool]) -> Spent | None:
     row = session.execute(
-        select(*SPENT_COLUMNS).join(Account, Account.id == Spending.account_id).where(condition)
+        select(*SPENT_COLUMNS)
+        .join(Account, Account.id == Spending.account_id)
+        .where(Spending.id.in_(ids))
+        .limit(1)
     ).first()
     return Spent(**row._mapping) if row else None
 

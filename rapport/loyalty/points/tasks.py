@@ -74,7 +74,7 @@ def _mature(session: Session, purses: dict[int, Purse], ids: list[int], now: dat
         points = credit.points - credit.taken_back
         entry = Entry(f"~mature:{credit.id}", "mature", now, points, about_id=credit.transaction_id)
         entry.order_id = credit.order_id
-        pairs += booking.expired(purse, now)
+        pairs += _ended(purse, now, done)
         purse.mature(entry, credit)
         pairs.append((purse, entry))
         done += Counter(matured=1, matured_points=points)
@@ -90,7 +90,7 @@ def _release(session: Session, purses: dict[int, Purse], ids: list[int], now: da
         if purse is None or spent.status != "held":
             continue
         entry = Entry(f"~overdue:{spent.id}", "release", now, spent.points, about_id=spent.transaction_id)
-        pairs = booking.expired(purse, now)
+        pairs = _ended(purse, now, done)
         purse.release(entry, repository.lots_taken(session, purse, spent.transaction_id))
         store.write(session, [*pairs, (purse, entry)])
         store.change_spending(session, spent.id, status="released")
@@ -100,14 +100,16 @@ def _release(session: Session, purses: dict[int, Purse], ids: list[int], now: da
 
 def _expire(session: Session, purses: dict[int, Purse], _ids: list[int], now: datetime) -> Counter[str]:
     done: Counter[str] = Counter()
-    pairs = []
-    for purse in purses.values():
-        done["expired"] += len(purse.due(now))
-        ended = booking.expired(purse, now)
-        done["expired_points"] += sum(entry.points for _, entry in ended)
-        pairs += ended
-    store.write(session, pairs)
+    store.write(session, [pair for purse in purses.values() for pair in _ended(purse, now, done)])
     return done
+
+
+def _ended(purse: Purse, now: datetime, done: Counter[str]) -> list[tuple[Purse, Entry]]:
+    """The transaction that ends what has ended in a purse, if anything has; it is counted in `done`."""
+    pairs = booking.expired(purse, now)
+    for _, entry in pairs:
+        done.update(expired=len(entry.movements), expired_points=entry.points)
+    return pairs
 
 
 def _review(session: Session, now: datetime) -> Iterator[Counter[str]]:
