@@ -24,7 +24,7 @@ from rapport.kit.format import money
 from rapport.kit.languages import DEFAULT_LANGUAGE, LANGUAGES
 from rapport.kit.settings import get_settings
 from rapport.shop.facts import get_facts
-from rapport.value import holdout, pictures, report, service
+from rapport.value import holdout, report, service
 from rapport.value.holdout import Report
 from rapport.value.segments import get_segments
 from rapport.value.service import Run, Standing
@@ -70,6 +70,8 @@ def command(
         files = report.draw(session, language, folder)
         tested = holdout.compare(session) if with_holdout else None
     if tested:
+        from rapport.value import pictures  # matplotlib takes a second to load
+
         files.append(pictures.holdout(tested, folder))
     if as_json:
         found: dict[str, Any] = {

@@ -13,6 +13,9 @@ T    from the first purchase to now
 Pure functions on arrays. No gamma function of a large number is ever taken outside a logarithm, and the
 expectation is integrated by Gauss-Jacobi quadrature instead of evaluating the hypergeometric function of the
 paper, which has a pole at a = 1 and loses digits for busy customers.
+
+scipy, which takes a second to load, is imported where something is fitted: to look ahead, as after each
+order, numpy is enough.
 """
 
 from __future__ import annotations
@@ -22,9 +25,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigh_tridiagonal
-from scipy.optimize import minimize
-from scipy.special import gammaln, psi
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -100,6 +100,8 @@ def _likelihood(logs: Floats, data: _Data) -> tuple[float, Floats]:
 
     In the notation of the paper's appendix: A1 + A2 + ln(exp A3 + exp A4), the latter only where x > 0.
     """
+    from scipy.special import gammaln, psi
+
     r, alpha, a, b = np.exp(logs)
     x = data.x
     b_x = b + x - 1
@@ -131,6 +133,8 @@ def _likelihood(logs: Floats, data: _Data) -> tuple[float, Floats]:
 
 def fit(x: Floats, t_x: Floats, age: Floats) -> Fit:
     """The most likely parameters, by L-BFGS-B on their logarithms with the exact gradient."""
+    from scipy.optimize import minimize
+
     data = _data(np.asarray(x, float), np.asarray(t_x, float), np.asarray(age, float))
 
     def objective(logs: Floats) -> tuple[float, Floats]:
@@ -261,5 +265,6 @@ def _beta_nodes(a: float, b: float) -> tuple[Floats, Floats]:
         4 * n * (n + up) * (n + down) * (n + both)
         / ((2 * n + both) ** 2 * (2 * n + both + 1) * (2 * n + both - 1))
     )  # fmt: skip
-    nodes, vectors = eigh_tridiagonal(diagonal, np.sqrt(square))
+    beside = np.sqrt(square)
+    nodes, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1))
     return np.maximum((1 + nodes) / 2, 1e-300), vectors[0] ** 2

@@ -5,7 +5,8 @@ Peter S. Fader and Bruce G. S. Hardie, "The Gamma-Gamma Model of Monetary Value"
 are gamma distributed with shape q and rate v. It assumes that how much somebody spends does not depend on how
 often they come.
 
-Of each customer two numbers are needed: x purchases and their mean value m. Pure functions on arrays.
+Of each customer two numbers are needed: x purchases and their mean value m. Pure functions on arrays (scipy
+is imported where something is fitted, see bgnbd.py).
 """
 
 from __future__ import annotations
@@ -14,8 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from scipy.special import gammaln, psi
 
 Floats = NDArray[np.float64]
 
@@ -56,6 +55,8 @@ def log_likelihood(parameters: GammaGamma, x: Floats, m: Floats) -> float:
 
 def _likelihood(logs: Floats, xs: Floats, x_of: NDArray[np.intp], m: Floats) -> tuple[float, Floats]:
     """The log-likelihood and its gradient in the parameters' logarithms. `xs` are the different x."""
+    from scipy.special import gammaln, psi
+
     p, q, v = np.exp(logs)
     count = np.bincount(x_of, minlength=len(xs)).astype(float)
     x, log_m = xs[x_of], np.log(m)
@@ -78,6 +79,8 @@ def fit(x: Floats, m: Floats) -> Fit:
     Only customers with x > 0 and m > 0 may be given. Amounts are counted in their own mean while fitting, so
     that the currency does not matter.
     """
+    from scipy.optimize import minimize
+
     unit = float(m.mean())
     xs, x_of = np.unique(np.asarray(x, float), return_inverse=True)
     scaled = np.asarray(m, float) / unit

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 from sqlalchemy.orm import Session
 
 from rapport.shop.facts import get_facts
@@ -146,7 +145,8 @@ def auc(ranking: Floats, happened: Bools) -> float | None:
     no = len(happened) - yes
     if yes == 0 or no == 0:
         return None
-    ranks = rankdata(ranking)
+    _, place, counts = np.unique(ranking, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]  # the same stand at the middle of their places
     return round(float((ranks[happened].sum() - yes * (yes + 1) / 2) / (yes * no)), 3)
 
 

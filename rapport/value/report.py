@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from rapport.shop.facts import get_facts
-from rapport.value import pictures, repository, rules
+from rapport.value import repository, rules
 from rapport.value.repository import Currency
 from rapport.value.segments import get_segments
 
@@ -60,6 +60,8 @@ def by_segment(session: Session, language: str) -> list[SegmentSum]:
 
 def draw(session: Session, language: str, folder: Path) -> list[Path]:
     """The segment map, the distribution of values and the cohorts, with their CSV files."""
+    from rapport.value import pictures  # matplotlib takes a second to load
+
     facts = get_facts()
     money = Currency(facts.currency, rules.day_starts(facts.timezone))
     clv: list[NDArray[np.int64]] = [

@@ -16,7 +16,6 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import nbinom
 
 Floats = NDArray[np.float64]
 
@@ -149,11 +148,21 @@ def outlook(
 
     def quantile(at: float) -> Floats:
         inside = np.clip((at - (1.0 - there)) / there, 0.0, 1.0 - 1e-12)
-        return np.where(at <= 1.0 - there, 0.0, np.maximum(nbinom.ppf(inside, shape, success), 0.0))
+        return np.where(at <= 1.0 - there, 0.0, _negative_binomial_quantile(inside, shape, success))
 
     return Outlook(
         there * (1.0 - none_soon), there * horizon_days / gap, quantile(tail), quantile(1.0 - tail)
     )
+
+
+def _negative_binomial_quantile(at: Floats, shape: Floats, success: Floats) -> Floats:
+    """The least number k for which the probability of k or fewer is at least `at`."""
+    from scipy.special import betainc, nbdtrik  # takes half a second to load, and models do without
+
+    # The continuous inverse, and one step down where rounding it up went too far.
+    found = np.ceil(np.maximum(np.nan_to_num(nbdtrik(at, shape, success)), 0.0))
+    below = (found > 0) & (betainc(shape, np.maximum(found, 1.0), success) >= at)
+    return np.asarray(np.where(below, found - 1.0, found), float)
 
 
 def day_starts(timezone: str) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import nbinom
 
 from rapport.value import rules
 from rapport.value.rules import Habits, cut_points, score
@@ -145,3 +146,13 @@ def test_the_interval_of_orders_against_simulation() -> None:
 )
 def test_days_begin_so_that_a_bare_date_is_in_its_day(zone: str, hours: float) -> None:
     assert rules.day_starts(zone) == hours * 3600
+
+
+@given(st.floats(0, 0.999), st.integers(2, 300), st.floats(0.001, 0.999))
+def test_the_quantile_is_the_least_number_that_is_enough(at: float, shape: int, success: float) -> None:
+    found = rules._negative_binomial_quantile(np.array([at]), np.array([float(shape)]), np.array([success]))[
+        0
+    ]
+    assert found == int(found) >= 0
+    assert nbinom.cdf(found, shape, success) >= at - 1e-9
+    assert found == 0 or nbinom.cdf(found - 1, shape, success) < at + 1e-9
