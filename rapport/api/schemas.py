@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, StrictStr
 
 from rapport.connectors.events import (
     EVENT_ID,
     SOURCE,
+    WHOLE,
     Currency,
     Details,
     Line,
@@ -22,7 +23,7 @@ from rapport.connectors.events import (
     Shipment,
     line,
 )
-from rapport.connectors.rules import LARGEST_MINOR
+from rapport.loyalty.points.rules import LARGEST as MOST_POINTS
 
 CODE = r"^[A-Za-z0-9-]{1,40}$"
 CUSTOMER = r"^(?:id:[1-9][0-9]{0,8}|[a-z0-9][a-z0-9._-]{0,39}:[\x21-\x2e\x30-\x7e]{1,120})$"
@@ -36,11 +37,19 @@ CustomerRef = Annotated[
         examples=["shop:c-1042"],
     ),
 ]
+Reason = Annotated[
+    StrictStr,
+    Field(
+        pattern=r"^[a-z0-9][a-z0-9_:.-]{0,39}$",
+        description="What for, in one word; it stays in the ledger for ever, so no names.",
+        examples=["open-day"],
+    ),
+]
 Basket = Annotated[
     Number,
     Field(description="Your id of the basket or order the code is for.", examples=["basket-77"]),
 ]
-Amount = Annotated[StrictInt, Field(ge=1, le=LARGEST_MINOR, examples=[250])]
+Amount = Annotated[int, Field(ge=1, le=MOST_POINTS, examples=[250]), WHOLE]
 
 
 class _Event(Part):
@@ -113,6 +122,8 @@ class Answer(BaseModel):
 
 
 class CouponOutcome(Answer):
+    """What became of one code."""
+
     code: str
     outcome: str = Field(description="`redeemed`, `rolled_back`, or why not: `expired`, `not_yours`, …")
 
@@ -147,7 +158,7 @@ class HoldCouponRequest(CouponRequest):
     """The same, for a while: until then only this basket can use the code."""
 
     basket: Basket
-    minutes: Annotated[StrictInt, Field(ge=1, le=1440)] = 30
+    minutes: Annotated[int, Field(ge=1, le=1440), WHOLE] = 30
 
 
 class RedeemCouponRequest(CouponRequest):
@@ -191,7 +202,7 @@ class EarnRequest(Part):
 
     customer: CustomerRef
     points: Amount
-    reason: Annotated[Line, line(60, "Shown in the customer's statement.", "Came to the open day")]
+    reason: Reason
 
 
 class BurnRequest(Part):
@@ -199,7 +210,7 @@ class BurnRequest(Part):
 
     customer: CustomerRef
     points: Amount
-    reason: Annotated[Line, line(60, "Shown in the customer's statement.", "Paid with at the till")]
+    reason: Reason
 
 
 class HoldPointsRequest(Part):
@@ -207,7 +218,7 @@ class HoldPointsRequest(Part):
 
     customer: CustomerRef
     points: Amount
-    minutes: Annotated[StrictInt, Field(ge=1, le=10_080)] = 60
+    minutes: Annotated[int, Field(ge=1, le=10_080), WHOLE] = 60
 
 
 class HeldRequest(Part):
@@ -227,11 +238,15 @@ class MovementAnswer(Answer):
 
 
 class Parcel(Answer):
+    """So many points, at that time."""
+
     points: int
     at: datetime
 
 
 class TierAnswer(Answer):
+    """A level of the club, and the next one."""
+
     key: str
     window_points: int = Field(description="Points earned within the time that counts.")
     next_key: str | None

@@ -19,7 +19,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    StrictInt,
     StrictStr,
     WithJsonSchema,
     model_validator,
@@ -27,6 +26,7 @@ from pydantic import (
 
 from rapport.connectors.rules import LARGEST_MINOR
 from rapport.customers.rules import normalise_email
+from rapport.loyalty.points.rules import LARGEST as MOST_POINTS
 
 Kind = Literal["placed", "paid", "shipped", "delivered", "refunded", "cancelled"]
 
@@ -82,6 +82,17 @@ def _currency(value: str) -> str:
     return value
 
 
+def _whole(value: Any) -> Any:
+    # To JSON 5.0 is the same number as 5; a text or a truth value is none.
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("is no whole number")
+    return value
+
+
+# Stands after the bounds, so that these are in the document.
+WHOLE = BeforeValidator(_whole)
 Moment = Annotated[
     datetime,
     BeforeValidator(_moment),
@@ -94,8 +105,8 @@ Moment = Annotated[
         }
     ),
 ]
-Minor = Annotated[StrictInt, Field(ge=0, le=LARGEST_MINOR)]
-Positive = Annotated[StrictInt, Field(ge=1, le=LARGEST_MINOR)]
+Minor = Annotated[int, Field(ge=0, le=LARGEST_MINOR), WHOLE]
+Positive = Annotated[int, Field(ge=1, le=LARGEST_MINOR), WHOLE]
 Line = Annotated[StrictStr, AfterValidator(_line)]
 Number = Annotated[StrictStr, Field(pattern=NUMBER)]
 Currency = Annotated[
@@ -151,7 +162,7 @@ class Item(Part):
 
     sku: Annotated[Line, line(60, "The product's SKU, as in the catalogue.", "FJ-TENT-2")]
     name: Annotated[Line, line(300, "What the line says.", "Tunnel tent for two")] | None = None
-    quantity: Annotated[StrictInt, Field(ge=1, le=100_000)]
+    quantity: Annotated[int, Field(ge=1, le=100_000), WHOLE]
     unit_price_minor: Annotated[Minor, Field(examples=[249900])]
 
 
@@ -159,7 +170,7 @@ class PointsUsed(Part):
     """Points the customer paid with: those of a hold, which are captured, or a number, which is burnt."""
 
     hold: Annotated[StrictStr, Field(pattern=EVENT_ID, description="The `key` of a hold.")] | None = None
-    points: Annotated[StrictInt, Field(ge=1, le=LARGEST_MINOR)] | None = None
+    points: Annotated[int, Field(ge=1, le=MOST_POINTS), WHOLE] | None = None
 
 
 class Details(Part):
@@ -196,7 +207,7 @@ class Shipment(Part):
     carrier: Annotated[Line, line(60, "Who carries it.", "Posten")] | None = None
     tracking_number: Annotated[Line, line(80, "Where to look for it.", "70730259042")] | None = None
     expected_at: Moment | None = None
-    units: Annotated[StrictInt, Field(ge=1, le=100_000_000)] | None = None
+    units: Annotated[int, Field(ge=1, le=100_000_000), WHOLE] | None = None
 
 
 class Refunded(Part):

@@ -20,7 +20,7 @@ from rapport.connectors.models import OrderEventRecord
 from rapport.customers import repository as customer_repository
 from rapport.customers import service as customers
 from rapport.kit import clock, languages, locks
-from rapport.kit.errors import ConflictError, InvalidInputError, RapportError
+from rapport.kit.errors import ConflictError, RapportError
 from rapport.shop import repository as shop_repository
 from rapport.shop.models import Order, OrderItem, Refund
 
@@ -45,7 +45,7 @@ class Applied:
 
 
 def apply(session: Session, event: OrderEvent, *, same_id_is_same: bool = False) -> Applied:
-    """Let an event count. Raises InvalidInputError that names the field, ConflictError when it contradicts.
+    """Let an event count. Raises ConflictError that names the field when it contradicts what was told.
 
     The same event again changes nothing. Another event under the same id is a ConflictError, except with
     `same_id_is_same`: for events we make ourselves of what a shop's whole order says.
@@ -212,7 +212,7 @@ class _Change:
         if details is None:
             return
         if order.currency != details.currency:
-            raise InvalidInputError("order.currency: is another than that of the order so far")
+            raise ConflictError("order.currency: is another than that of the order so far")
         if order.customer_id is None:
             order.customer_id = customer_id
         elif customer_id is not None and customer_id != order.customer_id:
@@ -223,7 +223,7 @@ class _Change:
         order.placed_at = min(order.placed_at, self._placed_at(details))
         refunded = shop_repository.refunded_minor(self._session, order.id)
         if details.total_minor < refunded:
-            raise InvalidInputError("order.total_minor: is less than what was paid back")
+            raise ConflictError("order.total_minor: is less than what was paid back")
         if rules.is_paid(order.status) and details.total_minor != order.total_minor:
             self.notes.append("order.total_minor: changed after payment; points follow with the next refund")
         order.total_minor = details.total_minor
@@ -270,7 +270,7 @@ class _Change:
         said, order = self._event.refund, self.order
         assert said is not None
         if said.currency not in {None, order.currency}:
-            raise InvalidInputError("refund.currency: is another than that of the order")
+            raise ConflictError("refund.currency: is another than that of the order")
         known = repository.refund_of(self._session, self._event.source, said.reference)
         if known is not None:
             if (known.order_id, known.amount_minor) != (order.id, said.amount_minor):
@@ -278,7 +278,7 @@ class _Change:
             return None
         refunded = shop_repository.refunded_minor(self._session, order.id)
         if refunded + said.amount_minor > order.total_minor:
-            raise InvalidInputError("refund.amount_minor: is more than what is left of the order")
+            raise ConflictError("refund.amount_minor: is more than what is left of the order")
         refund = Refund(
             order_id=order.id,
             customer_id=order.customer_id,

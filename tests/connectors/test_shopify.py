@@ -17,7 +17,7 @@ from rapport.connectors.order_events import OrderEvent, apply
 from rapport.connectors.shopify.orders import events
 from rapport.customers.models import Customer, ExternalRef
 from rapport.kit.database import session_scope
-from rapport.kit.errors import InvalidInputError
+from rapport.kit.errors import ConflictError, InvalidInputError
 from rapport.kit.settings import Settings
 from tests.connectors.fake_shops import (
     SHOPIFY_SECRET,
@@ -155,7 +155,7 @@ def test_a_refund_in_another_currency_is_refused(session: Session) -> None:
     refund = shopify_refund(77, "100.00")
     refund["transactions"][0]["currency"] = "EUR"
     [event] = events("refunds/create", refund, NOW)
-    with pytest.raises(InvalidInputError, match=r"refund\.currency"), session.begin_nested():
+    with pytest.raises(ConflictError, match=r"refund\.currency"), session.begin_nested():
         apply(session, event)
 
 
