@@ -54,7 +54,8 @@ def follow(
         _use_codes(session, event.order, order, outcome)
         _take_points(session, event.order, order, at)
         _note_friend(session, event.order, order, at, notes)
-    if rules.is_paid(order.status):
+    # An imported order earned nothing when it came, and a word about it later is no reason to.
+    if rules.is_paid(order.status) and (event.order or repository.described_at(session, order.id)):
         outcome.points += ledger.earn_for_order(session, order, at=at)
         referrals.note_order(session, order)
     if refund is not None:

@@ -18,6 +18,7 @@ from rapport.api.models import ApiKey
 from rapport.kit import clock
 from rapport.kit.database import session_scope
 from rapport.kit.settings import Settings
+from rapport.loyalty.offers import audit
 from rapport.loyalty.offers.models import Coupon
 from rapport.loyalty.points import service as ledger
 from tests.api.conftest import BASE, Caller
@@ -130,6 +131,7 @@ def test_from_the_key_to_the_refund(app: RunningApp, engine: Engine) -> None:
     assert (statement["available"], statement["pending"]) == (500, TOTAL // 1000)
     with session_scope(engine) as session:
         assert sound(session)
+        assert audit.find(session) == []
 
     assert rapport(engine, "api-key", "revoke", "webshop").returncode == 0
     assert shop.get(f"/customers/{customer}/points").status_code == 401

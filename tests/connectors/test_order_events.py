@@ -72,6 +72,24 @@ def test_points_are_earned_when_the_order_is_paid_and_wait_for_the_return_period
     assert sound(session)
 
 
+def test_an_imported_order_goes_on_with_events_and_earns_nothing_by_them(session: Session) -> None:
+    order = Order(
+        source="shop",
+        number="FJ-20017",
+        customer_id=ann(session),
+        status="delivered",
+        currency="NOK",
+        total_minor=TOTAL,
+        placed_at=PLACED_AT,
+    )
+    session.add(order)
+    session.flush()
+    applied = apply(session, refund(50_000))
+    assert (applied.status, applied.order_id, applied.points) == ("applied", order.id, 0)
+    assert apply(session, event("paid", 1)).points == 0
+    assert pending(session, ann(session)) == 0
+
+
 def test_stage_and_value_follow(session: Session) -> None:
     apply(session, event("placed"))
     customer = ann(session)
