@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, CursorResult, and_, case, func, or_, select, update
-from sqlalchemy.orm import Session, aliased, joinedload
+from sqlalchemy.orm import Session, aliased
 
 from rapport.conversations.models import Case, Conversation
 from rapport.customers.models import ConsentEvent, Customer, Interest
@@ -142,7 +142,6 @@ def live_coupons(session: Session, customer_id: int, now: datetime) -> Sequence[
     """
     return session.scalars(
         select(Coupon)
-        .options(joinedload(Coupon.offer))
         .where(Coupon.customer_id == customer_id, Coupon.state.in_(GOOD), Coupon.expires_at > now)
         .order_by(_NO_ANSWER_FIRST, Coupon.percent.desc(), Coupon.amount_minor.desc(), Coupon.id)
     ).all()

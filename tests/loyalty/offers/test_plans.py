@@ -1,0 +1,147 @@
+"""What the bot looks up in the middle of a turn is found by index, on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event, insert, text
+from sqlalchemy.orm import Session
+
+from rapport.customers.models import Customer
+from rapport.kit.database import session_scope
+from rapport.loyalty.offers import repository, service
+from rapport.loyalty.offers.gate import licence
+from rapport.loyalty.offers.models import Coupon, CouponEvent, Offer
+from rapport.loyalty.referrals import repository as referrals
+from rapport.loyalty.referrals.models import Referral, ReferralCode
+from tests.loyalty.offers.shop import DAY, NOW
+
+PEOPLE = 3_000
+CODE = "FJ-AAAA-0007"
+
+LOOK_UPS: dict[str, Callable[[Session], Any]] = {
+    "live codes": lambda session: repository.live_coupons(session, 7, NOW),
+    "uses": lambda session: repository.uses(session, 7, NOW),
+    "of a message": lambda session: repository.coupon_for_message(session, 7, "m"),
+    "all of a customer": lambda session: repository.coupons_of(session, 7),
+    "owner": lambda session: repository.owner_of(session, CODE),
+    "by code": lambda session: repository.coupon_by_code(session, CODE, lock=True),
+    "by occasion": lambda session: repository.coupon_by_grant(session, "birthday:7:2026"),
+    "event by key": lambda session: repository.event_by_key(session, "held", "k7"),
+    "sequence": lambda session: repository.next_sequence(session, 1, 7),
+    "due": lambda session: repository.due_coupons(session, NOW, 10),
+    "explain": lambda session: service.explain(session, 7),
+    "friend's code": lambda session: referrals.owner_of(session, "FJ-0007"),
+    "code of": lambda session: referrals.code_of(session, 7),
+    "who brought": lambda session: referrals.of_referee(session, 7),
+    "rewarded": lambda session: referrals.rewarded_since(session, 7, NOW),
+    "rewards due": lambda session: referrals.due(session, NOW),
+    "consent": lambda session: repository.consent_to(session, 7, "newsletter"),
+    "interests": lambda session: repository.interests_of(session, 7),
+    "valuation": lambda session: repository.valuation_of(session, 7),
+    "complaint": lambda session: repository.has_open_complaint(session, 7),
+    "licence": lambda session: licence(session, 7),
+}
+# Few rows, whatever the shop sells to how many people; and what is read once in many turns.
+SMALL = ("offer", "product_text", "product")
+
+
+@pytest.fixture
+def shop_of_many(engine: Engine) -> Engine:
+    with session_scope(engine) as session:
+        session.add(Offer(key="a", percent=10))
+        session.flush()
+        numbers = range(1, PEOPLE + 1)
+        session.execute(insert(Customer), [{"id": n, "stage": "trust", "created_at": NOW} for n in numbers])
+        session.execute(
+            insert(Coupon),
+            [
+                {
+                    "code": f"FJ-AAAA-{n:04d}",
+                    "offer_id": 1,
+                    "customer_id": n,
+                    "grant_key": f"birthday:{n}:2026",
+                    "expires_at": NOW + DAY,
+                    "issued_at": NOW,
+                    "reason": {},
+                }
+                for n in numbers
+            ],
+        )
+        session.execute(
+            insert(CouponEvent),
+            [{"coupon_id": n, "kind": "held", "key": f"k{n}", "at": NOW} for n in numbers],
+        )
+        session.execute(
+            insert(ReferralCode), [{"customer_id": n, "code": f"FJ-{n:04d}", "made_at": NOW} for n in numbers]
+        )
+        session.execute(
+            insert(Referral),
+            [
+                {
+                    "referrer_id": n,
+                    "referee_id": n + 1,
+                    "key": f"k{n}",
+                    "fingerprint": "",
+                    "state": "rewarded",
+                    "claimed_at": NOW,
+                    "settled_at": NOW,
+                }
+                for n in range(1, PEOPLE)
+            ],
+        )
+    with engine.connect() as connection:
+        connection.execute(text("ANALYZE"))
+        connection.commit()
+    return engine
+
+
+@contextmanager
+def _statements(engine: Engine) -> Iterator[list[tuple[str, Any]]]:
+    found: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement.lstrip().upper().startswith("SELECT"):
+            found.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield found
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def _scans(engine: Engine, statement: str, parameters: Any) -> list[str]:
+    """Tables read whole to answer the statement."""
+    word = "EXPLAIN QUERY PLAN " if engine.dialect.name == "sqlite" else "EXPLAIN "
+    with engine.connect() as connection:
+        rows = connection.exec_driver_sql(word + statement, parameters).all()
+        connection.rollback()
+    if engine.dialect.name == "sqlite":
+        lines = [row[-1].split() for row in rows]
+        return [words[1] for words in lines if words[0] == "SCAN" and "INDEX" not in words]
+    lines = [row[0].strip().removeprefix("->").split() for row in rows]
+    return [words[3].strip('"') for words in lines if words[:3] == ["Seq", "Scan", "on"]]
+
+
+@pytest.mark.parametrize("name", LOOK_UPS)
+def test_a_look_up_reads_no_whole_table(shop_of_many: Engine, name: str) -> None:
+    engine = shop_of_many
+    with _statements(engine) as statements, session_scope(engine) as session:
+        LOOK_UPS[name](session)
+    assert statements
+    scans = {
+        (table, statement)
+        for statement, parameters in statements
+        for table in _scans(engine, statement, parameters)
+    }
+    with engine.connect() as connection:
+        empty = {
+            table
+            for table, _ in scans
+            if not connection.exec_driver_sql(f'SELECT count(*) FROM "{table}"').scalar()
+        }
+        connection.rollback()
+    # PostgreSQL rightly reads a table without rows as it stands.
+    assert [statement for table, statement in scans if table not in empty and table not in SMALL] == []
