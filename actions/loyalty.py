@@ -130,7 +130,8 @@ class ExplainOffer(PrivateAction):
             turn.say("utter_why_no_offer")
             return []
         _say_rule(turn, why)
-        if why.scores is not None:
+        # Points and friends bring a code whoever has them.
+        if why.scores is not None and why.occasion not in {"points", "referral"}:
             r, f, m = why.scores
             turn.say(
                 "utter_why_scores",

@@ -113,11 +113,11 @@ class TfidfLinearClassifier(GraphComponent, IntentClassifier):
         intent = ranking[0]
         if not known or intent["confidence"] < threshold:
             intent = {"name": DEFAULT_NLU_FALLBACK_INTENT_NAME, "confidence": 1.0 - ranking[0]["confidence"]}
-        message.set(INTENT, intent, add_to_output=True)
-        message.set(INTENT_RANKING_KEY, ranking, add_to_output=True)
         found = {entity["entity"] for entity in message.get(ENTITIES, [])}
         if FRIEND_CODE in found and intent["name"] in MEANT_BY_CODE and REFERRAL in model.intents:
             intent = {"name": REFERRAL, "confidence": BY_HEART}
+        message.set(INTENT, intent, add_to_output=True)
+        message.set(INTENT_RANKING_KEY, ranking, add_to_output=True)
         wishes = two_wishes(model, text, intent["name"])
         if wishes is not None:
             message.set(WISHES, [asdict(wish) for wish in wishes], add_to_output=True)
