@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 from typing import cast as cast_type
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     ColumnElement,
     Date,
-    Dialect,
     Double,
     Integer,
     Row,
     Select,
     Subquery,
     and_,
+    bindparam,
     case,
     cast,
     column,
@@ -79,25 +81,25 @@ class Currency:
     day_starts: int
 
 
-def day_number(at: ColumnElement[Any], day_starts: int, dialect: Dialect) -> ColumnElement[int]:
+def day_number(at: ColumnElement[Any], day_starts: int, dialect: str) -> ColumnElement[int]:
     """The day of a time, counted from 1970."""
-    if dialect.name == "sqlite":
+    if dialect == "sqlite":
         seconds: ColumnElement[int] = cast(func.strftime("%s", at), Integer)
         return (seconds + day_starts).op("/", precedence=8, return_type=Integer())(SECONDS)
     local = func.timezone("UTC", at).op("+")(literal_column(f"INTERVAL '{int(day_starts)} seconds'"))
     return cast(local, Date).op("-", return_type=Integer())(literal_column("DATE '1970-01-01'"))
 
 
-def _kept_orders(money: Currency, customer_id: int | None) -> Subquery:
+def _kept_orders(money: Currency, customer: BindParameter[int] | None) -> Subquery:
     """Each order that counts with what was paid back of it, of one customer or of all.
 
     Sums by order are looked up for one customer and joined for all; both say the same.
     """
     back: ColumnElement[Any]
-    if customer_id is not None:
+    if customer is not None:
         paid_back = select(func.coalesce(func.sum(Refund.amount_minor), 0)).where(Refund.order_id == Order.id)
         back = paid_back.correlate(Order).scalar_subquery()
-        orders, whose = select(Order.id), Order.customer_id == customer_id
+        orders, whose = select(Order.id), Order.customer_id == customer
     else:
         refunds = (
             select(Refund.order_id, func.sum(Refund.amount_minor).label("amount"))
@@ -118,9 +120,9 @@ def _kept_orders(money: Currency, customer_id: int | None) -> Subquery:
     return select(each).where(or_(each.c.back == 0, each.c.back < each.c.total)).subquery("kept")
 
 
-def rfm(money: Currency, dialect: Dialect, customer_id: int | None = None) -> Select[Any]:
+def rfm(money: Currency, dialect: str, customer: BindParameter[int] | None = None) -> Select[Any]:
     """RFM's columns: what each customer (or one) ordered and kept."""
-    kept = _kept_orders(money, customer_id)
+    kept = _kept_orders(money, customer)
     # Sums of whole numbers as floats: exact up to 2 ** 53, and PostgreSQL adds them three times faster.
     by_customer = (
         select(
@@ -136,7 +138,7 @@ def rfm(money: Currency, dialect: Dialect, customer_id: int | None = None) -> Se
     # Money given back on no order in particular.
     loose = select(Refund.customer_id, func.sum(Refund.amount_minor).label("amount")).where(
         Refund.order_id.is_(None),
-        Refund.customer_id.is_not(None) if customer_id is None else Refund.customer_id == customer_id,
+        Refund.customer_id.is_not(None) if customer is None else Refund.customer_id == customer,
         Refund.currency == money.code,
     )
     unlinked = loose.group_by(Refund.customer_id).subquery("unlinked")
@@ -152,21 +154,21 @@ def rfm(money: Currency, dialect: Dialect, customer_id: int | None = None) -> Se
     ).outerjoin(unlinked, unlinked.c.customer_id == by_customer.c.customer_id)
 
 
-def buying_days(money: Currency, dialect: Dialect, customer_id: int | None = None) -> Select[Any]:
+def buying_days(money: Currency, dialect: str, customer: BindParameter[int] | None = None) -> Select[Any]:
     """DAYS' columns: on how many days each customer (or one) bought."""
-    kept = _kept_orders(money, customer_id)
+    kept = _kept_orders(money, customer)
     day = day_number(kept.c.placed_at, money.day_starts, dialect)
     return select(
         kept.c.customer_id, cast(func.count(day.distinct()), Integer).label("buying_days")
     ).group_by(kept.c.customer_id)
 
 
-def margins(money: Currency, customer_id: int | None = None) -> Select[Any]:
+def margins(money: Currency, customer: BindParameter[int] | None = None) -> Select[Any]:
     """MARGINS' columns: the value of lines whose cost is known, and what of it is left after that cost.
 
     What was paid back on an order takes its share of each line with it, in whole minor units.
     """
-    kept = _kept_orders(money, customer_id)
+    kept = _kept_orders(money, customer)
     costed = OrderItem.quantity * OrderItem.unit_price_minor
     margin = OrderItem.quantity * (OrderItem.unit_price_minor - Product.cost_minor)
 
@@ -200,12 +202,12 @@ def count_rfm(session: Session, money: Currency) -> None:
 
     Nothing is written that others see and nobody is locked out, on SQLite neither.
     """
-    _into(session, RFM.name, rfm(money, session.get_bind().dialect))
+    _into(session, RFM.name, rfm(money, session.get_bind().dialect.name))
 
 
 def count_rest(session: Session, money: Currency) -> None:
     """The same for the days on which they bought and, where costs are known, for their margins."""
-    _into(session, DAYS.name, buying_days(money, session.get_bind().dialect))
+    _into(session, DAYS.name, buying_days(money, session.get_bind().dialect.name))
     known = session.scalar(select(Product.id).where(Product.cost_minor.is_not(None)).limit(1)) is not None
     columns: list[Any] = [literal_column("0").label(column.name) for column in MARGINS.c]
     nothing = select(*columns).where(literal_column("1 = 0"))
@@ -282,7 +284,7 @@ def counted_rows(session: Session) -> Iterator[Sequence[Sequence[Any]]]:
 
 def before_and_after(session: Session, money: Currency, cut: datetime) -> list[Row[Any]]:
     """Of who had bought before `cut`: days, first day, last day and value before; days and value after."""
-    dialect = session.get_bind().dialect
+    dialect = session.get_bind().dialect.name
     kept = _kept_orders(money, None)
     day = day_number(kept.c.placed_at, money.day_starts, dialect)
     earlier = kept.c.placed_at < cut
@@ -452,21 +454,28 @@ def totals_of(session: Session, customer_id: int, money: Currency) -> Row[Any] |
 
     None without any kept order.
     """
-    dialect = session.get_bind().dialect
-    ordered = rfm(money, dialect, customer_id).subquery("ordered")
-    days = buying_days(money, dialect, customer_id).subquery("days")
-    margin = margins(money, customer_id).subquery("margin")
-    query = (
-        select(
-            ordered,
-            days.c.buying_days,
-            func.coalesce(margin.c.costed_minor, 0).label("costed_minor"),
-            func.coalesce(margin.c.margin_minor, 0).label("margin_minor"),
-        )
+    query = _totals_query(money, session.get_bind().dialect.name)
+    return session.execute(query, {"customer_id": customer_id}).one_or_none()
+
+
+@cache
+def _totals_query(money: Currency, dialect: str) -> Select[Any]:
+    """Built once: that takes longer than the database needs to answer."""
+    customer = bindparam("customer_id", type_=Integer)
+    ordered = rfm(money, dialect, customer).subquery("ordered")
+    days = buying_days(money, dialect, customer).subquery("days")
+    margin = margins(money, customer).subquery("margin")
+    columns: list[Any] = [
+        *ordered.c,
+        days.c.buying_days,
+        func.coalesce(margin.c.costed_minor, 0).label("costed_minor"),
+        func.coalesce(margin.c.margin_minor, 0).label("margin_minor"),
+    ]
+    return (
+        select(*columns)
         .join(days, days.c.customer_id == ordered.c.customer_id)
         .outerjoin(margin, margin.c.customer_id == ordered.c.customer_id)
     )
-    return session.execute(query).one_or_none()
 
 
 def value_of(session: Session, customer_id: int) -> CustomerValue | None:
