@@ -70,20 +70,6 @@ class Explanation:
     referral_id: int | None
 
 
-@dataclass(frozen=True)
-class Reason:
-    """Why a customer has the code they have: what the offer asks for, and what it gives.
-
-    `min_orders` is how many orders it takes, `minimum_minor` the least order value in minor units.
-    """
-
-    code: str
-    percent: int
-    min_orders: int
-    minimum_minor: int
-    expires_at: datetime
-
-
 def explain(session: Session, customer_id: int) -> Explanation | None:
     """Why the customer has the code they were or would be told of; None when none is good now."""
     live = repository.live_coupons(session, customer_id, clock.now())
@@ -97,14 +83,6 @@ def explain_code(session: Session, customer_id: int, code: str) -> Explanation |
         if rules.plain_code(coupon.code) == wanted:
             return _explained(session, coupon)
     return None
-
-
-def reason(session: Session, customer_id: int) -> Reason | None:
-    """The rule behind the customer's code that is still good; None when they have none."""
-    found = explain(session, customer_id)
-    if found is None:
-        return None
-    return Reason(found.code, found.percent, found.min_orders, found.minimum_minor, found.expires_at)
 
 
 def _explained(session: Session, coupon: Coupon) -> Explanation:

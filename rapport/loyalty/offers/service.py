@@ -27,7 +27,7 @@ from rapport.loyalty.offers.coupons import (
     revoke,
     rollback,
 )
-from rapport.loyalty.offers.explanations import Consent, Explanation, Reason, explain, explain_code, reason
+from rapport.loyalty.offers.explanations import Consent, Explanation, explain, explain_code
 from rapport.loyalty.offers.models import Coupon
 from rapport.loyalty.offers.rulebook import get_rulebook
 from rapport.loyalty.offers.rules import CouponError, Refusal
@@ -41,7 +41,6 @@ __all__ = [
     "Explanation",
     "Items",
     "Quote",
-    "Reason",
     "Refusal",
     "check",
     "coupons",
@@ -51,7 +50,6 @@ __all__ = [
     "hold",
     "offer_discount",
     "points_worth",
-    "reason",
     "redeem",
     "redeem_points",
     "redeemable_points",

@@ -190,7 +190,8 @@ def downgrade() -> None:
     op.drop_index("ix_coupon_state_expires_at", "coupon")
     op.drop_index("ix_coupon_order_id", "coupon")
     with op.batch_alter_table("coupon") as batch:
-        # SQLite forgets checks when it rebuilds a table; PostgreSQL drops them with their columns.
+        batch.drop_constraint(op.f("ck_coupon_redeemed_at_some_time"), type_="check")
+        batch.drop_constraint(op.f("ck_coupon_held_by_someone"), type_="check")
         batch.drop_constraint(op.f("fk_coupon_order_id_order"), type_="foreignkey")
         batch.drop_constraint(op.f("uq_coupon_grant_key"), type_="unique")
         for name in (
