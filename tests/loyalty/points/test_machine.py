@@ -415,7 +415,7 @@ def test_the_ledger_does_what_the_model_does(
     run_state_machine_as_test(
         lambda: Ledger(fresh if database == "sqlite" else on_postgres),
         settings=settings(
-            max_examples=20 if database == "sqlite" else 10,
+            max_examples=20 if database == "sqlite" else 8,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -26,6 +26,8 @@ CHANGES = [
     "TRUNCATE posting",
     'TRUNCATE "transaction" CASCADE',
 ]
+# (account, what takes its balance out of its range)
+RANGES = [("points", -31), ("pending", -1), ("held", -1), ("debt", 1)]
 
 
 @pytest.fixture
@@ -36,12 +38,12 @@ def with_points(engine: Engine, people: list[int]) -> Engine:
     return engine
 
 
-@pytest.mark.parametrize("change", CHANGES)
-def test_what_happened_stays(with_points: Engine, change: str) -> None:
-    if change.startswith("TRUNCATE") and with_points.dialect.name == "sqlite":
-        pytest.skip("SQLite has no TRUNCATE")
-    with pytest.raises(DBAPIError, match="append-only"), session_scope(with_points) as session:
-        session.execute(text(change))
+def test_what_happened_stays(with_points: Engine) -> None:
+    for change in CHANGES:
+        if change.startswith("TRUNCATE") and with_points.dialect.name == "sqlite":
+            continue  # SQLite has none
+        with pytest.raises(DBAPIError, match="append-only"), session_scope(with_points) as session:
+            session.execute(text(change))
     with read_scope(with_points) as session:
         assert [(one.kind, one.points) for one in session.scalars(select(Transaction))] == [
             ("earn", 50),
@@ -63,20 +65,20 @@ def test_the_sums_follow_in_the_same_statement(with_points: Engine) -> None:
         session.rollback()
 
 
-@pytest.mark.parametrize(
-    ("table", "points"),
-    [("points", -31), ("pending", -1), ("held", -1), ("debt", 1), ("lot", -31), ("lot", 21)],
-)
-def test_no_balance_leaves_its_range(with_points: Engine, table: str, points: int) -> None:
-    with pytest.raises(DBAPIError, match=r"(?i)check"), session_scope(with_points) as session:
+def test_no_balance_leaves_its_range(with_points: Engine) -> None:
+    with read_scope(with_points) as session:
         first = session.scalars(select(Transaction.id).limit(1)).one()
-        if table == "lot":
-            lot = session.scalars(select(Lot.id)).one()
-            session.add(LotMovement(transaction_id=first, lot_id=lot, points=points))
-        else:
-            account = session.scalars(select(Account.id).where(Account.kind == table)).one()
-            session.add(Posting(transaction_id=first, account_id=account, points=points))
-        session.flush()
+        lot = session.scalars(select(Lot.id)).one()
+        accounts = {account.kind: account.id for account in session.scalars(select(Account))}
+    rows = [
+        *(Posting(transaction_id=first, account_id=accounts[kind], points=points) for kind, points in RANGES),
+        LotMovement(transaction_id=first, lot_id=lot, points=-31),
+        LotMovement(transaction_id=first, lot_id=lot, points=21),
+    ]
+    for row in rows:
+        with pytest.raises(DBAPIError, match=r"(?i)check"), session_scope(with_points) as session:
+            session.add(row)
+            session.flush()
 
 
 def _triggers(engine: Engine) -> list[tuple[object, ...]]:
