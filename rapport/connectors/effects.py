@@ -53,7 +53,7 @@ def follow(
     if event.order is not None and order.status not in rules.FINAL:
         _use_codes(session, event.order, order, outcome)
         _take_points(session, event.order, order, at)
-        _note_friend(session, event.order, order, at, notes)
+        _note_friend(session, event.order, order, notes)
     # An imported order earned nothing when it came, and a word about it later is no reason to.
     if rules.is_paid(order.status) and (event.order or repository.described_at(session, order.id)):
         outcome.points += ledger.earn_for_order(session, order, at=at)
@@ -132,11 +132,17 @@ def _take_points(session: Session, details: Details, order: Order, at: datetime)
         raise ConflictError(f"order.points: {error}") from None
 
 
-def _note_friend(session: Session, details: Details, order: Order, at: datetime, notes: list[str]) -> None:
+def _note_friend(session: Session, details: Details, order: Order, notes: list[str]) -> None:
     if order.customer_id is None or details.referral is None:
         return
     try:
-        referrals.claim(session, details.referral, order.customer_id, key=f"order:{order.id}:referral", at=at)
+        referrals.claim(
+            session,
+            details.referral,
+            order.customer_id,
+            key=f"order:{order.id}:referral",
+            at=order.placed_at,
+        )
     except ReferralError as error:
         notes.append(f"order.referral: {error}")
 

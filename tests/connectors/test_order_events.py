@@ -20,6 +20,8 @@ from rapport.kit.database import session_scope
 from rapport.kit.errors import ConflictError
 from rapport.loyalty.offers.models import Coupon
 from rapport.loyalty.points import service as ledger
+from rapport.loyalty.referrals import service as referrals
+from rapport.loyalty.referrals.models import Referral
 from rapport.shop.models import Order, OrderItem, Product, Refund
 from rapport.value import service as value
 from tests.connectors.happenings import (
@@ -292,6 +294,22 @@ def test_a_code_that_is_not_good_does_not_keep_the_order_out(session: Session) -
     applied = apply(session, event("placed", order=details(coupons=[code])))
     assert [(use.code, use.outcome) for use in applied.coupons] == [(code, "not_yours")]
     assert the_order(session).status == "placed"
+
+
+def test_a_friend_who_sent_the_customer_is_noted(session: Session) -> None:
+    friend = Customer()
+    session.add(friend)
+    session.flush()
+    code = referrals.code_of(session, friend.id)
+    apply(session, event("placed", 200, order=details(referral=code, placed_at=PLACED_AT)))
+    apply(session, event("paid", 201))
+    referral = session.scalars(select(Referral)).one()
+    assert (referral.referrer_id, referral.state) == (friend.id, "ordered")
+    again = apply(session, event("placed", 300, number="FJ-2", order=details(referral=code)))
+    assert any(note.startswith("order.referral") for note in again.notes)
+    apply(session, event("cancelled", 202))
+    session.expire_all()
+    assert session.scalars(select(Referral.state)).one() == "void"
 
 
 def test_points_paid_with_are_taken_and_come_back_in_the_refunded_share(session: Session) -> None:
