@@ -52,7 +52,7 @@ def upgrade() -> None:
         sa.Column("frequency", sa.SmallInteger(), nullable=True),
         sa.Column("monetary", sa.SmallInteger(), nullable=True),
         sa.Column("segment", sa.String(length=30), nullable=True),
-        sa.Column("p_buy", sa.Float(), nullable=True),
+        sa.Column("p_buy", sa.Double(), nullable=True),
         sa.Column("expected_next_at", UtcDateTime(timezone=True), nullable=True),
         sa.Column("clv_minor", sa.BigInteger(), nullable=True),
         sa.Column("clv_low_minor", sa.BigInteger(), nullable=True),
