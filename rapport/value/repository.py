@@ -435,8 +435,11 @@ def write_values(session: Session, rows: list[dict[str, Any]]) -> None:
 
 
 def behind(session: Session, run_id: int, limit: int) -> list[int]:
-    """Customers whose values are older than this run: changed while it ran, or without an order by now."""
-    other = or_(CustomerValue.run_id.is_(None), CustomerValue.run_id < run_id)
+    """Customers whose values are older than this run: changed while it ran, or without an order by now.
+
+    Whoever was known to have no order has nothing to be valued.
+    """
+    other = and_(or_(CustomerValue.run_id.is_(None), CustomerValue.run_id < run_id), CustomerValue.orders > 0)
     return list(session.scalars(select(CustomerValue.customer_id).where(other).limit(limit)))
 
 
