@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import FileResponse, HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup, escape
 from starlette.requests import Request
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -17,6 +19,19 @@ POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'no
 LONGEST_ENUM = 12
 
 _templates = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True)
+
+
+def with_code(text: str) -> Markup:
+    """A text whose words in backticks are code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped first
+
+
+def with_links(text: str) -> Markup:
+    """A type whose names of schemas lead there; all of them begin with a capital letter."""
+    return Markup(re.sub(r"\b([A-Z]\w+)", r'<a href="#\1">\1</a>', str(escape(text))))  # noqa: S704 - escaped
+
+
+_templates.filters |= {"with_code": with_code, "with_links": with_links}
 
 
 def router(app: FastAPI) -> APIRouter:

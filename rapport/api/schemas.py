@@ -145,7 +145,13 @@ class EventAnswer(Answer):
 class CouponRequest(Part):
     """An order a code is to be used on."""
 
-    order_minor: Annotated[Minor, Field(description="The goods before discounts.", examples=[249900])]
+    order_minor: Annotated[
+        Minor,
+        Field(
+            description="What is to be paid for the goods, after the codes in `with_codes`.",
+            examples=[249900],
+        ),
+    ]
     currency: Currency
     customer: CustomerRef | None = None
     with_codes: Annotated[
@@ -155,14 +161,14 @@ class CouponRequest(Part):
 
 
 class HoldCouponRequest(CouponRequest):
-    """The same, for a while: until then only this basket can use the code."""
+    """An order a code is put aside for: for so many minutes only this basket can use it."""
 
     basket: Basket
     minutes: Annotated[int, Field(ge=1, le=1440), WHOLE] = 30
 
 
 class RedeemCouponRequest(CouponRequest):
-    """The same, for good. `order` is the number of an order you told of; else the order event links them."""
+    """An order a code is used on. `order`: its number, if told of already; else its event links them."""
 
     basket: Basket | None = None
     order: Number | None = None
