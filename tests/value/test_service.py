@@ -18,7 +18,7 @@ from rapport.customers.models import Customer
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
 from rapport.shop.models import Order, OrderItem, Product, Refund
-from rapport.value import repository, rules, service, valuation
+from rapport.value import repository, rules, service, tasks, valuation
 from rapport.value.models import CustomerValue, ModelRun, RfmCut
 from rapport.value.repository import TOTALS, Currency
 from tests.loyalty.threads import at_once
@@ -203,6 +203,16 @@ def test_a_tiny_shop_is_valued_by_rules_and_says_why(engine: Engine) -> None:
     with read_scope(engine) as session:
         assert {row["method"] for row in all_values(session).values()} == {"rules"}
         assert all(row["clv_minor"] is not None for row in all_values(session).values())
+
+
+def test_the_nightly_task_and_what_the_newest_run_found(engine: Engine) -> None:
+    fill(engine, 20)
+    run = tasks.run(engine)
+    assert str(run) == f"{run.customers} customers valued by rules"
+    with read_scope(engine) as session:
+        newest = service.newest_summary(session)
+    assert newest is not None
+    assert (newest.id, newest.reason, newest.left_out) == (run.id, run.reason, run.left_out)
 
 
 def test_no_orders_at_all(engine: Engine) -> None:
