@@ -39,7 +39,8 @@ def earn(
     """Credit points: spendable at once, or pending until `matures_at`.
 
     They end at `expires_at` (None: never; left out: by the shop's rule). For a merged customer they go to
-    whom they were merged into. Raises NotFoundError, InvalidInputError, ConflictError.
+    whom they were merged into. `order_id` only says what they were given for: a refund takes back what the
+    order itself earned (`earn_for_order`). Raises NotFoundError, InvalidInputError, ConflictError.
     """
     booking.check(points, key, reason)
     fingerprint = rules.fingerprint(
