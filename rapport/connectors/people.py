@@ -9,7 +9,9 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from rapport.connectors.lines import Who
+from rapport.customers import rules
 from rapport.customers.models import Customer, ExternalRef, Identity
+from rapport.kit.settings import get_settings
 from rapport.kit.upsert import insert
 
 Known = dict[str, int]
@@ -20,40 +22,54 @@ def resolve(
 ) -> tuple[dict[Who, int], int]:
     """The customer id of each of these (with country and time of their first row), and how many are new.
 
-    The reference counts first, the address second. An address that is someone else's stays theirs.
+    By the rules of `customers.service.ensure_customer`: an address alone is whoever has it, but who comes by
+    a reference is not taken for the owner of an address. Of two references with one address, the first has
+    it.
     """
     references = _known_references(session, source, {who.reference for who in people if who.reference})
     emails = _known_emails(session, {who.email for who in people if who.email})
-    new_references, new_emails = dict[str, int](), dict[str, int]()
+    have_email = _with_email(session, {*references.values()})
+    unjoined = _without_reference(session, source, {*emails.values()}) if _vouches(source) else set[int]()
+    known_references, known_emails = dict(references), dict(emails)
     new: list[dict[str, object]] = []
     found: dict[Who, int] = {}
-    for who, (country, at) in people.items():
-        customer = _look_up(who, references | new_references, emails | new_emails)
+    # Whoever has a name of their own comes first: orders by their address alone are theirs.
+    for who, (country, at) in sorted(people.items(), key=lambda one: one[0].reference is None):
+        owner = emails.get(who.email) if who.email else None
+        customer = rules.whose(
+            who.reference is not None,
+            references.get(who.reference) if who.reference else None,
+            owner,
+            owner in unjoined,
+        )
         if customer is None:
             # Until they have ids the new ones are counted down from -1.
             new.append({"country": country, "stage": "trust", "created_at": at})
             customer = -len(new)
         found[who] = customer
-        if who.reference and who.reference not in references:
-            new_references.setdefault(who.reference, customer)
-        if who.email and who.email not in emails:
-            new_emails.setdefault(who.email, customer)
+        if who.reference:
+            references.setdefault(who.reference, customer)
+            unjoined.discard(customer)
+        if who.email and customer not in have_email:
+            have_email.add(customer)
+            emails.setdefault(who.email, customer)
     ids = _add(session, new)
+
+    def added(now: Known, before: Known) -> Known:
+        return {value: real(customer) for value, customer in now.items() if value not in before}
 
     def real(customer: int) -> int:
         return ids[-customer - 1] if customer < 0 else customer
 
-    _add_references(session, source, {value: real(customer) for value, customer in new_references.items()})
-    _add_emails(session, {value: real(customer) for value, customer in new_emails.items()})
+    _add_references(session, source, added(references, known_references))
+    _add_emails(session, added(emails, known_emails))
     result = {who: real(customer) for who, customer in found.items()}
     _have_bought(session, result.values())
     return result, len(new)
 
 
-def _look_up(who: Who, references: Known, emails: Known) -> int | None:
-    if who.reference and who.reference in references:
-        return references[who.reference]
-    return emails.get(who.email) if who.email else None
+def _vouches(source: str) -> bool:
+    return get_settings().has_verified_emails(source)
 
 
 def _known_references(session: Session, source: str, values: set[str]) -> Known:
@@ -74,6 +90,22 @@ def _known_emails(session: Session, values: set[str]) -> Known:
         )
     )
     return {row.value: row.customer_id for row in rows}
+
+
+def _with_email(session: Session, customers: set[int]) -> set[int]:
+    """Those of these customers who have an address."""
+    if not customers:
+        return set()
+    query = select(Identity.customer_id).where(Identity.kind == "email", Identity.customer_id.in_(customers))
+    return set(session.scalars(query))
+
+
+def _without_reference(session: Session, source: str, customers: set[int]) -> set[int]:
+    """Those of these customers whom the source never called anything."""
+    query = select(ExternalRef.customer_id).where(
+        ExternalRef.system == source, ExternalRef.customer_id.in_(customers)
+    )
+    return customers - set(session.scalars(query))
 
 
 def _add(session: Session, customers: list[dict[str, object]]) -> list[int]:

@@ -45,6 +45,16 @@ def find_reference(session: Session, system: str, value: str) -> ExternalRef | N
     return session.scalar(select(ExternalRef).where(ExternalRef.system == system, ExternalRef.value == value))
 
 
+def identity_kinds_of(session: Session, customer_id: int) -> set[str]:
+    """The kinds of addresses the customer has."""
+    return set(session.scalars(select(Identity.kind).where(Identity.customer_id == customer_id)))
+
+
+def systems_of(session: Session, customer_id: int) -> set[str]:
+    """The other systems that know the customer."""
+    return set(session.scalars(select(ExternalRef.system).where(ExternalRef.customer_id == customer_id)))
+
+
 def policy_of(session: Session, customer_id: int) -> ContactPolicy | None:
     return session.get(ContactPolicy, customer_id)
 

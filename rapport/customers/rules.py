@@ -5,10 +5,13 @@ from __future__ import annotations
 import calendar
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
+
+Someone = TypeVar("Someone")
 
 CODE_LENGTH = 6
 CODE_LIFE = timedelta(minutes=10)
@@ -85,6 +88,19 @@ def normalise_identity(kind: str, value: str, country: str | None = None) -> str
     if kind in {"phone", "sms", "whatsapp"}:
         return normalise_phone(value, country)
     return value.strip() or None
+
+
+def whose(
+    named: bool, by_reference: Someone | None, by_address: Someone | None, may_join: bool
+) -> Someone | None:
+    """Whom another system means, None for somebody new: the owner of its reference, else of the address.
+
+    An address may be typed by anyone, a reference (`named`) stands for an account of the other system. So who
+    comes by a new reference is somebody new, whatever address they give; unless they `may_join` its owner.
+    """
+    if by_reference is not None:
+        return by_reference
+    return by_address if may_join or not named else None
 
 
 def normalise_code(text: str) -> str:

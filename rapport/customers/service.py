@@ -14,6 +14,7 @@ from rapport.customers.models import ConsentEvent, Customer, ExternalRef, Identi
 from rapport.customers.verification import current_customer_id
 from rapport.kit import clock
 from rapport.kit.errors import NotFoundError
+from rapport.kit.settings import get_settings
 
 
 @dataclass(frozen=True)
@@ -43,19 +44,25 @@ def ensure_customer(
     country: str | None = None,
     birthday: date | None = None,
 ) -> Customer:
-    """The customer another system speaks of, created if new; what is given overwrites, what is not stays.
+    """The customer another system speaks of, created if new.
 
-    `references` are (system, value) and count first, `identities` (kind, value) second. An identity that
-    belongs to someone else stays theirs: two people are never merged because a file says so. Values that
-    cannot be an identity of their kind are passed over.
+    `references` are (system, value), `identities` (kind, value); the first known reference and the first
+    address decide. Orders and files say what people typed, so an address opens nobody's door:
+
+    - By a known reference it is that customer. What is given overwrites, what is not stays. An address is
+      added only when the customer has none of its kind and nobody else has it.
+    - By a new reference it is a new customer, who does not get an address that is somebody's. They are the
+      one who has the e-mail address only when the system vouches for it (the setting
+      `verified_email_sources`) and did not call that customer anything else before.
+    - By an address alone it is whoever has it, as far as that goes: nothing is overwritten or added. When
+      nobody has it they are new, with all that is given.
+
+    Values that cannot be an identity of their kind are passed over.
     """
-    references = list(references)
-    normal = [
-        (kind, value)
-        for kind, raw in identities
-        if (value := rules.normalise_identity(kind, raw, country)) is not None
-    ]
+    references, normal = list(references), _normal(identities, country)
     customer = _find(session, references, normal)
+    if customer is not None and not references:
+        return customer
     if customer is None:
         customer = Customer()
         session.add(customer)
@@ -69,22 +76,51 @@ def ensure_customer(
             repository.add_unless_present(
                 session, ExternalRef(customer_id=customer.id, system=system, value=value)
             )
+    had = repository.identity_kinds_of(session, customer.id)
     for kind, value in normal:
-        if repository.find_identity(session, kind, value) is None:
+        if kind not in had and repository.find_identity(session, kind, value) is None:
             repository.add_unless_present(session, Identity(customer_id=customer.id, kind=kind, value=value))
     return customer
+
+
+def find_customer(
+    session: Session,
+    references: Iterable[tuple[str, str]],
+    identities: Iterable[tuple[str, str]],
+    country: str | None = None,
+) -> int | None:
+    """The id of the customer `ensure_customer` would take these for; None when they are somebody new."""
+    customer = _find(session, list(references), _normal(identities, country))
+    return customer.id if customer else None
+
+
+def _normal(identities: Iterable[tuple[str, str]], country: str | None) -> list[tuple[str, str]]:
+    return [
+        (kind, value)
+        for kind, raw in identities
+        if (value := rules.normalise_identity(kind, raw, country)) is not None
+    ]
 
 
 def _find(
     session: Session, references: list[tuple[str, str]], identities: list[tuple[str, str]]
 ) -> Customer | None:
+    known = None
     for system, value in references:
         if reference := repository.find_reference(session, system, value):
-            return repository.get_customer(session, reference.customer_id)
-    for kind, value in identities:
-        if identity := repository.find_identity(session, kind, value):
-            return identity.customer
-    return None
+            known = repository.get_customer(session, reference.customer_id)
+            break
+    # A phone number beside an address nobody has is no reason to take them for the number's owner.
+    identity = repository.find_identity(session, *identities[0]) if identities else None
+    owner = identity.customer if identity else None
+    joins = owner is not None and identities[0][0] == "email" and _may_join(session, references, owner)
+    return rules.whose(bool(references), known, owner, joins)
+
+
+def _may_join(session: Session, references: list[tuple[str, str]], owner: Customer) -> bool:
+    settings = get_settings()
+    vouching = {system for system, _ in references if settings.has_verified_emails(system)}
+    return bool(vouching) and vouching.isdisjoint(repository.systems_of(session, owner.id))
 
 
 def note(session: Session, customer_id: int, event: lifecycle.Event) -> None:

@@ -40,6 +40,15 @@ class Settings(BaseSettings):
         default=None,
         description="Client secret that Shopify signs its webhooks with; without it they are not taken.",
     )
+    shopify_shop: str = Field(
+        default="",
+        description="Domain of the shop at Shopify (….myshopify.com): webhooks of another are refused.",
+    )
+    verified_email_sources: str = Field(
+        default="shopify",
+        description="Sources, comma-separated, whose accounts' addresses are proven to be their owner's: a"
+        " new account there is the customer who has its address. Others become customers of their own.",
+    )
     database_url: str = Field(
         default=f"sqlite:///{ROOT / 'var' / 'rapport.db'}",
         description="SQLAlchemy URL of the database: sqlite:///… or postgresql+psycopg://…",
@@ -101,6 +110,10 @@ class Settings(BaseSettings):
         if value not in {"starttls", "tls", "none"}:
             raise ValueError("must be starttls, tls or none")
         return value
+
+    def has_verified_emails(self, source: str) -> bool:
+        """Whether the addresses of this source's accounts are proven to be their owner's."""
+        return source in {name.strip() for name in self.verified_email_sources.split(",")}
 
     @property
     def rasa_url(self) -> str:
