@@ -163,31 +163,59 @@ def buying_days(money: Currency, dialect: str, customer: BindParameter[int] | No
     ).group_by(kept.c.customer_id)
 
 
-def margins(money: Currency, customer: BindParameter[int] | None = None) -> Select[Any]:
-    """MARGINS' columns: the value of lines whose cost is known, and what of it is left after that cost.
+def margins(money: Currency, dialect: str, customer: BindParameter[int] | None = None) -> Select[Any]:
+    """MARGINS' columns: what was paid for lines whose cost is known, and what of it is left after that cost.
 
-    What was paid back on an order takes its share of each line with it, in whole minor units.
+    A discount on the order is one on each line: lines count for what they cost together, unless less was paid
+    in all. (What was paid beyond the goods was for sending them.) What was paid back takes its share of both
+    the price and the cost with it. Each order's sums are in whole minor units.
     """
     kept = _kept_orders(money, customer)
-    costed = OrderItem.quantity * OrderItem.unit_price_minor
-    margin = OrderItem.quantity * (OrderItem.unit_price_minor - Product.cost_minor)
-
-    def rest(value: ColumnElement[int]) -> ColumnElement[Any]:
-        part = cast(value, BigInteger) * (kept.c.total - kept.c.back)
-        whole = part.op("/", precedence=8, return_type=BigInteger())(func.nullif(kept.c.total, 0))
-        return cast(case((kept.c.back == 0, value), else_=whole), Double)
-
-    return (
+    # Widened before they are multiplied: a large line does not fit into 32 bits, nor a share of it into 64.
+    price = cast(OrderItem.quantity, Double) * cast(OrderItem.unit_price_minor, Double)
+    cost = cast(OrderItem.quantity, Double) * cast(Product.cost_minor, Double)
+    known = Product.cost_minor.is_not(None)
+    of_order = (kept.c.id, kept.c.customer_id, kept.c.total, kept.c.back)
+    sums = (
         select(
-            kept.c.customer_id,
-            cast(func.sum(rest(costed)), BigInteger).label("costed_minor"),
-            cast(func.sum(rest(margin)), BigInteger).label("margin_minor"),
+            *of_order,
+            func.sum(price).label("goods"),
+            func.sum(case((known, price), else_=0.0)).label("price"),
+            func.sum(case((known, cost), else_=0.0)).label("cost"),
         )
         .join(OrderItem, OrderItem.order_id == kept.c.id)
-        .join(Product, Product.id == OrderItem.product_id)
-        .where(Product.cost_minor.is_not(None))
-        .group_by(kept.c.customer_id)
+        .outerjoin(Product, Product.id == OrderItem.product_id)
+        .group_by(*of_order)
+        .having(func.count(Product.cost_minor) > 0)
+        .subquery("sums")
     )
+    total, left = cast(sums.c.total, Double), cast(sums.c.total - sums.c.back, Double)
+    whole = case((sums.c.goods > total, sums.c.goods), else_=total)
+    paid = _floor(sums.c.price * left / func.nullif(whole, 0.0), dialect)
+    spent = _floor(sums.c.cost * left / func.nullif(total, 0.0), dialect)
+    paid = case((left == whole, sums.c.price), else_=func.coalesce(paid, 0.0))
+    spent = case((sums.c.back == 0, sums.c.cost), else_=spent)
+    return select(
+        sums.c.customer_id,
+        cast(func.sum(paid), BigInteger).label("costed_minor"),
+        cast(func.sum(paid - spent), BigInteger).label("margin_minor"),
+    ).group_by(sums.c.customer_id)
+
+
+def _floor(value: ColumnElement[Any], dialect: str) -> ColumnElement[Any]:
+    """The whole part of an amount that is not below zero."""
+    # Not every SQLite has floor(), and PostgreSQL's cast to a whole number rounds.
+    return cast(cast(value, BigInteger) if dialect == "sqlite" else func.floor(value), Double)
+
+
+def one_moment(session: Session) -> None:
+    """Let all that this session reads be of one moment; to be called before it reads anything.
+
+    On SQLite every transaction is like that. On PostgreSQL each statement would see what was committed until
+    then: totals of before an order, with the version of after it.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
 
 
 def prepare(session: Session) -> None:
@@ -211,7 +239,7 @@ def count_rest(session: Session, money: Currency) -> None:
     known = session.scalar(select(Product.id).where(Product.cost_minor.is_not(None)).limit(1)) is not None
     columns: list[Any] = [literal_column("0").label(column.name) for column in MARGINS.c]
     nothing = select(*columns).where(literal_column("1 = 0"))
-    _into(session, MARGINS.name, margins(money) if known else nothing)
+    _into(session, MARGINS.name, margins(money, session.get_bind().dialect.name) if known else nothing)
 
 
 def _into(session: Session, name: str, query: Select[Any]) -> None:
@@ -467,7 +495,7 @@ def _totals_query(money: Currency, dialect: str) -> Select[Any]:
     customer = bindparam("customer_id", type_=Integer)
     ordered = rfm(money, dialect, customer).subquery("ordered")
     days = buying_days(money, dialect, customer).subquery("days")
-    margin = margins(money, customer).subquery("margin")
+    margin = margins(money, dialect, customer).subquery("margin")
     columns: list[Any] = [
         *ordered.c,
         days.c.buying_days,

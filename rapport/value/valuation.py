@@ -90,6 +90,7 @@ def recompute(engine: Engine, progress: Progress | None = None, now: datetime | 
     started = clock.now()
     money = _money()
     with read_scope(engine) as session:
+        repository.one_moment(session)
         counted = _count(session, money, tell)
     run, terms, today = _look_ahead(counted, money, started, now or started, tell)
     with session_scope(engine) as session:

@@ -82,6 +82,55 @@ def test_what_is_counted(session: Session, people: list[Customer], place: Place)
     assert (standing.segment, standing.clv_minor, standing.method) == (None, None, None)
 
 
+def test_margin_is_of_what_was_paid(
+    session: Session, engine: Engine, people: list[Customer], place: Place
+) -> None:
+    """The order's discount lessens what its lines brought, not what they cost; sending is no discount."""
+    known, unknown = product(session, 40_000), product(session, None)
+    half = place(people[0], days_ago(10), 50_000, product_id=known)
+    half.items[0].unit_price_minor = 100_000
+    sent = place(people[1], days_ago(10), 109_900, product_id=known)
+    sent.items[0].unit_price_minor = 100_000
+    mixed = place(people[2], days_ago(10), 75_000, back=25_000, product_id=known)
+    mixed.items[0].unit_price_minor = 100_000
+    mixed.items.append(OrderItem(line=2, sku="U", quantity=2, unit_price_minor=25_000, product_id=unknown))
+    free = place(people[3], days_ago(10), 0, product_id=known)
+    free.items[0].unit_price_minor = 100_000
+    expected = {
+        people[0].id: (50_000, 10_000),
+        people[1].id: (100_000, 60_000),
+        people[2].id: (33_333, 33_333 - 26_666),
+        people[3].id: (0, -40_000),
+    }
+    for person in people[:4]:
+        service.update_after_order(session, person.id)
+    alone = all_values(session)
+    session.commit()
+    service.recompute(engine)
+    for found in (alone, all_values(session)):
+        assert {
+            key: (row["costed_minor"], row["margin_minor"]) for key, row in found.items()
+        } == expected  # fmt: skip
+
+
+def test_what_does_not_fit_into_32_bits(
+    session: Session, engine: Engine, people: list[Customer], place: Place
+) -> None:
+    """The largest line a shop can send, paid back in part; one such order must not end everybody's night."""
+    cost = 2_147_483_646
+    order = place(people[0], days_ago(10), 2_147_483_647, back=1_000, product_id=product(session, cost))
+    order.items[0].quantity, order.items[0].unit_price_minor = 100_000, 2_147_483_647
+    session.flush()
+    service.update_after_order(session, people[0].id)
+    alone = all_values(session)[people[0].id]
+    session.commit()
+    service.recompute(engine)
+    for found in (alone, all_values(session)[people[0].id]):
+        assert found["costed_minor"] == pytest.approx(2_147_483_647 - 1_000, abs=1)
+        left = 100_000 * cost * (2_147_483_647 - 1_000) // 2_147_483_647
+        assert found["margin_minor"] == pytest.approx(found["costed_minor"] - left, rel=1e-12)
+
+
 def test_the_day_is_the_shops(session: Session, people: list[Customer], place: Place) -> None:
     """23:30 and 00:30 in Oslo (summer) are two days, though one day of UTC."""
     for at in (datetime(2026, 6, 1, 21, 30, tzinfo=UTC), datetime(2026, 6, 1, 22, 30, tzinfo=UTC)):
@@ -291,17 +340,21 @@ def test_customers_whose_orders_are_gone_are_not_left_as_they_were(engine: Engin
         assert values(session, gone)["segment"] is None
 
 
-def test_an_order_during_a_run_is_not_written_over(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("step", ["cut_points", "count_rest", "counted_rows", "left_out"])
+def test_an_order_during_a_run_is_not_written_over(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Whichever of the run's statements it comes before or after."""
     fill(engine, 30)
     service.recompute(engine)
     with read_scope(engine) as session:
         customer_id, before = session.execute(
             select(CustomerValue.customer_id, CustomerValue.orders)
         ).first() or (0, 0)
-    count = repository.left_out
+    look = getattr(repository, step)
 
-    def and_then_somebody_orders(session: Session, money: Currency) -> Any:
-        result = count(session, money)
+    def and_somebody_orders(*args: Any) -> Any:
+        result = look(*args) if step == "left_out" else None
 
         def order() -> None:
             with session_scope(engine) as other:
@@ -317,9 +370,9 @@ def test_an_order_during_a_run_is_not_written_over(engine: Engine, monkeypatch: 
         thread.start()
         thread.join(10)
         assert not thread.is_alive(), "the run keeps others from writing"
-        return result
+        return result or look(*args)
 
-    monkeypatch.setattr(repository, "left_out", and_then_somebody_orders)
+    monkeypatch.setattr(repository, step, and_somebody_orders)
     run = service.recompute(engine)
     with read_scope(engine) as session:
         found = values(session, customer_id)
@@ -397,7 +450,7 @@ def test_any_sequence_counted_one_by_one_is_what_a_run_counts(engine: Engine, ta
                     currency="NOK", total_minor=second, placed_at=days_ago(first),
                     items=[
                         OrderItem(
-                            line=line, sku="S", quantity=3 - line, unit_price_minor=second // 3,
+                            line=line, sku="S", quantity=4 - line, unit_price_minor=second // 3,
                             product_id=products[first % line],
                         )
                         for line in (1, 2, 3)
@@ -442,7 +495,7 @@ def test_any_sequence_counted_one_by_one_is_what_a_run_counts(engine: Engine, ta
 
 SCANS = ("Seq Scan", "SCAN ")
 # Of what a subquery found: one customer's rows.
-INNER = ("by_customer", "unlinked", "days", "margin", "ordered", "kept")
+INNER = ("by_customer", "unlinked", "days", "margin", "ordered", "kept", "sums")
 
 
 def plan(session: Session, statement: str, parameters: Any) -> str:
