@@ -194,8 +194,9 @@ class Ledger(RuleBasedStateMachine):
                 one.matures = bought.delivered + RETURNS
 
     @precondition(lambda self: self.orders)
-    @rule(which=INDEX, share=st.integers(0, 100) | st.just(100))
-    def refund(self, which: int, share: int) -> None:
+    @rule(which=INDEX, share=st.integers(0, 100) | st.just(100), late=st.just(0) | st.integers(1, 60))
+    def refund(self, which: int, share: int, late: int) -> None:
+        """Told of `late` days after it was."""
         order_id = self.pick(self.orders, which)
         bought = self.orders[order_id]
         amount = (bought.total - bought.refunded) * share // 100
@@ -208,7 +209,7 @@ class Ledger(RuleBasedStateMachine):
                 reference=str(next(self.numbers)),
                 amount_minor=amount,
                 currency="NOK",
-                at=self.now,
+                at=self.now - late * DAY,
             )
             session.add(refund)
             return service.reverse_for_refund(session, refund)
@@ -337,10 +338,13 @@ class Ledger(RuleBasedStateMachine):
         for _ in range(2 if again else 1):
             assert self.call(service.merge, from_id, into_id, key=key) is None
         one, heir = self.people[from_id], self.people[into_id]
+        one.expire(self.now)
+        heir.expire(self.now)
         heir.debt += one.debt
         heir.heaps += one.heaps
         heir.earned += one.earned
         heir.spent += one.spent
+        heir.settle(heir.points(self.now))
         self.people[from_id] = Person()
         self.merged = {key: into_id if value == from_id else value for key, value in self.merged.items()}
         self.merged[from_id] = into_id
