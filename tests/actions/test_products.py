@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from rapport.conversations.models import Case
+from rapport.conversations import service as conversations
+from rapport.conversations.models import Case, Message
 from rapport.customers import service as customers
 from rapport.kit import clock
 from rapport.kit.database import session_scope
@@ -302,6 +303,26 @@ def test_nothing_is_recommended_while_a_complaint_is_open(
     with session_scope(engine) as session:
         session.scalars(select(Case)).one().resolved_at = NOW
     assert say(other, "action_recommend", ("category", "tents")).said == ["utter_recommend_in_category"]
+
+
+def test_what_went_back_or_was_complained_of_is_not_recommended(
+    engine: Engine, anns_chat: Chat, ann: int
+) -> None:
+    def boots() -> str:
+        answer = say(anns_chat, "action_recommend", ("category", "boots"))
+        return str([message.get("products") for message in answer.messages])
+
+    assert "BOOT-1" in boots() and "BOOT-2" in boots()
+    bought(engine, "BOOT-1", by=ann, status="refunded")
+    assert "BOOT-1" not in boots() and "BOOT-2" in boots()
+    with session_scope(engine) as session:
+        conversation = conversations.get(session, anns_chat.id)
+        case = conversations.open_case(session, conversation, "complaint", "The boots leak", "m")
+        case.customer_id, case.resolved_at = ann, NOW
+        said = {"entity": "product", "value": "BOOT-2"}
+        row = {"conversation_id": anns_chat.id, "sequence": 1, "author": "customer", "channel": "web"}
+        session.add(Message(**row, status="answered", text="…", entities=[said], at=NOW))
+    assert "BOOT" not in boots()
 
 
 def test_anothers_complaint_is_no_reason(engine: Engine, anns_chat: Chat) -> None:
