@@ -7,6 +7,7 @@ from datetime import date, datetime
 from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from rapport.customers.mailboxes import of_identity
 from rapport.kit import clock
 from rapport.kit.database import Base
 
@@ -28,7 +29,10 @@ class Customer(Base):
 
 
 class Identity(Base):
-    """An address of a customer, normalised, on one channel; it belongs to one customer at most."""
+    """An address of a customer, normalised, on one channel; it belongs to one customer at most.
+
+    `mailbox` is what the address of a mail leads to, however it is written; several may share one.
+    """
 
     __tablename__ = "identity"
     __table_args__ = (UniqueConstraint("kind", "value"),)
@@ -37,6 +41,7 @@ class Identity(Base):
     customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"), index=True)
     kind: Mapped[str] = mapped_column(String(20))
     value: Mapped[str] = mapped_column(String(320))
+    mailbox: Mapped[str | None] = mapped_column(String(320), default=of_identity, index=True)
     verified_at: Mapped[datetime | None]
 
     customer: Mapped[Customer] = relationship(back_populates="identities")

@@ -11,6 +11,9 @@ from sqlalchemy.orm import Session, selectinload
 from rapport.shop.models import ImportRun, Order, OrderItem, Product, ProductText, Refund
 
 KEPT = Order.status.not_in(["cancelled", "refunded"])
+# An order nobody has paid may never be: it earns nothing.
+PAID_STATUSES = ("paid", "shipped", "delivered")
+PAID = Order.status.in_(PAID_STATUSES)
 AVAILABLE = or_(Product.stock.is_(None), Product.stock > 0)
 
 
@@ -43,8 +46,8 @@ def order_of_customer(session: Session, customer_id: int, order_id: int) -> Orde
     return session.scalars(_orders_of(customer_id).where(Order.id == order_id)).one_or_none()
 
 
-def kept_order_count(session: Session, customer_id: int) -> int:
-    """How many orders the customer has that were neither cancelled nor paid back in full."""
+def paid_order_count(session: Session, customer_id: int) -> int:
+    """How many orders the customer has that were paid or sent, and neither cancelled nor paid back whole."""
     refunded = (
         select(func.coalesce(func.sum(Refund.amount_minor), 0))
         .where(Refund.order_id == Order.id)
@@ -57,7 +60,7 @@ def kept_order_count(session: Session, customer_id: int) -> int:
             .select_from(Order)
             .where(
                 Order.customer_id == customer_id,
-                KEPT,
+                PAID,
                 (refunded == 0) | (refunded < Order.total_minor),
             )
         )

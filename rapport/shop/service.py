@@ -108,9 +108,9 @@ def next_delivery(session: Session, customer_id: int) -> OrderView | None:
     return min(ahead, key=lambda pair: pair[0])[1] if ahead else None
 
 
-def kept_order_count(session: Session, customer_id: int) -> int:
-    """How many of the customer's orders were neither cancelled nor paid back in full."""
-    return repository.kept_order_count(session, customer_id)
+def paid_order_count(session: Session, customer_id: int) -> int:
+    """How many of the customer's orders were paid or sent, and neither cancelled nor paid back in full."""
+    return repository.paid_order_count(session, customer_id)
 
 
 def product(session: Session, sku: str) -> Product | None:

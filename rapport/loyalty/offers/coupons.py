@@ -195,6 +195,9 @@ def rollback(
         refuse(session, Refusal.NOT_USED, use.action, {"coupon_id": coupon.id, "at": now})
     _append(session, coupon, "rolled_back", use, now, reason=reason[:60])
     cost = coupon.cost_minor or 0
+    if _open_ended(coupon) and repository.has_budget(session, coupon.offer_id):
+        # The budget came when the code was used already: what it cost then is all it answers for.
+        coupon.reserved_minor = coupon.max_discount_minor = cost
     if not repository.spend(session, coupon.offer_id, coupon.reserved_minor - cost):
         coupon.reserved_minor = coupon.max_discount_minor = cost
     coupon.state, coupon.redeemed_at, coupon.order_id = "issued", None, None
@@ -203,8 +206,20 @@ def rollback(
     return _quote(coupon, "issued", 0, coupon.currency or "", None)
 
 
-def revoke(session: Session, code: str, *, key: str, reason: str, at: datetime | None = None) -> Quote:
-    """Make a code worthless that was not used yet, as after a mistake of the shop's."""
+def revoke(
+    session: Session,
+    code: str,
+    *,
+    key: str,
+    reason: str,
+    shops_mistake: bool = False,
+    at: datetime | None = None,
+) -> Quote:
+    """Make a code worthless that was not used yet, as after abuse.
+
+    It counts as one the customer had, so that asking again brings no other; not when it was the shop's
+    mistake.
+    """
     now = at or clock.now()
     use = _Use("revoke", key)
     coupon = _locked(session, code)
@@ -216,6 +231,7 @@ def revoke(session: Session, code: str, *, key: str, reason: str, at: datetime |
         refused = {"redeemed": Refusal.USED, "revoked": Refusal.REVOKED}.get(coupon.state, Refusal.EXPIRED)
         refuse(session, refused, use.action, {"coupon_id": coupon.id, "at": now})
     _append(session, coupon, "revoked", use, now, reason=reason[:60])
+    coupon.excused = shops_mistake
     _end(session, coupon, "revoked")
     return _quote(coupon, "revoked", 0, coupon.currency or "", None)
 
@@ -365,6 +381,11 @@ def _state(coupon: Coupon) -> CouponState:
         holder=coupon.holder,
         held_until=coupon.held_until,
     )
+
+
+def _open_ended(coupon: Coupon) -> bool:
+    """Whether nothing says what the code can cost at most."""
+    return coupon.kind == "percent" and coupon.max_discount_minor is None
 
 
 def _end(session: Session, coupon: Coupon, state: str) -> None:

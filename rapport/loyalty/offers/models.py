@@ -62,6 +62,7 @@ class Coupon(Base):
     expired, revoked. `message_key`: the message it answers, if any; `grant_key`: the occasion it was given
     for, so that it is given once. `reserved_minor` is what it can cost at most, as far as that is known;
     `cost_minor` what it did cost. `reason` is why it was issued, as things stood then.
+    `excused`: it was revoked for a mistake of the shop's, so the customer may get another.
     """
 
     __tablename__ = "coupon"
@@ -101,6 +102,7 @@ class Coupon(Base):
     redeemed_at: Mapped[datetime | None]
     order_id: Mapped[int | None] = mapped_column(ForeignKey("order.id"), index=True)
     reason: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    excused: Mapped[bool] = mapped_column(default=False)
 
     offer: Mapped[Offer] = relationship()
 

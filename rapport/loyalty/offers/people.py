@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,7 @@ from rapport.customers import repository as customers
 from rapport.customers.models import ConsentEvent
 from rapport.customers.rules import NEWSLETTER
 from rapport.loyalty.offers import repository
-from rapport.loyalty.offers.rules import Person
+from rapport.loyalty.offers.rules import OfferTerms, Person
 from rapport.loyalty.points import service as ledger
 from rapport.shop import service as shop
 from rapport.value import service as value
@@ -20,10 +21,14 @@ from rapport.value import service as value
 
 @dataclass(frozen=True)
 class Known:
-    """A person as the rules see them, and where that comes from, for "why did I get this?"."""
+    """A person as the rules see them, and where that comes from, for "why did I get this?".
+
+    `together`: they and whoever else is reached at their mailbox.
+    """
 
     person: Person
     standing: dict[str, Any]
+    together: tuple[int, ...]
 
     def snapshot(self, interests: tuple[str, ...]) -> dict[str, Any]:
         """What an explanation needs later, as it is now; of the interests only those that mattered."""
@@ -40,16 +45,18 @@ class Known:
 def known(session: Session, customer_id: int, now: datetime) -> Known:
     """The customer now. Who was never valued has no segment and no scores."""
     standing = value.standing(session, customer_id)
+    together = tuple(repository.same_mailbox(session, customer_id))
     person = Person(
         customer_id=customer_id,
         stage=standing.stage if standing else "know",
-        orders=shop.kept_order_count(session, customer_id),
+        orders=shop.paid_order_count(session, customer_id),
+        ordered=repository.orders_of(session, together),
         segment=standing.segment if standing else None,
         tier=ledger.tier(session, customer_id, now).key,
         interests=repository.interests_of(session, customer_id),
     )
     if standing is None or standing.segment is None:
-        return Known(person, {})
+        return Known(person, {}, together)
     return Known(
         person,
         {
@@ -60,7 +67,21 @@ def known(session: Session, customer_id: int, now: datetime) -> Known:
             "computed_at": standing.computed_at.isoformat() if standing.computed_at else None,
             "run_id": repository.valuation_of(session, customer_id),
         },
+        together,
     )
+
+
+def uses(session: Session, known: Known, offers: Sequence[OfferTerms], now: datetime) -> dict[int, int]:
+    """How many codes of each offer, by its id, count for the person.
+
+    Of offers for newcomers those of all at their mailbox: another plus-address makes nobody new.
+    """
+    own = repository.uses(session, [known.person.customer_id], now) if offers else {}
+    newcomers = [offer.id for offer in offers if offer.audience.max_orders is not None]
+    if not newcomers or len(known.together) == 1:
+        return own
+    shared = repository.uses(session, known.together, now)
+    return own | {offer_id: shared.get(offer_id, 0) for offer_id in newcomers}
 
 
 def consent_for_presents(session: Session, customer_id: int, now: datetime) -> ConsentEvent | None:

@@ -13,13 +13,13 @@ from sqlalchemy import ColumnElement, CursorResult, and_, case, func, or_, selec
 from sqlalchemy.orm import Session, aliased
 
 from rapport.conversations.models import Case, Conversation
-from rapport.customers.models import ConsentEvent, Customer, Interest
+from rapport.customers.models import ConsentEvent, Customer, Identity, Interest
 from rapport.customers.rules import NEWSLETTER
 from rapport.kit.upsert import insert
 from rapport.loyalty.offers.models import Coupon, CouponEvent, Offer
 from rapport.loyalty.offers.rules import Audience, OfferTerms, Terms
-from rapport.shop.models import Order, Product, ProductText
-from rapport.shop.repository import KEPT
+from rapport.shop.models import Order, Product, ProductText, Refund
+from rapport.shop.repository import KEPT, PAID, PAID_STATUSES
 from rapport.value.models import CustomerValue
 
 GOOD = ("issued", "held")
@@ -42,6 +42,41 @@ def lock_free_customers(session: Session, ids: Sequence[int]) -> list[int]:
     """Those of the customers nobody else decides about right now, locked; the others' turn comes later."""
     query = select(Customer.id).where(Customer.id.in_(ids)).order_by(Customer.id)
     return list(session.scalars(query.with_for_update(key_share=True, skip_locked=True)))
+
+
+def same_mailbox(session: Session, customer_id: int) -> list[int]:
+    """The customer and whoever else is reached at one of their mailboxes, by whichever address; in order."""
+    other = aliased(Identity)
+    query = (
+        select(other.customer_id)
+        .join(Identity, Identity.mailbox == other.mailbox)
+        .where(Identity.customer_id == customer_id)
+        .distinct()
+    )
+    return sorted({customer_id, *session.scalars(query)})
+
+
+def lock_mailbox(session: Session, customer_id: int) -> bool:
+    """Like `lock_customer`, with all who share a mailbox with them, so that only one of them is new at once.
+
+    For a session that has locked nobody yet.
+    """
+    query = select(Customer.id).where(Customer.id.in_(same_mailbox(session, customer_id)))
+    locked = session.scalars(query.order_by(Customer.id).with_for_update(key_share=True))
+    return customer_id in set(locked)
+
+
+def orders_of(session: Session, customers: Sequence[int]) -> int:
+    """How many orders these have together that were neither cancelled nor paid back whole, paid or not."""
+    refunded = (
+        select(func.coalesce(func.sum(Refund.amount_minor), 0))
+        .where(Refund.order_id == Order.id)
+        .correlate(Order)
+        .scalar_subquery()
+    )
+    left = or_(refunded == 0, refunded < Order.total_minor)
+    query = select(func.count()).select_from(Order).where(Order.customer_id.in_(customers), KEPT, left)
+    return session.scalar(query) or 0
 
 
 def valuation_of(session: Session, customer_id: int) -> int | None:
@@ -118,12 +153,16 @@ def _terms(row: Any) -> OfferTerms:
     )
 
 
-def uses(session: Session, customer_id: int, now: datetime) -> dict[int, int]:
-    """How many codes of each offer, by its id, the customer used or can still use."""
+def uses(session: Session, customers: Sequence[int], now: datetime) -> dict[int, int]:
+    """How many codes of each offer, by its id, these customers used, can still use, or had taken away.
+
+    One the shop took back for a mistake of its own does not count.
+    """
     good = and_(Coupon.state.in_(GOOD), Coupon.expires_at > now)
+    taken = and_(Coupon.state == "revoked", Coupon.excused.is_(False))
     rows = session.execute(
         select(Coupon.offer_id, func.count())
-        .where(Coupon.customer_id == customer_id, or_(Coupon.state == "redeemed", good))
+        .where(Coupon.customer_id.in_(customers), or_(Coupon.state == "redeemed", good, taken))
         .group_by(Coupon.offer_id)
     )
     return {row[0]: row[1] for row in rows}
@@ -170,6 +209,12 @@ def spend(session: Session, offer_id: int, more_minor: int) -> bool:
         session,
         update(Offer).where(Offer.id == offer_id, room).values(spent_minor=Offer.spent_minor + more_minor),
     )
+
+
+def has_budget(session: Session, offer_id: int) -> bool:
+    """Whether the offer's cost is limited, as it stays until this session ends."""
+    query = select(Offer.budget_minor).where(Offer.id == offer_id).with_for_update()
+    return session.scalar(query) is not None
 
 
 def _within_budget(more_minor: int) -> ColumnElement[bool]:
@@ -317,20 +362,20 @@ def born_on(session: Session, days: Sequence[tuple[int, int]]) -> list[int]:
 
 
 def first_ordered(session: Session, start: datetime, end: datetime) -> list[int]:
-    """Customers whose first order that was kept is of [start, end)."""
+    """Customers whose first order that was paid and kept is of [start, end)."""
     earlier = aliased(Order)
     before = (
         select(earlier.id)
         .where(
             earlier.customer_id == Order.customer_id,
             earlier.placed_at < start,
-            earlier.status.not_in(["cancelled", "refunded"]),
+            earlier.status.in_(PAID_STATUSES),
         )
         .exists()
     )
     query = (
         select(Order.customer_id)
-        .where(Order.placed_at >= start, Order.placed_at < end, KEPT, Order.customer_id.is_not(None), ~before)
+        .where(Order.placed_at >= start, Order.placed_at < end, PAID, Order.customer_id.is_not(None), ~before)
         .distinct()
         .order_by(Order.customer_id)
     )

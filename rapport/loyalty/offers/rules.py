@@ -61,11 +61,16 @@ class CouponError(ConflictError):
 
 @dataclass(frozen=True)
 class Person:
-    """What decides which offers somebody gets. What is not known yet (no orders, no valuation) is None."""
+    """What decides which offers somebody gets. What is not known yet (no valuation) is None.
+
+    `orders` are paid ones. `ordered` is everything they ordered and did not cancel or give back, paid or not,
+    themselves or from another address of the same mailbox: who is no newcomer.
+    """
 
     customer_id: int
     stage: str
     orders: int
+    ordered: int = 0
     segment: str | None = None
     tier: str | None = None
     interests: frozenset[str] = frozenset()
@@ -103,7 +108,7 @@ class Audience:
     def matches(self, person: Person) -> bool:
         return (
             person.orders >= self.min_orders
-            and (self.max_orders is None or person.orders <= self.max_orders)
+            and (self.max_orders is None or max(person.orders, person.ordered) <= self.max_orders)
             and (not self.stages or person.stage in self.stages)
             and (not self.segments or person.segment in self.segments)
             and (not self.tiers or person.tier in self.tiers)

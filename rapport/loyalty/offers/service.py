@@ -88,7 +88,7 @@ def offer_discount(session: Session, customer_id: int, message_key: str | None =
     only when there is no discount.
     """
     now = clock.now()
-    if not repository.lock_customer(session, customer_id):
+    if not repository.lock_mailbox(session, customer_id):
         return None
     live = repository.live_coupons(session, customer_id, now)
     answered = [c for c in live if message_key is not None and c.message_key == message_key]
@@ -161,7 +161,7 @@ def redeem_points(session: Session, customer_id: int, points: int, *, key: str) 
 
 def _entitled(session: Session, known: people.Known, now: datetime) -> list[rules.OfferTerms]:
     offers = repository.offers(session, "standing")
-    uses = repository.uses(session, known.person.customer_id, now) if offers else {}
+    uses = people.uses(session, known, offers, now)
     return rules.entitled(offers, known.person, uses, now, get_rulebook().typical_order_minor)
 
 

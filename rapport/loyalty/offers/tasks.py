@@ -102,7 +102,7 @@ def _give_one(
     if consent is None:
         return False
     known = people.known(session, customer_id, now)
-    if not rules.entitled([offer], known.person, repository.uses(session, customer_id, now), now, 1):
+    if not rules.entitled([offer], known.person, people.uses(session, known, [offer], now), now, 1):
         return False
     cause = issuing.Cause(asked=False, grant_key=grant_key, consent=consent, more=dict(more))
     return issuing.issue(session, offer, known, cause, now) is not None

@@ -71,8 +71,8 @@ def identities(session: Session, customer_id: int) -> list[tuple[str, str]]:
     return [(row.kind, row.value) for row in rows]
 
 
-def kept_orders_before(session: Session, customer_id: int, moment: datetime) -> int:
-    """How many orders of before then the customer has that were neither cancelled nor paid back in full."""
+def kept_orders_before(session: Session, customers: Sequence[int], moment: datetime) -> int:
+    """How many orders of before then these have that were neither cancelled nor paid back in full."""
     refunded = (
         select(func.coalesce(func.sum(Refund.amount_minor), 0))
         .where(Refund.order_id == Order.id)
@@ -82,7 +82,7 @@ def kept_orders_before(session: Session, customer_id: int, moment: datetime) -> 
     query = (
         select(func.count())
         .select_from(Order)
-        .where(Order.customer_id == customer_id, KEPT, Order.placed_at < moment)
+        .where(Order.customer_id.in_(customers), KEPT, Order.placed_at < moment)
         .where(or_(refunded == 0, refunded < Order.total_minor))
     )
     return session.scalar(query) or 0

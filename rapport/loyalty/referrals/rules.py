@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from rapport.customers.mailboxes import mailbox
 from rapport.kit.errors import ConflictError
 from rapport.loyalty.offers.rules import ALPHABET
 
@@ -41,17 +42,6 @@ def new_code(prefix: str) -> str:
         characters = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
         if not characters.isdigit():
             return f"{prefix}-{characters}"
-
-
-def mailbox(address: str) -> str:
-    """The mailbox behind an address, whatever stands behind a plus and however it is dotted.
-
-    Not all providers pass over dots; who has a friend whose address differs in nothing else is asked to have
-    them enter no code rather than many people being their own friend.
-    """
-    local, _, domain = address.lower().partition("@")
-    domain = {"googlemail.com": "gmail.com"}.get(domain, domain)
-    return f"{local.partition('+')[0].replace('.', '')}@{domain}"
 
 
 def reachable_at(identities: Iterable[tuple[str, str]]) -> set[str]:

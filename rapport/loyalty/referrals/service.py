@@ -125,12 +125,13 @@ def claim(session: Session, code: str, referee_id: int, *, key: str, at: datetim
             raise ReferralError(Refusal.CONFLICT)
         return _claim(session, known, repeated=True)
     referrer_id = repository.owner_of(session, written)
+    together = offers.same_mailbox(session, referee_id)
     refused = rules.refused(
         referrer_id=referrer_id,
         referee_id=referee_id,
         same_person=referrer_id is not None and _same_person(session, referrer_id, referee_id),
-        referred_before=repository.of_referee(session, referee_id) is not None,
-        orders_before=repository.kept_orders_before(session, referee_id, now - rules.JUST_NOW),
+        referred_before=any(repository.of_referee(session, one) is not None for one in together),
+        orders_before=repository.kept_orders_before(session, together, now - rules.JUST_NOW),
         brought_referrer=referrer_id is not None and repository.brought(session, referee_id, referrer_id),
     )
     if refused is not None:
@@ -196,8 +197,9 @@ def give_friend(session: Session, referral: Referral, now: datetime) -> None:
     They asked for it by giving the code, so it rests on no consent.
     """
     known = people.known(session, referral.referee_id, now)
-    uses = offers.uses(session, referral.referee_id, now)
-    for offer in offer_rules.entitled(offers.offers(session, "referral"), known.person, uses, now, 1):
+    for_friends = offers.offers(session, "referral")
+    uses = people.uses(session, known, for_friends, now)
+    for offer in offer_rules.entitled(for_friends, known.person, uses, now, 1):
         more = {"referral_id": referral.id}
         cause = issuing.Cause(asked=True, grant_key=f"referral:{referral.id}", more=more)
         issued = issuing.issue(session, offer, known, cause, now)

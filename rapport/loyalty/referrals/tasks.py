@@ -20,7 +20,8 @@ BATCH = 500
 
 
 def run(session: Session, now: datetime, limit: int = BATCH) -> Counter[str]:
-    """What was done: `rewarded`, `void`, `waiting` (a complaint of the referrer's is open), `more`.
+    """What was done: `rewarded`, `void`, `waiting` (a complaint of the referrer's is open, or the order
+    is not paid), `more`.
 
     Again changes nothing: the points have a key of their own.
     """
@@ -48,6 +49,8 @@ def _settle(session: Session, referral: Referral, rule: ReferralRule, now: datet
     if ended is not None:
         service.void(session, referral, ended, now)
         return "void"
+    if order is not None and order.status == "placed":
+        return "waiting"
     if repository.rewarded_since(session, referral.referrer_id, _new_year(now)) >= rule.per_year:
         service.void(session, referral, "per_year", now)
         return "void"

@@ -23,6 +23,7 @@ SPENT_FROM_ZERO = "spent_minor >= 0"
 def upgrade() -> None:
     _offer()
     _coupon()
+    _mailbox()
     op.create_table(
         "coupon_event",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -143,6 +144,7 @@ def _coupon() -> None:
         sa.Column("redeemed_at", TIME, nullable=True),
         sa.Column("order_id", sa.Integer(), nullable=True),
         sa.Column("reason", sa.JSON(), nullable=False, server_default="{}"),
+        sa.Column("excused", sa.Boolean(), nullable=False, server_default=sa.false()),
     ):
         op.add_column("coupon", column)
     op.execute(
@@ -170,7 +172,26 @@ def _coupon() -> None:
     op.create_index("ix_coupon_order_id", "coupon", ["order_id"])
 
 
+def _mailbox() -> None:
+    """An address without its dots and what stands behind a plus, as `customers.mailboxes` has it."""
+    op.add_column("identity", sa.Column("mailbox", sa.String(length=320), nullable=True))
+    if op.get_bind().dialect.name == "sqlite":
+        at = "instr(value, '@')"
+        local, domain = f"substr(value, 1, {at} - 1)", f"substr(value, {at} + 1)"
+        plain = f"replace(substr({local}, 1, instr({local} || '+', '+') - 1), '.', '')"
+    else:
+        local, domain = "split_part(value, '@', 1)", "split_part(value, '@', 2)"
+        plain = f"replace(split_part({local}, '+', 1), '.', '')"
+    op.execute(
+        f"UPDATE identity SET mailbox = lower(coalesce(nullif({plain}, ''), {local}) || '@' ||"
+        f" CASE {domain} WHEN 'googlemail.com' THEN 'gmail.com' ELSE {domain} END) WHERE kind = 'email'"
+    )
+    op.create_index("ix_identity_mailbox", "identity", ["mailbox"])
+
+
 def downgrade() -> None:
+    op.drop_index("ix_identity_mailbox", "identity")
+    op.drop_column("identity", "mailbox")
     for table in ("referral", "referral_code", "coupon_event"):
         op.drop_table(table)
     op.create_table(
@@ -198,7 +219,7 @@ def downgrade() -> None:
             *("grant_key", "state", "occasion", "kind", "percent", "amount_minor", "gift_sku"),
             *("minimum_minor", "max_discount_minor", "currency", "stacking", "keep_margin", "starts_at"),
             *("reserved_minor", "cost_minor", "discount_minor", "holder", "held_until", "redeemed_at"),
-            *("order_id", "reason"),
+            *("order_id", "reason", "excused"),
         ):
             batch.drop_column(name)
     with op.batch_alter_table("redemption") as batch:

@@ -289,6 +289,19 @@ def test_where_the_budget_went_elsewhere_an_undone_code_is_worth_what_it_was_use
     assert _do(engine, "redeem", code, key="c", **ORDER).discount_minor == 4_000
 
 
+def test_a_budget_that_came_later_holds_a_code_used_before_it(engine: Engine) -> None:
+    """Used without a limit, undone when there is a budget: it must not cost more than there is room for."""
+    code = _code(engine, percent=50)
+    _do(engine, "redeem", code, key="first", **ORDER | {"order_minor": 20_000})
+    with session_scope(engine) as session:
+        offer = session.scalars(select(Offer)).one()
+        offer.max_discount_minor, offer.budget_minor = 5_000, 10_000
+    _do(engine, "rollback", code, key="first", reason="cancelled")
+    assert _offer(engine).spent_minor == 10_000
+    assert _do(engine, "redeem", code, key="second", **ORDER).discount_minor == 10_000
+    assert _offer(engine).spent_minor == 10_000
+
+
 def test_what_ended_gives_its_budget_back(engine: Engine) -> None:
     code = _code(engine, percent=50, max_discount_minor=10_000, budget_minor=10_000, valid_days=5)
     end = NOW + 5 * DAY

@@ -66,7 +66,7 @@ def test_an_asked_for_code_is_explained_by_the_rows(engine: Engine) -> None:
         assert why.rule_tiers == tuple(offer.audience["tiers"])
         assert why.rule_interests == tuple(offer.audience["interests"])
         assert why.stage == session.get_one(Customer, ann).stage
-        assert why.orders == orders.kept_order_count(session, ann) == 3
+        assert why.orders == orders.paid_order_count(session, ann) == 3
         assert (why.segment, why.method) == (worth.segment, worth.method)
         assert why.scores == (worth.recency, worth.frequency, worth.monetary)
         assert (why.computed_at, why.run_id) == (worth.computed_at, worth.run_id)

@@ -273,3 +273,88 @@ def test_presents_and_what_points_bought_are_told_of_last(engine: Engine) -> Non
         assert (discount.kind, discount.again) == ("percent", False)
         assert service.offer_discount(session, customer_id, "m1") == mug
         assert [code.kind for code in service.coupons(session, customer_id)] == ["percent", "gift"]
+
+
+def test_orders_nobody_paid_bring_no_discount(engine: Engine) -> None:
+    """Six orders placed and never paid made whoever placed them a loyal customer."""
+    _add_offer(engine, "welcome", 10, min_orders=1)
+    _add_offer(engine, "loyal", 15, min_orders=5)
+    _add_offer(engine, "newcomer", 5, max_orders=0)
+    [customer] = _customers(engine, 1)
+    with session_scope(engine) as session:
+        orders = _add_orders(session, customer, 1, 6)
+        for order in orders:
+            order.status = "placed"
+        session.flush()
+        # They are no newcomer either.
+        assert service.entitled_offer(session, customer) is None
+        orders[0].status = "paid"
+        session.flush()
+        assert service.entitled_offer(session, customer).percent == 10  # type: ignore[union-attr]
+        for order, status in zip(
+            orders[1:], ("paid", "shipped", "delivered", "paid", "cancelled"), strict=True
+        ):
+            order.status = status
+        session.flush()
+        assert service.entitled_offer(session, customer).percent == 15  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("shops_mistake", [False, True])
+def test_a_revoked_code_is_followed_by_another_only_after_a_mistake(
+    engine: Engine, shops_mistake: bool
+) -> None:
+    _add_offer(engine, "welcome", 10)
+    [customer] = _customers(engine, 1)
+    with session_scope(engine) as session:
+        given = service.offer_discount(session, customer)
+        assert given is not None
+        service.revoke(session, given.code, key="r", reason="abuse", shops_mistake=shops_mistake)
+    with session_scope(engine) as session:
+        again = service.offer_discount(session, customer)
+        assert (again is not None) is shops_mistake
+
+
+def _newcomers(engine: Engine, *addresses: str) -> list[int]:
+    """Customers nobody knows more of than an address, and an offer for the new."""
+    _add_offer(engine, "newcomer", 5, max_orders=0)
+    with session_scope(engine) as session:
+        return [shop.customer(session, stage="know", email=address) for address in addresses]
+
+
+def test_another_address_of_a_mailbox_makes_nobody_new(engine: Engine) -> None:
+    ann, again, dotted, other = _newcomers(
+        engine, "annb@example.com", "annb+1@example.com", "ann.b@example.com", "anna@example.com"
+    )
+    _add_offer(engine, "welcome", 10, min_orders=1)
+    with session_scope(engine) as session:
+        given = service.offer_discount(session, ann)
+        assert given is not None
+        assert service.offer_discount(session, again) is None
+        assert service.offer_discount(session, dotted) is None
+        assert service.offer_discount(session, other) is not None
+        assert service.offer_discount(session, ann).code == given.code  # type: ignore[union-attr]
+        # What is not for newcomers is everybody's own.
+        _add_orders(session, again, 1, 1)
+        assert service.offer_discount(session, again).percent == 10  # type: ignore[union-attr]
+
+
+def test_who_ordered_from_the_same_mailbox_is_not_new(engine: Engine) -> None:
+    ann, again = _newcomers(engine, "ann@example.com", "ann+1@example.com")
+    with session_scope(engine) as session:
+        [order] = _add_orders(session, ann, 1, 1)
+        assert service.offer_discount(session, again) is None
+        order.status = "cancelled"
+        session.flush()
+        assert service.offer_discount(session, again) is not None
+
+
+def test_many_addresses_of_a_mailbox_at_once_get_one_code(engine: Engine) -> None:
+    waiting = _newcomers(engine, *(f"ann+{number}@example.com" for number in range(12)))
+
+    def ask() -> service.Discount | None:
+        customer = waiting.pop()
+        with session_scope(engine) as session:
+            return service.offer_discount(session, customer)
+
+    assert len([discount for discount in at_once(12, ask) if discount]) == 1
+    assert _used(engine) == {"newcomer": 1}

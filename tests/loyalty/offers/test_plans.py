@@ -10,13 +10,14 @@ import pytest
 from sqlalchemy import Engine, event, insert, text
 from sqlalchemy.orm import Session
 
-from rapport.customers.models import Customer
+from rapport.customers.models import Customer, Identity
 from rapport.kit.database import session_scope
 from rapport.loyalty.offers import repository, service
 from rapport.loyalty.offers.gate import licence
 from rapport.loyalty.offers.models import Coupon, CouponEvent, Offer
 from rapport.loyalty.referrals import repository as referrals
 from rapport.loyalty.referrals.models import Referral, ReferralCode
+from rapport.shop.models import Order
 from tests.loyalty.offers.shop import DAY, NOW
 
 PEOPLE = 3_000
@@ -24,7 +25,9 @@ CODE = "FJ-AAAA-0007"
 
 LOOK_UPS: dict[str, Callable[[Session], Any]] = {
     "live codes": lambda session: repository.live_coupons(session, 7, NOW),
-    "uses": lambda session: repository.uses(session, 7, NOW),
+    "uses": lambda session: repository.uses(session, [7], NOW),
+    "same mailbox": lambda session: repository.same_mailbox(session, 7),
+    "orders together": lambda session: repository.orders_of(session, [7, 8]),
     "of a message": lambda session: repository.coupon_for_message(session, 7, "m"),
     "all of a customer": lambda session: repository.coupons_of(session, 7),
     "owner": lambda session: repository.owner_of(session, CODE),
@@ -56,6 +59,25 @@ def shop_of_many(engine: Engine) -> Engine:
         session.flush()
         numbers = range(1, PEOPLE + 1)
         session.execute(insert(Customer), [{"id": n, "stage": "trust", "created_at": NOW} for n in numbers])
+        session.execute(
+            insert(Identity),
+            [{"customer_id": n, "kind": "email", "value": f"p{n}+a@example.com"} for n in numbers],
+        )
+        session.execute(
+            insert(Order),
+            [
+                {
+                    "source": "s",
+                    "number": str(n),
+                    "customer_id": n,
+                    "status": "paid",
+                    "currency": "NOK",
+                    "total_minor": 1,
+                    "placed_at": NOW,
+                }
+                for n in numbers
+            ],
+        )
         session.execute(
             insert(Coupon),
             [

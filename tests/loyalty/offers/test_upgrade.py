@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from alembic import command
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, select, text
 
 from rapport import migrations
+from rapport.customers.mailboxes import mailbox
+from rapport.customers.models import Identity
 from rapport.kit import clock
 from rapport.kit.database import session_scope
 from rapport.loyalty.offers import service
@@ -14,6 +16,8 @@ from tests.loyalty.offers.shop import NOW
 TIME, END = "'2026-05-01 12:00:00.000000'", "'2026-06-01 12:00:00.000000'"
 OLD = f"""
 INSERT INTO customer (id, stage, created_at) VALUES (1, 'know', {TIME}), (2, 'know', {TIME});
+INSERT INTO identity (customer_id, kind, value) VALUES (1, 'email', 'ann.b+shop+x@googlemail.com'),
+    (1, 'phone', '+4791234567'), (2, 'email', '+bo@example.com');
 INSERT INTO "order" (id, source, number, customer_id, status, currency, total_minor, placed_at)
     VALUES (1, 's', '1', 2, 'paid', 'NOK', 50000, {TIME});
 INSERT INTO offer (id, key, percent, minimum_minor, min_orders, valid_days, cap, used, active)
@@ -33,6 +37,11 @@ def test_old_codes_go_on_and_back(engine: Engine) -> None:
         for statement in OLD.split(";"):
             connection.execute(text(statement))
     command.upgrade(config, "head")
+    with session_scope(engine) as session:
+        known = session.execute(select(Identity.kind, Identity.value, Identity.mailbox)).all()
+        assert [row.mailbox for row in known] == [
+            mailbox(row.value) if row.kind == "email" else None for row in known
+        ]
     with clock.freeze(NOW), session_scope(engine) as session:
         again = service.offer_discount(session, 1, "c:1")
         assert again is not None

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from rapport.loyalty.referrals.rules import Refusal, mailbox, new_code, reachable_at, refused
+from rapport.customers.mailboxes import mailbox
+from rapport.loyalty.referrals.rules import Refusal, new_code, reachable_at, refused
 
 
 @pytest.mark.parametrize(
@@ -18,6 +19,7 @@ from rapport.loyalty.referrals.rules import Refusal, mailbox, new_code, reachabl
         ("ann@gmail.com", "ann@googlemail.com", True),
         ("ann@example.com", "ann@example.org", False),
         ("ann@example.com", "anna@example.com", False),
+        ("+ann@example.com", "+bo@example.com", False),
     ],
 )
 def test_which_mailboxes_are_the_same(one: str, other: str, same: bool) -> None:
