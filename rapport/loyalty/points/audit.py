@@ -61,6 +61,11 @@ INVARIANTS: tuple[tuple[str, str], ...] = (
            OR (kind IN ('points', 'pending', 'held') AND balance < 0)""",
     ),
     (
+        "account: points are owed beside spendable ones",
+        """SELECT d.id FROM account d JOIN account p ON p.customer_id = d.customer_id AND p.kind = 'points'
+           WHERE d.kind = 'debt' AND d.balance < 0 AND p.balance > 0""",
+    ),
+    (
         "earning: what was taken back is not what its transactions say",
         """SELECT e.id FROM earning e
            LEFT JOIN "transaction" t ON t.about_id = e.transaction_id AND t.kind = 'take_back'

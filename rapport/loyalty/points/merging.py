@@ -13,10 +13,10 @@ from rapport.loyalty.points.purse import Entry
 def merge(session: Session, from_id: int, into_id: int, *, key: str) -> None:
     """Move all points of one customer to another: spendable, pending, held, owed, each lot with its end.
 
-    Only points: orders, conversations and the rest of a customer are merged elsewhere. The merged account
-    stays empty; what still arrives for it (points earned, an order sent back) goes to the other. Again
-    changes nothing. Raises NotFoundError, InvalidInputError, and ConflictError when `from_id` was merged into
-    somebody else.
+    What one of them owes is repaid by what the other has. Only points: orders, conversations and the rest of
+    a customer are merged elsewhere. The merged account stays empty; what still arrives for it (points earned,
+    an order sent back) goes to the other. Again changes nothing. Raises NotFoundError, InvalidInputError, and
+    ConflictError when `from_id` was merged into somebody else.
     """
     booking.check(1, key)
     into_id = repository.merged_into(session, into_id) or into_id
@@ -35,6 +35,9 @@ def merge(session: Session, from_id: int, into_id: int, *, key: str) -> None:
     fingerprint = rules.fingerprint(kind="merge", source=from_id, target=into_id)
     if booking.repeated(session, key, fingerprint):
         return
+    for purse in (source, target):
+        for owner, ended in booking.expired(purse, at):
+            booking.book(session, owner, ended)
     entry = Entry(key, "merge", at, sum(abs(points) for points in source.balances.values()), fingerprint)
     source.pour_into(target, entry)
     if entry.postings:

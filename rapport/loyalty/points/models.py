@@ -7,13 +7,17 @@ tables hold states that can be worked out from it; `tasks.check` compares the tw
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from rapport.kit import clock
 from rapport.kit.database import Base
 from rapport.loyalty.points import triggers
+
+# Movements are limited (rules.LARGEST), but not what many of them add up to.
+Points = Annotated[int, mapped_column(BigInteger)]
 
 
 class Account(Base):
@@ -40,7 +44,7 @@ class Account(Base):
     customer_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"))
     kind: Mapped[str] = mapped_column(String(10))
     name: Mapped[str | None] = mapped_column(String(20), unique=True)
-    balance: Mapped[int | None]
+    balance: Mapped[Points | None]
 
 
 class Transaction(Base):
@@ -57,8 +61,8 @@ class Transaction(Base):
     key: Mapped[str] = mapped_column(String(120), unique=True)
     kind: Mapped[str] = mapped_column(String(20))
     fingerprint: Mapped[str] = mapped_column(String(64), default="")
-    points: Mapped[int]
-    balance: Mapped[int]
+    points: Mapped[Points]
+    balance: Mapped[Points]
     reason: Mapped[str | None] = mapped_column(String(40))
     reverses_id: Mapped[int | None] = mapped_column(ForeignKey("transaction.id"), unique=True)
     about_id: Mapped[int | None] = mapped_column(ForeignKey("transaction.id"), index=True)
@@ -75,7 +79,7 @@ class Posting(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     transaction_id: Mapped[int] = mapped_column(ForeignKey("transaction.id"), index=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
-    points: Mapped[int]
+    points: Mapped[Points]
 
 
 class Earning(Base):
@@ -104,9 +108,9 @@ class Earning(Base):
     transaction_id: Mapped[int] = mapped_column(ForeignKey("transaction.id"), unique=True)
     order_id: Mapped[int | None] = mapped_column(ForeignKey("order.id"), index=True)
     at: Mapped[datetime]
-    points: Mapped[int]
-    taken_back: Mapped[int] = mapped_column(default=0)
-    rate_points: Mapped[int | None]
+    points: Mapped[Points]
+    taken_back: Mapped[Points] = mapped_column(default=0)
+    rate_points: Mapped[Points | None]
     rate_per_minor: Mapped[int | None]
     matures_at: Mapped[datetime | None]
     matured_at: Mapped[datetime | None]
@@ -143,11 +147,11 @@ class Lot(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), index=True)
     earning_id: Mapped[int | None] = mapped_column(ForeignKey("earning.id"), index=True)
-    points: Mapped[int]
-    remaining: Mapped[int] = mapped_column(default=0)
+    points: Mapped[Points]
+    remaining: Mapped[Points] = mapped_column(default=0)
     expires_at: Mapped[datetime | None]
     expired_at: Mapped[datetime | None]
-    lapsed: Mapped[int] = mapped_column(default=0)
+    lapsed: Mapped[Points] = mapped_column(default=0)
 
 
 class LotMovement(Base):
@@ -158,7 +162,7 @@ class LotMovement(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     transaction_id: Mapped[int] = mapped_column(ForeignKey("transaction.id"), index=True)
     lot_id: Mapped[int] = mapped_column(ForeignKey("lot.id"), index=True)
-    points: Mapped[int]
+    points: Mapped[Points]
 
 
 class Spending(Base):
@@ -186,8 +190,8 @@ class Spending(Base):
     transaction_id: Mapped[int] = mapped_column(ForeignKey("transaction.id"), unique=True)
     spent_id: Mapped[int | None] = mapped_column(ForeignKey("transaction.id"), unique=True)
     order_id: Mapped[int | None] = mapped_column(ForeignKey("order.id"), index=True)
-    points: Mapped[int]
-    restored: Mapped[int] = mapped_column(default=0)
+    points: Mapped[Points]
+    restored: Mapped[Points] = mapped_column(default=0)
     status: Mapped[str] = mapped_column(String(10))
     until: Mapped[datetime | None]
 
@@ -211,7 +215,7 @@ class TierChange(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"), index=True)
     tier: Mapped[str] = mapped_column(String(30))
-    window_points: Mapped[int]
+    window_points: Mapped[Points]
     at: Mapped[datetime] = mapped_column(default=clock.now)
 
 

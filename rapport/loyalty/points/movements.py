@@ -199,7 +199,7 @@ def _reverse_spending(session: Session, purse: Purse, entry: Entry) -> Movement:
     if entry.points == 0:
         raise ConflictError("These points were given back already.")
     taken = repository.lots_taken(session, purse, spent.transaction_id)
-    purse.restore(entry, taken, spent.restored, timedelta(days=get_facts().club.grace_days))
+    purse.restore(entry, taken, spent.restored, timedelta(days=get_facts().club.grace_days), entry.at)
     movement = booking.book(session, purse, entry)
     store.change_spending(session, spent.id, restored=spent.points)
     return movement

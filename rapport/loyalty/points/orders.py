@@ -149,7 +149,7 @@ def _undo(session: Session, order: Order, due: Callable[[], tuple[int, int]], wh
     # The lock makes two refunds of one order wait for each other.
     purses = _locked_purses(session, order)
     for purse in purses.values():
-        for owner, entry in booking.expired(purse, at):
+        for owner, entry in booking.expired(purse, clock.now()):
             booking.book(session, owner, entry)
     kept_minor, refunded_minor = due()
     taken_back = _take_back(session, purses, order, kept_minor, what, at)
@@ -161,7 +161,9 @@ def _locked_purses(session: Session, order: Order) -> dict[int, Purse]:
     """The purses of all who earned points with the order or paid with some: mostly of one customer."""
     while True:
         owners = sorted(repository.owners_of_order(session, order.id, _key(order.id)))
-        repository.lock_customers(session, owners)
+        # The buyer as well: what the order earns may be booked at this very moment.
+        buyer = [] if order.customer_id is None else [order.customer_id]
+        repository.lock_customers(session, [*owners, *buyer])
         # Somebody may have been merged while we waited.
         if repository.owners_of_order(session, order.id, _key(order.id)) == set(owners):
             return repository.purses(session, owners)
@@ -213,6 +215,6 @@ def _give_back(
         entry = Entry(f"~{what}:{spent.id}", "restore", at, points, order_id=order.id)
         entry.about_id = spent.spent_id
         taken = repository.lots_taken(session, purse, spent.transaction_id)
-        purse.restore(entry, taken, spent.restored, grace)
+        purse.restore(entry, taken, spent.restored, grace, clock.now())
         if not booking.book(session, purse, entry).repeated:
             store.change_spending(session, spent.id, restored=spent.restored + points)

@@ -178,16 +178,19 @@ class Purse:
         self._repay(entry, back)
         self._close(entry)
 
-    def restore(self, entry: Entry, taken: Sequence[tuple[Lot, int]], already: int, grace: timedelta) -> None:
+    def restore(
+        self, entry: Entry, taken: Sequence[tuple[Lot, int]], already: int, grace: timedelta, now: datetime
+    ) -> None:
         """Give spent points back to the very lots, when `already` of them came back before.
 
-        They were spent in time, so in place of a lot that ended meanwhile a new one is good for `grace` more.
+        They were spent in time, so in place of a lot that ended by `now` a new one is good for `grace` from
+        then: we may be told of it long after it was, and nobody can spend what they get back in the past.
         """
         entry.post(REDEEMED, -entry.points)
         for index, points in rules.last_first([points for _, points in taken], already, entry.points):
             lot = taken[index][0]
-            if lot.ended(entry.at):
-                self._open(entry, points, entry.at + grace, lot.earning_id)
+            if lot.ended(now):
+                self._open(entry, points, now + grace, lot.earning_id)
             else:
                 self._move(entry, lot, points)
         self._repay(entry, entry.points)
@@ -204,7 +207,7 @@ class Purse:
         self._close(entry)
 
     def pour_into(self, other: Purse, entry: Entry) -> None:
-        """Move all balances and lots to another purse, whose entry this is."""
+        """Move all balances and lots to another purse, whose entry this is. What either owed is repaid."""
         for account, points in self.balances.items():
             if points:
                 other._post(entry, account, points)
@@ -212,6 +215,7 @@ class Purse:
                 self.balances[account] = 0
         other.lots += self.lots
         self.lots = []
+        other._repay(entry, other.points)
         other._close(entry)
 
     def _open(self, entry: Entry, points: int, expires_at: datetime | None, earning_id: int | None) -> None:

@@ -233,6 +233,22 @@ def test_points_paid_with_come_back_in_the_refunded_share(engine: Engine, order:
             assert _state(engine, order) == (available, 0, 0)
 
 
+def test_points_of_a_refund_told_late_have_their_grace(engine: Engine, order: Order) -> None:
+    """They ended between the refund and the day we hear of it; without grace they would be gone at once."""
+    customer_id = order.customer_id
+    assert customer_id is not None
+    with session_scope(engine) as session:
+        service.earn(session, customer_id, 30, key="e", reason="gift", at=NOW - DAY, expires_at=NOW + 2 * DAY)
+        service.burn(session, customer_id, 30, key="b", reason="order", order_id=order.id, at=NOW - DAY)
+    told = NOW + 5 * DAY
+    with clock.freeze(told), session_scope(engine) as session:
+        service.reverse_for_refund(session, _refund(session, order, "r", order.total_minor))
+    with session_scope(engine) as session:
+        assert tasks.check(session) == []
+        assert service.statement(session, customer_id, told).next_expiry == (30, told + 30 * DAY)
+        assert tasks.run(session, told)["expired_points"] == 0
+
+
 def test_a_cancelled_order_leaves_nothing(engine: Engine, order: Order) -> None:
     customer_id = order.customer_id
     assert customer_id is not None

@@ -223,7 +223,7 @@ def test_what_comes_back_after_its_end() -> None:
         lot = purse.lots[0]
         purse.spend(_entry(10), REDEEMED)
         entry = _entry(7)
-        purse.restore(entry, [(lot, 10)], 0, 30 * DAY)
+        purse.restore(entry, [(lot, 10)], 0, 30 * DAY, NOW)
         assert purse.points == 7
         assert [one.expires_at for one in purse.lots if one.remaining] == [
             NOW + (30 if restored[0][1] is None else 5) * DAY
