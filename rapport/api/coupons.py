@@ -69,7 +69,7 @@ def redeem(writer: CouponWriter, code: Code, body: RedeemCouponRequest) -> Respo
     """Once and for good. Order events that carry the code do the same, so most shops need not ask for it."""
 
     def work(session: Session, key: str) -> CouponAnswer:
-        order_id = repository.order_id_of(session, body.source, body.order, None)
+        order_id = repository.order_of_number(session, body.source, body.order) if body.order else None
         return _answer(
             offers.redeem(
                 session,

@@ -60,49 +60,70 @@ def apply(session: Session, event: OrderEvent, *, same_id_is_same: bool = False)
         digest=event.digest(),
         number=event.number,
         reference=event.reference,
-        at=event.at,
+        at=_happened(event),
         described=event.order is not None,
     )
+    order_id = _order_id(session, event)
     if record_id is None:
-        return _repeated(session, event, same_id_is_same)
-    record = repository.get_event(session, record_id)
-    order_id = repository.order_id_of(session, event.source, event.number, event.reference)
+        record = repository.event_of(session, event.source, event.event_id)
+        if not same_id_is_same and record.digest != event.digest():
+            raise ConflictError(
+                "event_id: another event was sent under this id. Give each event an id of its own."
+            )
+        if not record.waiting or order_id is None:
+            return _repeated(session, record)
+        # It could not be applied before; now it is tried again.
+        record.waiting, record.payload, record.digest = False, None, event.digest()
+        record.number, record.reference = event.number, event.reference
+    else:
+        record = repository.get_event(session, record_id)
     if order_id is None and event.order is None:
         record.waiting, record.payload = True, event.model_dump_json()
         session.flush()
         return Applied("waiting", number=event.number)
-    waiting = [] if order_id is not None else _waiting_for(session, event)
     change = _Change(session, event, record, order_id)
     change.run()
-    for late, late_record in waiting:
+    for late, late_record in _waiting_for(session, change.order):
         _catch_up(session, late, late_record, change)
     return change.applied()
 
 
-def _repeated(session: Session, event: OrderEvent, same_id_is_same: bool) -> Applied:
-    record = repository.event_of(session, event.source, event.event_id)
-    if not same_id_is_same and record.digest != event.digest():
-        raise ConflictError(
-            "event_id: another event was sent under this id. Give each event an id of its own."
-        )
+def _happened(event: OrderEvent) -> datetime:
+    """When it did. Nothing happens in time to come: a shop's clock may be ahead of ours."""
+    return min(event.at, clock.now())
+
+
+def _order_id(session: Session, event: OrderEvent) -> int | None:
+    """The order that is meant. Raises ConflictError when number and reference mean two."""
+    by_number = by_reference = None
+    if event.number is not None:
+        by_number = repository.order_of_number(session, event.source, event.number)
+    if event.reference is not None:
+        by_reference = repository.order_of_reference(session, event.source, event.reference)
+    if event.number is not None and by_reference not in {None, by_number}:
+        raise ConflictError("reference: belongs to an order with another number")
+    return by_reference if by_number is None else by_number
+
+
+def _repeated(session: Session, record: OrderEventRecord) -> Applied:
     order = session.get(Order, record.order_id) if record.order_id is not None else None
     if order is None:
         return Applied("repeated", number=record.number)
     return Applied("repeated", order.id, order.number, order.status, order.customer_id)
 
 
-def _waiting_for(session: Session, event: OrderEvent) -> list[tuple[OrderEvent, OrderEventRecord]]:
-    """What came before this order did, in the order in which it happened."""
+def _waiting_for(session: Session, order: Order) -> list[tuple[OrderEvent, OrderEventRecord]]:
+    """What still waits to be applied to this order, in the order in which it happened."""
     found = [
         (OrderEvent.model_validate_json(record.payload), record)
-        for record in repository.waiting_events(session, event.source, event.number, event.reference)
+        for record in repository.waiting_events(session, order)
         if record.payload is not None
     ]
     return sorted(found, key=lambda pair: (pair[0].at, rules.ORDER_OF_KINDS.index(pair[0].kind)))
 
 
 def _catch_up(session: Session, late: OrderEvent, record: OrderEventRecord, change: _Change) -> None:
-    """Let an event count that waited; what is wrong with it must not keep the order itself out."""
+    """Let an event count that waited; what is wrong with it must not keep others out, and it waits on."""
     try:
         with session.begin_nested():
             record.waiting, record.payload = False, None
@@ -126,8 +147,7 @@ class _Change:
         self._event = event
         self._record = record
         self._order_id = order_id
-        # Nothing happens in time to come; a shop's clock may be ahead of ours.
-        self._at = min(event.at, clock.now())
+        self._at = _happened(event)
         self.notes: list[str] = first.notes if first else []
         self._coupons: list[CouponUse] = first._coupons if first else []
         self._points: list[int] = first._points if first else []
@@ -138,15 +158,16 @@ class _Change:
         event, session = self._event, self._session
         person = event.order.customer if event.order else None
         known = session.get(Order, self._order_id) if self._order_id is not None else None
+        self._lock(person, known)
         customer_id = self._customer(person) if person else known.customer_id if known else None
-        if customer_id is not None:
-            customer_repository.lock_customer(session, customer_id)
+        details = event.order
         if known is None:
             assert event.order is not None and event.number is not None
             self.order = self._new_order(event.number, event.order, customer_id)
         else:
             self.order = repository.lock_order(session, known.id)
-            self._update_order(customer_id)
+            if not self._update_order(customer_id):
+                details = None
         self._record.order_id = self.order.id
         before = self.order.status
         self._ship()
@@ -154,7 +175,14 @@ class _Change:
         session.flush()
         refund = self._refund() if event.refund else None
         outcome = effects.follow(
-            session, event, self.order, before=before, refund=refund, at=self._at, notes=self.notes
+            session,
+            self.order,
+            details,
+            named=customer_id if person and person.id else None,
+            before=before,
+            refund=refund,
+            at=self._at,
+            notes=self.notes,
         )
         self._points.append(outcome.points)
         self._coupons += outcome.coupons
@@ -173,15 +201,32 @@ class _Change:
             tuple(dict.fromkeys(self.notes)),
         )
 
-    def _customer(self, person: Person) -> int | None:
+    def _lock(self, person: Person | None, known: Order | None) -> None:
+        """Lock all customers the event may touch, before anything of theirs, in the order of their ids.
+
+        An order may carry somebody else's code or hold: two such orders must not wait for each other.
+        """
+        session = self._session
+        touched = effects.touched(session, self._event.order, known)
+        if person is not None:
+            references, identities = self._names(person)
+            names = [f"customer:{kind}:{value}" for kind, value in [*references, *identities]]
+            # Two first orders of somebody new must not make two customers of them.
+            locks.one_at_a_time(session, *names)
+            found = customers.find_customer(session, references, identities, person.country)
+            touched |= {found} if found is not None else set()
+        for customer_id in sorted(touched):
+            customer_repository.lock_customer(session, customer_id)
+
+    def _names(self, person: Person) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         references = [(self._event.source, person.id)] if person.id else []
-        identities = [("email", person.email)] if person.email else []
-        identities += [("phone", person.phone)] if person.phone else []
+        given = (("email", person.email), ("phone", person.phone))
+        return references, [(kind, value) for kind, value in given if value]
+
+    def _customer(self, person: Person) -> int | None:
+        references, identities = self._names(person)
         if not references and not identities:
             return None
-        names = [f"customer:{kind}:{value}" for kind, value in [*references, *identities]]
-        # Two first orders of somebody new must not make two customers of them.
-        locks.one_at_a_time(self._session, *names)
         customer = customers.ensure_customer(
             self._session,
             references=references,
@@ -207,10 +252,11 @@ class _Change:
         self._session.flush()
         return order
 
-    def _update_order(self, customer_id: int | None) -> None:
+    def _update_order(self, customer_id: int | None) -> bool:
+        """Take the event's details; False when there are none or newer ones are known."""
         order, details = self.order, self._event.order
         if details is None:
-            return
+            return False
         if order.currency != details.currency:
             raise ConflictError("order.currency: is another than that of the order so far")
         if order.customer_id is None:
@@ -218,8 +264,8 @@ class _Change:
         elif customer_id is not None and customer_id != order.customer_id:
             self.notes.append("order.customer: the order stays with the customer it was first told of")
         newest = repository.described_at(self._session, order.id)
-        if newest is not None and self._event.at < newest:
-            return
+        if newest is not None and self._at < newest:
+            return False
         order.placed_at = min(order.placed_at, self._placed_at(details))
         refunded = shop_repository.refunded_minor(self._session, order.id)
         if details.total_minor < refunded:
@@ -228,6 +274,7 @@ class _Change:
             self.notes.append("order.total_minor: changed after payment; points follow with the next refund")
         order.total_minor = details.total_minor
         self._write_items(order, details)
+        return True
 
     def _placed_at(self, details: Details) -> datetime:
         return min(details.placed_at or self._at, self._at)
@@ -271,26 +318,32 @@ class _Change:
         assert said is not None
         if said.currency not in {None, order.currency}:
             raise ConflictError("refund.currency: is another than that of the order")
+        left = order.total_minor - shop_repository.refunded_minor(self._session, order.id)
         known = repository.refund_of(self._session, self._event.source, said.reference)
         if known is not None:
-            if (known.order_id, known.amount_minor) != (order.id, said.amount_minor):
+            # One that was more than what was left counted as that.
+            more = said.amount_minor - known.amount_minor
+            if known.order_id != order.id or more < 0 or (more > 0 and left > 0):
                 raise ConflictError("refund.reference: another refund was sent under this reference")
             return None
-        refunded = shop_repository.refunded_minor(self._session, order.id)
-        if refunded + said.amount_minor > order.total_minor:
-            raise ConflictError("refund.amount_minor: is more than what is left of the order")
+        amount = min(said.amount_minor, left)
+        if amount < said.amount_minor:
+            # The money is gone: to refuse it would keep out all else that is told with it.
+            self.notes.append("refund.amount_minor: is more than what is left of the order; only that counts")
+        if amount == left and order.status != "cancelled":
+            order.status = "refunded"
+        if amount <= 0:
+            return None
         refund = Refund(
             order_id=order.id,
             customer_id=order.customer_id,
             source=self._event.source,
             reference=said.reference,
-            amount_minor=said.amount_minor,
+            amount_minor=amount,
             currency=order.currency,
             at=self._at,
             reason=said.reason,
         )
         self._session.add(refund)
-        if refunded + said.amount_minor == order.total_minor and order.status != "cancelled":
-            order.status = "refunded"
         self._session.flush()
         return refund

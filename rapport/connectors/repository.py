@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import delete, func, select, union_all, update
 from sqlalchemy.orm import Session
 
 from rapport.connectors.models import OrderEventRecord, WebhookDelivery
 from rapport.kit.upsert import insert
-from rapport.loyalty.offers.models import Coupon
+from rapport.loyalty.offers import service as offers
+from rapport.loyalty.offers.models import Coupon, CouponEvent
 from rapport.shop.models import Order, Refund
 
 Record = OrderEventRecord
+# A code used before its order was told of belongs to an order placed within so long of that.
+SAME_CHECKOUT = timedelta(days=3)
 
 
 def add_event(session: Session, **values: object) -> int | None:
@@ -36,14 +39,13 @@ def event_of(session: Session, source: str, event_id: str) -> OrderEventRecord:
     return session.scalars(select(Record).where(Record.source == source, Record.event_id == event_id)).one()
 
 
-def order_id_of(session: Session, source: str, number: str | None, reference: str | None) -> int | None:
-    """The order with that number, or which the shop calls by that reference."""
-    if number is not None:
-        found = session.scalar(select(Order.id).where(Order.source == source, Order.number == number))
-        if found is not None:
-            return found
-    if reference is None:
-        return None
+def order_of_number(session: Session, source: str, number: str) -> int | None:
+    """The order with that number."""
+    return session.scalar(select(Order.id).where(Order.source == source, Order.number == number))
+
+
+def order_of_reference(session: Session, source: str, reference: str) -> int | None:
+    """The order that the shop calls by that reference."""
     return session.scalar(
         select(Record.order_id)
         .where(Record.source == source, Record.reference == reference, Record.order_id.is_not(None))
@@ -53,25 +55,19 @@ def order_id_of(session: Session, source: str, number: str | None, reference: st
 
 def lock_order(session: Session, order_id: int) -> Order:
     """The order as it is now; nobody else changes it until this session ends."""
-    return session.scalars(
-        select(Order).where(Order.id == order_id).with_for_update().execution_options(populate_existing=True)
-    ).one()
+    query = select(Order).where(Order.id == order_id).with_for_update(key_share=True)
+    return session.scalars(query.execution_options(populate_existing=True)).one()
 
 
-def waiting_events(
-    session: Session, source: str, number: str | None, reference: str | None
-) -> Sequence[OrderEventRecord]:
-    """The events that came before their order did."""
-    return session.scalars(
-        select(Record).where(
-            Record.source == source,
-            Record.waiting,
-            or_(
-                Record.number == number if number is not None else Record.id.is_(None),
-                Record.reference == reference if reference is not None else Record.id.is_(None),
-            ),
-        )
-    ).all()
+def waiting_events(session: Session, order: Order) -> Sequence[OrderEventRecord]:
+    """The events of this order that came before it did, or could not be applied yet."""
+    references = select(Record.reference).where(Record.order_id == order.id, Record.reference.is_not(None))
+    waiting = select(Record.id).where(Record.source == order.source, Record.waiting)
+    # Two look-ups by index; an `or` may read the whole table.
+    ids = union_all(
+        waiting.where(Record.number == order.number), waiting.where(Record.reference.in_(references))
+    )
+    return session.scalars(select(Record).where(Record.id.in_(ids)).order_by(Record.id)).all()
 
 
 def described_at(session: Session, order_id: int) -> datetime | None:
@@ -88,27 +84,46 @@ def refund_of(session: Session, source: str, reference: str) -> Refund | None:
 
 def our_codes(session: Session, codes: Sequence[str]) -> Sequence[Coupon]:
     """Those of these codes that are ours."""
-    typed = {code.strip().upper() for code in codes}
+    typed = {offers.written(code) for code in codes}
     return session.scalars(select(Coupon).where(Coupon.code.in_(typed)).order_by(Coupon.id)).all()
 
 
 def link_code(session: Session, code: str, order: Order) -> bool:
-    """Say which order a code was used on that the shop had redeemed before it told of the order."""
-    query = update(Coupon).where(Coupon.code == code, Coupon.state == "redeemed", Coupon.order_id.is_(None))
+    """Say which order a code was used on that the shop had redeemed before it told of the order.
+
+    That is an order which names the code, of the customer it is for, placed within a few days of its use: the
+    same code on a later order is another use of it.
+    """
+    query = update(Coupon).where(
+        Coupon.code == code,
+        Coupon.state == "redeemed",
+        Coupon.order_id.is_(None),
+        Coupon.redeemed_at.between(order.placed_at - SAME_CHECKOUT, order.placed_at + SAME_CHECKOUT),
+    )
     if order.customer_id is not None:
         query = query.where(Coupon.customer_id == order.customer_id)
     return session.scalar(query.values(order_id=order.id).returning(Coupon.id)) is not None
 
 
-def codes_used_on(session: Session, order_id: int) -> list[str]:
-    """The codes that were used on an order."""
-    return list(
-        session.scalars(
-            select(Coupon.code)
-            .where(Coupon.order_id == order_id, Coupon.state == "redeemed")
-            .order_by(Coupon.id)
-        )
+def codes_used_on(session: Session, order_id: int) -> list[tuple[int, str]]:
+    """(id, code) of the codes that were used on an order."""
+    rows = session.execute(
+        select(Coupon.id, Coupon.code)
+        .where(Coupon.order_id == order_id, Coupon.state == "redeemed")
+        .order_by(Coupon.id)
     )
+    return [(row.id, row.code) for row in rows]
+
+
+def owners_of_codes_on(session: Session, order_id: int) -> Sequence[int]:
+    """Whose codes were used on an order."""
+    return session.scalars(select(Coupon.customer_id).where(Coupon.order_id == order_id)).all()
+
+
+def times_undone(session: Session, coupon_id: int) -> int:
+    """How often a use of the code was undone."""
+    query = select(func.count()).where(CouponEvent.coupon_id == coupon_id, CouponEvent.kind == "rolled_back")
+    return session.scalar(query) or 0
 
 
 def add_delivery(session: Session, **values: object) -> int | None:

@@ -25,6 +25,7 @@ from rapport.loyalty.offers.models import Coupon
 from rapport.shop.models import Order
 from tests.connectors.fake_shops import WOO_SECRET, WooCommerce, woo_order
 from tests.connectors.happenings import coupon_of, sound, the_order
+from tests.connectors.happenings import event as happening
 from tests.fake_rasa import FakeRasa
 from tests.loyalty.threads import at_once
 from tests.running import RunningApp, until
@@ -316,12 +317,18 @@ def test_a_delivery_left_behind_by_a_crash_is_applied_later(engine: Engine) -> N
 
 
 def test_a_failure_half_way_leaves_nothing_of_the_delivery(engine: Engine, shop: WooCommerce) -> None:
-    shop.send("order.created", woo_order(refunds=[{"id": 1, "total": "-5000.00"}]))
+    order = woo_order(refunds=[{"id": 1, "total": "-50.00"}])
+    with session_scope(engine) as session:
+        told = happening("placed", source="woocommerce", reference="99", number="7000")
+        apply(session, told)
+        said = {"reference": "1", "amount_minor": 5_000}
+        apply(session, happening("refunded", 1, source="woocommerce", number="7000", refund=said))
+    shop.send("order.created", order)
     [(status, reason)] = all_done(engine)
     assert status == "failed"
-    assert "refund.amount_minor" in (reason or "")
+    assert "refund.reference" in (reason or "")
     with session_scope(engine) as session:
-        assert session.scalars(select(Order)).all() == []
+        assert session.scalars(select(Order.number)).all() == ["7000"]
 
 
 def test_old_deliveries_are_forgotten_and_failures_are_not(engine: Engine) -> None:

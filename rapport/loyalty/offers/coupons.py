@@ -34,7 +34,8 @@ Items = Sequence[tuple[str, int]]
 class Quote:
     """What a code gives on an order. `discount_minor` is 0 for a present, which is added to the order.
 
-    `repeated`: the same key asked for the same before. Amounts are minor units of `currency`.
+    `repeated`: the same key asked for the same before. `refusal`: why it should not have been used, when it
+    was by `force`. Amounts are minor units of `currency`.
     """
 
     code: str
@@ -49,6 +50,7 @@ class Quote:
     expires_at: datetime
     held_until: datetime | None
     repeated: bool = False
+    refusal: Refusal | None = None
 
 
 def check(
@@ -70,7 +72,7 @@ def check(
     """
     now = at or clock.now()
     use = _Use("check", None, order_minor, currency, customer_id, tuple(with_codes), tuple(items), holder)
-    coupon = repository.coupon_by_code(session, _written(code))
+    coupon = repository.coupon_by_code(session, written(code))
     discount, basket = _decide(session, coupon, use, now)
     assert coupon is not None
     note(session, {"coupon_id": coupon.id, "kind": "checked", **_sums(basket, discount), "at": now})
@@ -127,8 +129,13 @@ def redeem(
     items: Items = (),
     holder: str | None = None,
     at: datetime | None = None,
+    force: bool = False,
 ) -> Quote:
-    """Use the code on an order. A code that is held is used by its `holder` only (`key` if not given)."""
+    """Use the code on an order. A code that is held is used by its `holder` only (`key` if not given).
+
+    With `force` the discount was given already: a code that was still good but did not fit the order is used
+    up all the same, else it would be good for ever. What was wrong stands in the log and in `refusal`.
+    """
     now = at or clock.now()
     use = _Use(
         *("redeem", key, order_minor, currency, customer_id, tuple(with_codes), tuple(items)),
@@ -137,9 +144,10 @@ def redeem(
     coupon = _locked(session, code)
     if (done := _done_before(session, coupon, "redeemed", use, now)) is not None:
         return done
-    discount, basket = _decide(session, coupon, use, now)
+    discount, basket, refusal = _decide_use(session, coupon, use, now, force)
     assert coupon is not None
-    _append(session, coupon, "redeemed", use, now, **_sums(basket, discount))
+    noted = refusal.value if refusal else None
+    _append(session, coupon, "redeemed", use, now, **_sums(basket, discount), reason=noted)
     cost = coupon.reserved_minor if coupon.kind == "gift" else discount
     if not repository.spend(session, coupon.offer_id, cost - coupon.reserved_minor):
         # Cannot be: what a code can cost at most is set aside wherever there is a budget.
@@ -148,7 +156,7 @@ def redeem(
     coupon.redeemed_at, coupon.order_id = now, order_id
     coupon.cost_minor, coupon.discount_minor = cost, discount
     session.flush()
-    return _quote(coupon, "redeemed", discount, currency, None)
+    return replace(_quote(coupon, "redeemed", discount, currency, None), refusal=refusal)
 
 
 def release(
@@ -278,7 +286,7 @@ class _Use:
             self.order_minor,
             self.currency,
             self.customer_id,
-            sorted(_written(other) for other in self.with_codes),
+            sorted(written(other) for other in self.with_codes),
             sorted([sku, quantity] for sku, quantity in self.items),
             self.holder,
             self.order_id,
@@ -286,7 +294,7 @@ class _Use:
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _written(code: str) -> str:
+def written(code: str) -> str:
     """A code as it is stored, however it was typed: a group's dash may be missing or another sign."""
     plain = rules.plain_code(code[: 2 * LONGEST_CODE])
     tail = rules.CODE_GROUPS * rules.CODE_GROUP_LENGTH
@@ -298,12 +306,12 @@ def _written(code: str) -> str:
 
 def _locked(session: Session, code: str) -> Coupon | None:
     """The coupon, its customer's row and then its own locked."""
-    written = _written(code)
-    owner = repository.owner_of(session, written)
+    stored = written(code)
+    owner = repository.owner_of(session, stored)
     if owner is None:
         return None
     repository.lock_customer(session, owner)
-    return repository.coupon_by_code(session, written, lock=True)
+    return repository.coupon_by_code(session, stored, lock=True)
 
 
 def _done_before(
@@ -323,7 +331,8 @@ def _repeated(coupon: Coupon, event: CouponEvent, use: _Use) -> Quote:
     state = {"released": "issued", "rolled_back": "issued"}.get(event.kind, event.kind)
     currency = use.currency or coupon.currency or ""
     found = _quote(coupon, state, event.discount_minor or 0, currency, event.until)
-    return replace(found, repeated=True)
+    refusal = Refusal(event.reason) if event.kind == "redeemed" and event.reason else None
+    return replace(found, repeated=True, refusal=refusal)
 
 
 def _decide(session: Session, coupon: Coupon | None, use: _Use, now: datetime) -> tuple[int, Basket]:
@@ -338,12 +347,20 @@ def _decide(session: Session, coupon: Coupon | None, use: _Use, now: datetime) -
         other_groups=_groups(session, use.with_codes, coupon.code),
         holder=use.holder,
     )
-    result = rules.quote(_state(coupon), basket, now)
-    if isinstance(result, Refusal):
+    state = _state(coupon)
+    result = rules.quote(state, basket, now)
+    if not isinstance(result, Refusal):
+        return result, basket, None
+    if not force or result not in rules.UNFIT:
         refuse(session, result, use.action, {"coupon_id": coupon.id, **_sums(basket, None), "at": now})
-    return result, basket
+    same_money = coupon.currency in {None, use.currency}
+    return rules.discount(state.terms, use.order_minor) if same_money else 0, basket, result
 
 
+def _decide_use(
+    session: Session, coupon: Coupon | None, use: _Use, now: datetime, force: bool
+) -> tuple[int, Basket, Refusal | None]:
+    """The same, and with `force` why the code should not have been used although it was still good."""
 def _cost(session: Session, items: Items) -> int | None:
     """What the goods cost the shop; None unless it is known of all of them."""
     known = repository.costs(session, [sku for sku, _ in items])
@@ -354,7 +371,7 @@ def _cost(session: Session, items: Items) -> int | None:
 
 def _groups(session: Session, with_codes: Sequence[str], code: str) -> tuple[str, ...]:
     """The stacking of the other codes. One we did not issue is taken for exclusive: we know nothing of it."""
-    others = sorted({_written(other) for other in with_codes} - {code})
+    others = sorted({written(other) for other in with_codes} - {code})
     if not others:
         return ()
     found = repository.stackings(session, others)

@@ -111,8 +111,9 @@ class CouponEvent(Base):
     """Append-only: everything done with a coupon, and everything refused, with the reason.
 
     `kind`: issued, checked, held, released, redeemed, rolled_back, expired, revoked, refused; of what was
-    refused `action` says what was tried. `key` makes it happen once, `fingerprint` tells whether a repetition
-    is one. A code nobody issued leaves no more than that it was tried.
+    refused `action` says what was tried, of a use that should not have been `reason` says why. `key` makes it
+    happen once, `fingerprint` tells whether a repetition is one. A code nobody issued leaves no more than
+    that it was tried.
     """
 
     __tablename__ = "coupon_event"

@@ -51,6 +51,20 @@ class Refusal(StrEnum):
     CONFLICT = "conflict"
 
 
+# A good code on an order it is not for. Whoever gives the discount all the same has used it up.
+UNFIT = frozenset(
+    {
+        Refusal.NOT_STARTED,
+        Refusal.HELD,
+        Refusal.NOT_YOURS,
+        Refusal.CURRENCY,
+        Refusal.MINIMUM,
+        Refusal.MARGIN,
+        Refusal.NOT_STACKABLE,
+    }
+)
+
+
 class CouponError(ConflictError):
     """A code that cannot be used, or not like this; `reason` says why."""
 

@@ -26,6 +26,7 @@ from rapport.loyalty.offers.coupons import (
     release,
     revoke,
     rollback,
+    written,
 )
 from rapport.loyalty.offers.explanations import Consent, Explanation, explain, explain_code
 from rapport.loyalty.offers.models import Coupon
@@ -56,6 +57,7 @@ __all__ = [
     "release",
     "revoke",
     "rollback",
+    "written",
 ]
 
 

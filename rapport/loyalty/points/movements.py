@@ -104,7 +104,7 @@ def hold(
 def capture(
     session: Session, hold_key: str, *, key: str, order_id: int | None = None, at: datetime | None = None
 ) -> Movement:
-    """Spend what is held, all of it; only before the hold's end.
+    """Spend what is held, all of it; only before the hold's end. The order may be told later, once.
 
     Raises NotFoundError without such a hold, ConflictError when it was captured or released or has run out.
     """
@@ -113,6 +113,8 @@ def capture(
     fingerprint = rules.fingerprint(kind="capture", hold=hold_key, order=order_id)
     if known := booking.repeated(session, key, fingerprint):
         return known
+    if spent.status == "spent" and order_id is not None and spent.order_id in {None, order_id}:
+        return _link(session, spent, order_id)
     at = at or clock.now()
     if spent.status != "held" or (spent.until is not None and spent.until <= at):
         raise ConflictError("These points are no longer held.")
@@ -126,6 +128,14 @@ def capture(
         session, spent.id, status="spent", spent_id=movement.transaction_id, order_id=order_id
     )
     return movement
+
+
+def _link(session: Session, spent: repository.Spent, order_id: int) -> Movement:
+    """Say which order captured points were spent on, so that its refund gives them back."""
+    assert spent.spent_id is not None
+    store.change_spending(session, spent.id, order_id=order_id)
+    done = repository.transaction(session, spent.spent_id)
+    return Movement(done.id, done.key, done.points, done.balance, repeated=True)
 
 
 def release(session: Session, hold_key: str, *, key: str, at: datetime | None = None) -> Movement:

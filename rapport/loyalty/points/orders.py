@@ -102,6 +102,11 @@ def cancel_order(session: Session, order: Order) -> int:
     return _undo(session, order, lambda: (0, max(order.total_minor, 1)), f"cancel:{order.id}", clock.now())
 
 
+def owners(session: Session, order_id: int) -> set[int]:
+    """Whose points the order moved so far: who earned with it and who paid with some."""
+    return repository.owners_of_order(session, order_id, _key(order_id))
+
+
 def _key(order_id: int) -> str:
     return f"earn:order:{order_id}"
 

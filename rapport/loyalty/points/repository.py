@@ -187,6 +187,11 @@ def transaction_by_key(session: Session, key: str) -> Transaction | None:
     return session.scalars(select(Transaction).where(Transaction.key == key)).one_or_none()
 
 
+def transaction(session: Session, transaction_id: int) -> Transaction:
+    """The transaction of that id."""
+    return session.get_one(Transaction, transaction_id)
+
+
 def release_of(session: Session, hold_id: int) -> Transaction:
     """The transaction that released a hold."""
     return session.scalars(

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from rapport.kit import clock
-from rapport.loyalty.points import repository, rules, tiers
+from rapport.loyalty.points import orders, repository, rules, tiers
 from rapport.loyalty.points.booking import Movement, NotEnoughPointsError
 from rapport.loyalty.points.merging import merge
 from rapport.loyalty.points.movements import DEFAULT, burn, capture, earn, hold, release, reverse
@@ -54,6 +54,8 @@ __all__ = [
     "merge",
     "note_delivery",
     "open_lots",
+    "owner_of_hold",
+    "owners",
     "pending",
     "release",
     "reverse",
@@ -154,6 +156,17 @@ def liability(session: Session) -> Liability:
         held_minor=held * value,
         pending_minor=pending * value,
     )
+
+
+def owners(session: Session, order_id: int) -> set[int]:
+    """Whose points an order moved so far."""
+    return orders.owners(session, order_id)
+
+
+def owner_of_hold(session: Session, hold_key: str) -> int | None:
+    """Whose points are held by that key; None when none are."""
+    taken = repository.transaction_by_key(session, hold_key)
+    return repository.owner_of(session, taken.id) if taken and taken.kind == "hold" else None
 
 
 def history(session: Session, customer_id: int, limit: int = 20) -> list[Line]:
