@@ -337,6 +337,14 @@ def _repeated(coupon: Coupon, event: CouponEvent, use: _Use) -> Quote:
 
 def _decide(session: Session, coupon: Coupon | None, use: _Use, now: datetime) -> tuple[int, Basket]:
     """What the code takes off the order. Raises CouponError."""
+    discount, basket, _ = _decide_use(session, coupon, use, now, force=False)
+    return discount, basket
+
+
+def _decide_use(
+    session: Session, coupon: Coupon | None, use: _Use, now: datetime, force: bool
+) -> tuple[int, Basket, Refusal | None]:
+    """The same, and with `force` why the code should not have been used although it was still good."""
     if coupon is None:
         refuse(session, Refusal.UNKNOWN, use.action, {"at": now})
     basket = Basket(
@@ -357,10 +365,6 @@ def _decide(session: Session, coupon: Coupon | None, use: _Use, now: datetime) -
     return rules.discount(state.terms, use.order_minor) if same_money else 0, basket, result
 
 
-def _decide_use(
-    session: Session, coupon: Coupon | None, use: _Use, now: datetime, force: bool
-) -> tuple[int, Basket, Refusal | None]:
-    """The same, and with `force` why the code should not have been used although it was still good."""
 def _cost(session: Session, items: Items) -> int | None:
     """What the goods cost the shop; None unless it is known of all of them."""
     known = repository.costs(session, [sku for sku, _ in items])
