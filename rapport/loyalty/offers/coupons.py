@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,15 +18,20 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from rapport.kit import clock
-from rapport.kit.errors import InvalidInputError
+from rapport.kit.errors import ConflictError, InvalidInputError
 from rapport.loyalty.offers import repository, rules
 from rapport.loyalty.offers.models import Coupon, CouponEvent
 from rapport.loyalty.offers.refusals import note, refuse
 from rapport.loyalty.offers.rules import Basket, CouponState, Refusal, Terms
+from rapport.loyalty.points import service as ledger
+
+log = logging.getLogger(__name__)
 
 HOLD = timedelta(minutes=30)
 MAX_KEY = 160
 LONGEST_CODE = 40
+# How the occasion of a code bought with points begins (service.redeem_points).
+BOUGHT = "points:"
 
 Items = Sequence[tuple[str, int]]
 
@@ -226,7 +232,7 @@ def revoke(
     """Make a code worthless that was not used yet, as after abuse.
 
     It counts as one the customer had, so that asking again brings no other; not when it was the shop's
-    mistake.
+    mistake. Points it was bought with come back, unless its time was over.
     """
     now = at or clock.now()
     use = _Use("revoke", key)
@@ -241,7 +247,17 @@ def revoke(
     _append(session, coupon, "revoked", use, now, reason=reason[:60])
     coupon.excused = shops_mistake
     _end(session, coupon, "revoked")
+    if coupon.occasion == "points" and coupon.expires_at > now:
+        _give_points_back(session, coupon, now)
     return _quote(coupon, "revoked", 0, coupon.currency or "", None)
+
+
+def _give_points_back(session: Session, coupon: Coupon, now: datetime) -> None:
+    paid = f"coupon:{(coupon.grant_key or '').removeprefix(BOUGHT)}"
+    try:
+        ledger.reverse(session, paid, key=f"coupon-revoked:{coupon.id}", at=now)
+    except ConflictError:
+        log.info("The points of coupon %s came back before.", coupon.id)
 
 
 def expire(session: Session, coupon_id: int, ended_before: datetime, now: datetime) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import case, func, select
+from sqlalchemy import BigInteger, case, cast, func, select
 from sqlalchemy.orm import Session
 
 from rapport.loyalty.offers.models import Coupon, Offer
@@ -47,7 +47,9 @@ def of_all(session: Session, past: bool) -> list[Figures]:
             func.count(Coupon.id).label("codes"),
             func.coalesce(func.sum(case((Coupon.state.in_(GOOD), 1), else_=0)), 0).label("good"),
             func.coalesce(func.sum(case((used, 1), else_=0)), 0).label("used"),
-            func.coalesce(func.sum(case((used, Coupon.cost_minor), else_=0)), 0).label("cost_minor"),
+            cast(func.coalesce(func.sum(case((used, Coupon.cost_minor), else_=0)), 0), BigInteger).label(
+                "cost_minor"
+            ),
         )
         .outerjoin(Coupon, Coupon.offer_id == Offer.id)
         .group_by(Offer.id)

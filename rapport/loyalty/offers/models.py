@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rapport.kit import clock
 from rapport.kit.database import Base
+
+# Goods of one order, and what codes cost together, may be more than 32 bits hold.
+Amount = Annotated[int, mapped_column(BigInteger)]
 
 
 class Offer(Base):
@@ -33,10 +36,10 @@ class Offer(Base):
     occasion: Mapped[str] = mapped_column(String(12), default="standing")
     kind: Mapped[str] = mapped_column(String(10), default="percent")
     percent: Mapped[int] = mapped_column(default=0)
-    amount_minor: Mapped[int] = mapped_column(default=0)
+    amount_minor: Mapped[Amount] = mapped_column(default=0)
     gift_sku: Mapped[str | None] = mapped_column(String(60))
     minimum_minor: Mapped[int] = mapped_column(default=0)
-    max_discount_minor: Mapped[int | None]
+    max_discount_minor: Mapped[Amount | None]
     min_orders: Mapped[int] = mapped_column(default=0)
     max_orders: Mapped[int | None]
     audience: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
@@ -46,8 +49,8 @@ class Offer(Base):
     cap: Mapped[int | None]
     used: Mapped[int] = mapped_column(default=0)
     per_customer: Mapped[int] = mapped_column(default=1)
-    budget_minor: Mapped[int | None]
-    spent_minor: Mapped[int] = mapped_column(default=0)
+    budget_minor: Mapped[Amount | None]
+    spent_minor: Mapped[Amount] = mapped_column(default=0)
     chance: Mapped[float | None]
     after_days: Mapped[int] = mapped_column(default=0)
     stacking: Mapped[str] = mapped_column(String(40), default="exclusive")
@@ -84,19 +87,19 @@ class Coupon(Base):
     occasion: Mapped[str] = mapped_column(String(12), default="standing")
     kind: Mapped[str] = mapped_column(String(10), default="percent")
     percent: Mapped[int] = mapped_column(default=0)
-    amount_minor: Mapped[int] = mapped_column(default=0)
+    amount_minor: Mapped[Amount] = mapped_column(default=0)
     gift_sku: Mapped[str | None] = mapped_column(String(60))
-    minimum_minor: Mapped[int] = mapped_column(default=0)
-    max_discount_minor: Mapped[int | None]
+    minimum_minor: Mapped[Amount] = mapped_column(default=0)
+    max_discount_minor: Mapped[Amount | None]
     currency: Mapped[str | None] = mapped_column(String(3))
     stacking: Mapped[str] = mapped_column(String(40), default="exclusive")
     keep_margin: Mapped[bool] = mapped_column(default=False)
     issued_at: Mapped[datetime] = mapped_column(default=clock.now)
     starts_at: Mapped[datetime | None]
     expires_at: Mapped[datetime]
-    reserved_minor: Mapped[int] = mapped_column(default=0)
-    cost_minor: Mapped[int | None]
-    discount_minor: Mapped[int | None]
+    reserved_minor: Mapped[Amount] = mapped_column(default=0)
+    cost_minor: Mapped[Amount | None]
+    discount_minor: Mapped[Amount | None]
     holder: Mapped[str | None] = mapped_column(String(160))
     held_until: Mapped[datetime | None]
     redeemed_at: Mapped[datetime | None]
@@ -127,7 +130,7 @@ class CouponEvent(Base):
     key: Mapped[str | None] = mapped_column(String(160))
     fingerprint: Mapped[str | None] = mapped_column(String(64))
     order_id: Mapped[int | None] = mapped_column(ForeignKey("order.id"), index=True)
-    order_minor: Mapped[int | None]
-    discount_minor: Mapped[int | None]
+    order_minor: Mapped[Amount | None]
+    discount_minor: Mapped[Amount | None]
     until: Mapped[datetime | None]
     at: Mapped[datetime] = mapped_column(default=clock.now)

@@ -24,6 +24,8 @@ Key = Annotated[str, Field(pattern="^[a-z][a-z0-9_-]{0,59}$")]
 Count = Annotated[int, Field(ge=0)]
 AtLeastOne = Annotated[int, Field(ge=1)]
 Amount = Annotated[int, Field(ge=1)]
+# What the column holds, and more than an order can be.
+LARGEST_MINIMUM = 2_147_483_647
 # Without `per_customer`: how often one customer may have these. The others are limited by their occasion.
 ONCE_EACH = frozenset({"standing", "referral"})
 
@@ -61,7 +63,7 @@ class OfferRule(Facts):
     percent: Annotated[int, Field(ge=1, le=100)] | None = None
     amount_minor: Amount | None = None
     gift: Annotated[str, Field(min_length=1, max_length=60)] | None = None
-    minimum_minor: Minor = 0
+    minimum_minor: Annotated[int, Field(ge=0, le=LARGEST_MINIMUM)] = 0
     max_discount_minor: Amount | None = None
     starts: datetime | None = None
     ends: datetime | None = None

@@ -34,8 +34,8 @@ def upgrade() -> None:
         sa.Column("key", sa.String(length=160), nullable=True),
         sa.Column("fingerprint", sa.String(length=64), nullable=True),
         sa.Column("order_id", sa.Integer(), nullable=True),
-        sa.Column("order_minor", sa.Integer(), nullable=True),
-        sa.Column("discount_minor", sa.Integer(), nullable=True),
+        sa.Column("order_minor", sa.BigInteger(), nullable=True),
+        sa.Column("discount_minor", sa.BigInteger(), nullable=True),
         sa.Column("until", TIME, nullable=True),
         sa.Column("at", TIME, nullable=False),
         sa.ForeignKeyConstraint(["coupon_id"], ["coupon.id"], name=op.f("fk_coupon_event_coupon_id_coupon")),
@@ -94,14 +94,14 @@ def _offer() -> None:
         sa.Column("name", sa.String(length=120), nullable=False, server_default=""),
         sa.Column("occasion", sa.String(length=12), nullable=False, server_default="standing"),
         sa.Column("kind", sa.String(length=10), nullable=False, server_default="percent"),
-        sa.Column("amount_minor", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False, server_default="0"),
         sa.Column("gift_sku", sa.String(length=60), nullable=True),
-        sa.Column("max_discount_minor", sa.Integer(), nullable=True),
+        sa.Column("max_discount_minor", sa.BigInteger(), nullable=True),
         sa.Column("max_orders", sa.Integer(), nullable=True),
         sa.Column("audience", sa.JSON(), nullable=False, server_default="{}"),
         # Before, an offer once used was never made again to the same customer.
         sa.Column("per_customer", sa.Integer(), nullable=False, server_default="1"),
-        sa.Column("budget_minor", sa.Integer(), nullable=True),
+        sa.Column("budget_minor", sa.BigInteger(), nullable=True),
         sa.Column("chance", sa.Double(), nullable=True),
         sa.Column("after_days", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("stacking", sa.String(length=40), nullable=False, server_default="exclusive"),
@@ -111,12 +111,12 @@ def _offer() -> None:
     if op.get_bind().dialect.name == "sqlite":
         # A table others refer to cannot be rebuilt, but a new column may bring its checks along.
         op.execute(
-            "ALTER TABLE offer ADD COLUMN spent_minor INTEGER NOT NULL DEFAULT 0"
+            "ALTER TABLE offer ADD COLUMN spent_minor BIGINT NOT NULL DEFAULT 0"
             f" CONSTRAINT ck_offer_budget_kept CHECK ({BUDGET_KEPT})"
             f" CONSTRAINT ck_offer_spent_from_zero CHECK ({SPENT_FROM_ZERO})"
         )
     else:
-        op.add_column("offer", sa.Column("spent_minor", sa.Integer(), nullable=False, server_default="0"))
+        op.add_column("offer", sa.Column("spent_minor", sa.BigInteger(), nullable=False, server_default="0"))
         op.create_check_constraint(op.f("ck_offer_budget_kept"), "offer", BUDGET_KEPT)
         op.create_check_constraint(op.f("ck_offer_spent_from_zero"), "offer", SPENT_FROM_ZERO)
 
@@ -128,17 +128,17 @@ def _coupon() -> None:
         sa.Column("occasion", sa.String(length=12), nullable=False, server_default="standing"),
         sa.Column("kind", sa.String(length=10), nullable=False, server_default="percent"),
         sa.Column("percent", sa.Integer(), nullable=False, server_default="0"),
-        sa.Column("amount_minor", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False, server_default="0"),
         sa.Column("gift_sku", sa.String(length=60), nullable=True),
-        sa.Column("minimum_minor", sa.Integer(), nullable=False, server_default="0"),
-        sa.Column("max_discount_minor", sa.Integer(), nullable=True),
+        sa.Column("minimum_minor", sa.BigInteger(), nullable=False, server_default="0"),
+        sa.Column("max_discount_minor", sa.BigInteger(), nullable=True),
         sa.Column("currency", sa.String(length=3), nullable=True),
         sa.Column("stacking", sa.String(length=40), nullable=False, server_default="exclusive"),
         sa.Column("keep_margin", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("starts_at", TIME, nullable=True),
-        sa.Column("reserved_minor", sa.Integer(), nullable=False, server_default="0"),
-        sa.Column("cost_minor", sa.Integer(), nullable=True),
-        sa.Column("discount_minor", sa.Integer(), nullable=True),
+        sa.Column("reserved_minor", sa.BigInteger(), nullable=False, server_default="0"),
+        sa.Column("cost_minor", sa.BigInteger(), nullable=True),
+        sa.Column("discount_minor", sa.BigInteger(), nullable=True),
         sa.Column("holder", sa.String(length=160), nullable=True),
         sa.Column("held_until", TIME, nullable=True),
         sa.Column("redeemed_at", TIME, nullable=True),
@@ -184,7 +184,7 @@ def _mailbox() -> None:
         plain = f"replace(split_part({local}, '+', 1), '.', '')"
     op.execute(
         f"UPDATE identity SET mailbox = lower(coalesce(nullif({plain}, ''), {local}) || '@' ||"
-        f" CASE {domain} WHEN 'googlemail.com' THEN 'gmail.com' ELSE {domain} END) WHERE kind = 'email'"
+        f" CASE {domain} WHEN 'googlemail.com' THEN 'gmail.com' ELSE {domain} END) WHERE kind = 'email'"  # noqa: S608 - no input
     )
     op.create_index("ix_identity_mailbox", "identity", ["mailbox"])
 

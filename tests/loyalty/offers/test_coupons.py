@@ -13,7 +13,7 @@ from rapport.customers.models import Customer
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
 from rapport.kit.errors import ConflictError, InvalidInputError
-from rapport.loyalty.offers import audit, service, tasks
+from rapport.loyalty.offers import audit, figures, service, tasks
 from rapport.loyalty.offers.coupons import HOLD
 from rapport.loyalty.offers.models import Coupon, CouponEvent, Offer
 from rapport.loyalty.offers.service import CouponError, Refusal
@@ -329,3 +329,20 @@ def test_a_revoked_code_is_worthless(engine: Engine) -> None:
 def test_what_makes_no_sense_is_said(engine: Engine, values: dict[str, Any]) -> None:
     with pytest.raises(InvalidInputError):
         _do(engine, "redeem", _code(engine), **({"key": "k"} | ORDER | values))
+
+
+def test_amounts_beyond_32_bits(engine: Engine) -> None:
+    """The goods of an order may be worth more than its total can be, and points more than either."""
+    code = _code(engine, percent=50)
+    quote = _do(engine, "redeem", code, key="o", order_minor=30_000_000_000, currency="NOK")
+    assert quote.discount_minor == 15_000_000_000
+    assert _offer(engine).spent_minor == 15_000_000_000
+    with session_scope(engine) as session:
+        assert [one.cost_minor for one in figures.of_all(session, past=True)] == [15_000_000_000]
+    _do(engine, "rollback", code, key="o", reason="test")
+    large = _do(engine, "check", code, order_minor=200_000_000_000, currency="NOK")
+    assert large.discount_minor == 100_000_000_000
+    with session_scope(engine) as session:
+        assert session.scalars(select(CouponEvent.order_minor).order_by(CouponEvent.id.desc())).first() == (
+            200_000_000_000
+        )

@@ -15,6 +15,7 @@ from rapport.loyalty.offers.models import Coupon, Offer
 from rapport.loyalty.offers.rulebook import get_rulebook
 from rapport.loyalty.offers.sync import sync
 from rapport.loyalty.points import service as ledger
+from rapport.loyalty.points import tasks
 from rapport.loyalty.points.service import NotEnoughPointsError
 from rapport.shop.facts import get_facts
 from tests.loyalty.offers import shop
@@ -67,6 +68,38 @@ def test_the_same_key_burns_once(engine: Engine, ann: int) -> None:
         other = service.redeem_points(session, ann, 100, key="c:2")
         assert other.code != first.code
         assert ledger.balance(session, ann) == 130
+
+
+def test_points_of_a_revoked_code_come_back_once(engine: Engine, ann: int) -> None:
+    with session_scope(engine) as session:
+        code = service.redeem_points(session, ann, 100, key="c:1").code
+        used = service.redeem_points(session, ann, 150, key="c:2").code
+        service.redeem(session, used, key="o", order_minor=90_000, currency="NOK")
+    for _ in range(2):
+        with session_scope(engine) as session:
+            service.revoke(session, code, key="r", reason="wrong person")
+            assert ledger.balance(session, ann) == 330 - 150
+            with pytest.raises(ConflictError):
+                service.revoke(session, used, key="r2", reason="too late")
+    with session_scope(engine) as session:
+        assert ledger.balance(session, ann) == 330 - 150
+        assert tasks.check(session) == []
+        assert audit.find(session) == []
+
+
+def test_points_of_a_code_whose_time_is_over_do_not(engine: Engine, ann: int) -> None:
+    with session_scope(engine) as session:
+        code = service.redeem_points(session, ann, 100, key="c:1")
+        service.revoke(session, code.code, key="r", reason="tidying up", at=code.expires_at)
+        assert ledger.balance(session, ann) == 230
+
+
+def test_points_given_back_by_hand_keep_no_code_from_being_revoked(engine: Engine, ann: int) -> None:
+    with session_scope(engine) as session:
+        code = service.redeem_points(session, ann, 100, key="c:1").code
+        ledger.reverse(session, "coupon:c:1", key="by-hand", at=NOW)
+        assert service.revoke(session, code, key="r", reason="done").state == "revoked"
+        assert ledger.balance(session, ann) == 330
 
 
 @pytest.mark.parametrize("points", [0, -100, 1, 99, 101, 149])
