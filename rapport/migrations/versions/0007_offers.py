@@ -183,8 +183,8 @@ def _mailbox() -> None:
         local, domain = "split_part(value, '@', 1)", "split_part(value, '@', 2)"
         plain = f"replace(split_part({local}, '+', 1), '.', '')"
     op.execute(
-        f"UPDATE identity SET mailbox = lower(coalesce(nullif({plain}, ''), {local}) || '@' ||"
-        f" CASE {domain} WHEN 'googlemail.com' THEN 'gmail.com' ELSE {domain} END) WHERE kind = 'email'"  # noqa: S608 - no input
+        f"UPDATE identity SET mailbox = lower(coalesce(nullif({plain}, ''), {local}) || '@' ||"  # noqa: S608 - no input
+        f" CASE {domain} WHEN 'googlemail.com' THEN 'gmail.com' ELSE {domain} END) WHERE kind = 'email'"
     )
     op.create_index("ix_identity_mailbox", "identity", ["mailbox"])
 

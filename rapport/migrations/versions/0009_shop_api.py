@@ -37,7 +37,9 @@ def upgrade() -> None:
         sa.Column("status", sa.Integer(), nullable=True),
         sa.Column("body", sa.Text(), nullable=True),
         sa.Column("created_at", UtcDateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["api_key_id"], ["api_key.id"], name=op.f("fk_stored_answer_api_key_id_api_key")),
+        sa.ForeignKeyConstraint(
+            ["api_key_id"], ["api_key.id"], name=op.f("fk_stored_answer_api_key_id_api_key")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stored_answer")),
         sa.UniqueConstraint("api_key_id", "key", name=op.f("uq_stored_answer_api_key_id_key")),
     )
