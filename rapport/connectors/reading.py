@@ -14,6 +14,9 @@ from rapport.connectors.events import OrderEvent
 from rapport.customers.rules import normalise_email
 from rapport.kit.errors import InvalidInputError
 
+# The power of ten of the largest number read.
+MOST_DIGITS = 12
+
 
 def parse(body: bytes) -> dict[str, Any]:
     """The object in a body; its numbers are exact. Raises InvalidInputError."""
@@ -65,10 +68,21 @@ def needed(payload: dict[str, Any], field: str, longest: int = 60) -> str:
     return found
 
 
+def only_id(payload: dict[str, Any]) -> str:
+    """The id of what was deleted, which is all such a body holds. Raises InvalidInputError.
+
+    The signature is of the body and not of the topic: an order's own body under this topic is no deletion.
+    """
+    if payload.keys() != {"id"}:
+        raise InvalidInputError("id: is not all there is; what was deleted is told of by its id alone")
+    return needed(payload, "id")
+
+
 def whole(payload: dict[str, Any], field: str) -> int:
     """A whole number; 0 when it is missing."""
     found = payload.get(field) or 0
-    if isinstance(found, Decimal) and found == found.to_integral_value():
+    # 1e999999999 is one, too, and takes for ever to write out.
+    if isinstance(found, Decimal) and found.adjusted() <= MOST_DIGITS and found == found.to_integral_value():
         found = int(found)
     if isinstance(found, bool) or not isinstance(found, int):
         raise InvalidInputError(f"{field}: is no whole number")

@@ -34,7 +34,10 @@ def apply_due(engine: Engine) -> str:
         with read_scope(engine) as session:
             due = repository.due_deliveries(session, clock.now(), BATCH)
         for delivery_id in due:
-            apply_delivery(engine, delivery_id)
+            try:
+                apply_delivery(engine, delivery_id)
+            except DATABASE_AWAY:
+                _put_off(engine, delivery_id)
         done += len(due)
         if len(due) < BATCH:
             break
@@ -65,6 +68,17 @@ def apply_delivery(engine: Engine, delivery_id: int) -> None:
             delivery.body = delivery.next_try_at = None
             delivery.done_at = clock.now()
             delivery.tries += 1
+
+
+def _put_off(engine: Engine, delivery_id: int) -> None:
+    """Count a try that the database broke off, as to end a deadlock, so that it does not block all others.
+
+    When the database is away, this fails, too: then nothing can be done before it is back.
+    """
+    with session_scope(engine) as session:
+        delivery = repository.take_delivery(session, delivery_id)
+        if delivery is not None:
+            _failed(delivery, "the database broke it off")
 
 
 def forget(engine: Engine) -> str:

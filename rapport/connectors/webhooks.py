@@ -36,9 +36,9 @@ def router(settings: Settings, database: Engine) -> APIRouter:
     """`/webhooks/<shop>` for each shop whose secret is set."""
     routes = APIRouter(prefix="/webhooks", include_in_schema=False)
     if secret := _secret(settings.woocommerce_secret):
-        _add(routes, WOOCOMMERCE, secret, database)
+        _add(routes, WOOCOMMERCE, secret, "", database)
     if secret := _secret(settings.shopify_secret):
-        _add(routes, SHOPIFY, secret, database)
+        _add(routes, SHOPIFY, secret, settings.shopify_shop.strip().lower(), database)
     return routes
 
 
@@ -56,7 +56,9 @@ def _secret(setting: SecretStr | None) -> bytes:
     return setting.get_secret_value().encode() if setting else b""
 
 
-def _add(routes: APIRouter, shop: Shop, secret: bytes, database: Engine) -> None:
+def _add(routes: APIRouter, shop: Shop, secret: bytes, sender: str, database: Engine) -> None:
+    """The address of one kind of shop. `sender` is the only one whose deliveries are taken; any, if empty."""
+
     def store(request: Request, body: bytes) -> int | None:
         digest = hashlib.sha256(body).hexdigest()
         headers = request.headers
@@ -80,6 +82,8 @@ def _add(routes: APIRouter, shop: Shop, secret: bytes, database: Engine) -> None
             return JSONResponse({"status": "pong"})
         if given is None or not is_signed(secret, body, given):
             return problems.problem("unauthorized", "The signature is not that of this body.")
+        if sender and request.headers.get(shop.sender, "").strip().lower() != sender:
+            return problems.problem("unauthorized", "This is not the shop whose webhooks are taken.")
         delivery_id = await to_thread.run_sync(store, request, body)
         if delivery_id is None:
             return JSONResponse({"status": "repeated"})

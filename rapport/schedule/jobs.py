@@ -9,6 +9,7 @@ from datetime import datetime, time, timedelta
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from rapport.api import tasks as api
 from rapport.connectors import tasks as webhooks
 from rapport.kit import clock
 from rapport.kit.database import session_scope
@@ -87,4 +88,5 @@ JOBS: tuple[Job, ...] = (
         _batches(offers.run),
     ),
     Job("forget", "drops what shops sent long ago and was applied", Daily(time(4, 0)), webhooks.forget),
+    Job("forget answers", "drops what the shop API answered long ago", Daily(time(4, 0)), api.forget),
 )

@@ -106,3 +106,15 @@ def test_a_text_is_one_clean_line(value: object) -> None:
 
 def test_the_worlds_currencies_are_known() -> None:
     assert {"NOK", "EUR", "RON", "JPY", "HRK"} <= set(currencies())
+
+
+@pytest.mark.parametrize("number", ["1e999999999", "-1e999999999", "1e13", "1.5", "1e-999999999", "true"])
+def test_no_number_takes_for_ever_to_read(number: str) -> None:
+    payload = reading.parse(f'{{"quantity": {number}}}'.encode())
+    with pytest.raises(InvalidInputError, match="quantity: is no whole number"):
+        reading.whole(payload, "quantity")
+
+
+@pytest.mark.parametrize(("number", "read"), [("2.0", 2), ("2e3", 2000), ("0e999999999", 0), ("7", 7)])
+def test_a_whole_number_may_be_written_otherwise(number: str, read: int) -> None:
+    assert reading.whole(reading.parse(f'{{"quantity": {number}}}'.encode()), "quantity") == read

@@ -16,6 +16,7 @@ from rapport.connectors.models import OrderEventRecord, WebhookDelivery
 from rapport.connectors.order_events import OrderEvent, apply
 from rapport.connectors.shopify.orders import events
 from rapport.customers.models import Customer, ExternalRef
+from rapport.customers.service import ensure_customer
 from rapport.kit.database import session_scope
 from rapport.kit.errors import ConflictError, InvalidInputError
 from rapport.kit.settings import Settings
@@ -69,6 +70,37 @@ def test_an_order_with_its_amounts_and_times() -> None:
         "nb-NO",
         "NO",
     )
+
+
+def test_what_was_typed_at_the_checkout_counts_without_an_account_only() -> None:
+    typed = {"email": "somebody@customer.example", "phone": "+4790000000"}
+    placed = told(**typed)[0].order
+    assert placed is not None
+    assert placed.customer is not None
+    assert (placed.customer.email, placed.customer.phone) == ("kari.nordmann@customer.example", "+4791234567")
+    guest = told(**typed, customer=None)[0].order
+    assert guest is not None
+    assert guest.customer is not None
+    assert (guest.customer.id, guest.customer.email, guest.customer.phone) == (
+        None,
+        typed["email"],
+        typed["phone"],
+    )
+
+
+def test_an_account_whose_address_we_know_is_that_customer(session: Session) -> None:
+    known = ensure_customer(session, identities=[("email", "kari.nordmann@customer.example")])
+    assert apply(session, told()[0]).customer_id == known.id
+    typed = shopify_order(email="kari.nordmann@customer.example", id=2, name="#2")
+    typed["customer"] |= {"id": 666, "email": "mallory@customer.example"}
+    assert apply(session, events("orders/create", typed, NOW)[0]).customer_id != known.id
+
+
+def test_a_deleted_order_is_told_of_by_its_id_alone() -> None:
+    [event] = events("orders/delete", {"id": 7301}, NOW)
+    assert (event.kind, event.reference) == ("cancelled", "7301")
+    with pytest.raises(InvalidInputError, match="id"):
+        events("orders/delete", shopify_order(), NOW)
 
 
 @pytest.mark.parametrize(
@@ -241,6 +273,25 @@ def test_only_its_own_signature_is_taken(app: RunningApp, engine: Engine) -> Non
     assert app.client.post("/webhooks/woocommerce", data={"webhook_id": "1"}).status_code == 404
     with session_scope(engine) as session:
         assert session.scalars(select(WebhookDelivery)).all() == []
+
+
+def test_only_the_shop_that_is_named_is_taken(settings: Settings, engine: Engine, rasa: FakeRasa) -> None:
+    running = RunningApp(
+        settings,
+        engine,
+        rasa,
+        shopify_secret=SecretStr(SHOPIFY_SECRET),
+        shopify_shop="Fjordly.myshopify.com",
+    )
+    try:
+        shop = Shopify(running.client)
+        assert shop.send("orders/create", shopify_order()).status_code == 200
+        headers = {"X-Shopify-Shop-Domain": "other.myshopify.com"}
+        assert shop.send("orders/create", shopify_order(id=2), **headers).status_code == 401
+    finally:
+        running.stop()
+    with session_scope(engine) as session:
+        assert len(session.scalars(select(WebhookDelivery)).all()) == 1
 
 
 def test_a_large_order_is_taken_and_a_huge_body_is_not(shop: Shopify, engine: Engine) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from rapport.connectors import tasks
@@ -111,6 +112,9 @@ def test_refunds_are_told_by_their_own_ids() -> None:
 def test_a_deleted_order_is_told_of_by_its_id_alone() -> None:
     [event] = events("order.deleted", {"id": 7301}, NOW)
     assert (event.kind, event.number, event.reference) == ("cancelled", None, "7301")
+    # Nobody signs the topic: an order's own body, sent again under this one, deletes nothing.
+    with pytest.raises(InvalidInputError, match="id"):
+        events("order.deleted", woo_order(), NOW)
 
 
 def test_a_guest_a_friend_and_an_odd_address() -> None:
@@ -314,6 +318,38 @@ def test_a_delivery_left_behind_by_a_crash_is_applied_later(engine: Engine) -> N
     assert deliveries(engine) == [("applied", None)]
     with session_scope(engine) as session:
         assert the_order(session, "7301").number == "7301"
+
+
+def test_a_delivery_that_the_database_breaks_off_does_not_block_the_others(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with session_scope(engine) as session:
+        for number in (7301, 7302):
+            session.add(
+                WebhookDelivery(
+                    source="woocommerce",
+                    delivery_id=str(number),
+                    digest="0" * 64,
+                    topic="order.created",
+                    body=json.dumps(woo_order(id=number, number=str(number))).encode(),
+                    next_try_at=clock.now(),
+                )
+            )
+    work = tasks._apply
+
+    def deadlock(session: Session, delivery: WebhookDelivery) -> int:
+        if delivery.delivery_id == "7301":
+            raise OperationalError("UPDATE", {}, Exception("deadlock detected"))
+        return work(session, delivery)
+
+    monkeypatch.setattr(tasks, "_apply", deadlock)
+    for _ in range(2):
+        tasks.apply_due(engine)
+        assert deliveries(engine) == [("failed", "the database broke it off"), ("applied", None)]
+    with session_scope(engine) as session:
+        [next_try, _] = session.scalars(select(WebhookDelivery.next_try_at).order_by(WebhookDelivery.id))
+        assert next_try is not None
+        assert next_try > clock.now()
 
 
 def test_a_failure_half_way_leaves_nothing_of_the_delivery(engine: Engine, shop: WooCommerce) -> None:

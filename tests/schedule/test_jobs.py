@@ -6,10 +6,11 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from rapport import demo
+from rapport.api.models import ApiKey, StoredAnswer
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
 from rapport.loyalty.points import tasks as points
@@ -39,6 +40,20 @@ def test_all_jobs_run_over_the_demo_shop_and_leave_the_books_right(engine: Engin
             with read_scope(engine) as session:
                 assert [run.name for run in repository.runs(session) if "failed" in (run.outcome or "")] == []
                 assert points.check(session) == []
+
+
+def test_stored_answers_are_forgotten(engine: Engine) -> None:
+    with session_scope(engine) as session:
+        key = ApiKey(name="till", prefix="rk_aaaaaaaa", key_hash="0" * 64, scopes=["read"])
+        session.add(key)
+        session.flush()
+        for name, days in (("old", 8), ("new", 6)):
+            at = TODAY - timedelta(days=days)
+            session.add(StoredAnswer(api_key_id=key.id, key=name, fingerprint="0" * 64, created_at=at))
+    with clock.freeze(TODAY):
+        service.run_due(engine, jobs.JOBS)
+    with read_scope(engine) as session:
+        assert session.scalars(select(StoredAnswer.key)).all() == ["new"]
 
 
 def test_what_has_more_to_do_goes_on_after_a_commit(engine: Engine) -> None:

@@ -38,7 +38,7 @@ def events(topic: str, payload: dict[str, Any], received_at: datetime) -> list[O
     if topic in ORDER_TOPICS:
         return _order(payload, received_at)
     if topic == "orders/delete":
-        reference = reading.needed(payload, "id")
+        reference = reading.only_id(payload)
         return [_event("cancelled", reference, None, received_at, event_id=f"{reference}:cancelled")]
     if topic == "refunds/create":
         reference = reading.needed(payload, "order_id")
@@ -124,15 +124,20 @@ def _item(line: dict[str, Any], currency: str, place: str) -> dict[str, Any]:
 
 
 def _person(payload: dict[str, Any]) -> dict[str, Any] | None:
+    """Who ordered: the account with its own address and number, which Shopify vouches for. What was typed at
+    the checkout may be anybody's; it counts without an account only.
+    """
     customer = reading.record(payload, "customer")
+    own_id = reading.text(customer, "id", 60)
+    said = customer if own_id else payload
     address = reading.record(payload, "billing_address") or reading.record(payload, "shipping_address")
     names = [reading.text(customer, field, 99) for field in ("first_name", "last_name")]
     language = reading.text(payload, "customer_locale", 35)
     country = (reading.text(address, "country_code", 2) or "").upper()
     person = {
-        "id": reading.text(customer, "id", 60),
-        "email": reading.address(payload, "email") or reading.address(customer, "email"),
-        "phone": reading.text(payload, "phone", 40) or reading.text(customer, "phone", 40),
+        "id": own_id,
+        "email": reading.address(said, "email"),
+        "phone": reading.text(said, "phone", 40),
         "name": " ".join(name for name in names if name) or reading.text(address, "name", 200),
         "language": language if language and language.replace("-", "").isalpha() else None,
         "country": country if len(country) == 2 and country.isascii() and country.isalpha() else None,

@@ -31,9 +31,10 @@ def events(topic: str, payload: dict[str, Any], received_at: datetime) -> list[O
     """What a webhook tells, oldest first; nothing for what is no order. Raises InvalidInputError."""
     if topic not in TOPICS:
         return []
-    reference = reading.needed(payload, "id")
-    if topic == "order.deleted":  # its body is the id alone
+    if topic == "order.deleted":
+        reference = reading.only_id(payload)
         return [_event("cancelled", reference, None, received_at, event_id=f"{reference}:cancelled")]
+    reference = reading.needed(payload, "id")
     status = reading.needed(payload, "status").removeprefix("wc-")
     if status in NOT_ORDERED:
         return []
