@@ -8,7 +8,7 @@ What both get stands in offers.yml.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -153,7 +153,10 @@ def claim(session: Session, code: str, referee_id: int, *, key: str, at: datetim
 
 
 def note_order(session: Session, order: Order) -> None:
-    """An order of somebody who was brought: the first starts the wait, news of its delivery moves it."""
+    """An order of somebody who was brought: the first starts the wait, news of its delivery moves it.
+
+    One of too little, or in another currency than the shop's, is passed over: the next may be the first.
+    """
     session.flush()
     if order.customer_id is None or order.status in ("cancelled", "refunded"):
         return
@@ -162,6 +165,8 @@ def note_order(session: Session, order: Order) -> None:
     if referral is None or referral.state not in ("claimed", "ordered"):
         return
     if referral.state == "ordered" and referral.order_id != order.id:
+        return
+    if referral.state == "claimed" and not is_enough(session, order):
         return
     referral.state, referral.order_id = "ordered", order.id
     referral.due_at = rules.due_at(order.placed_at, order.delivered_at, get_facts().refunds.days)
@@ -185,6 +190,13 @@ def undone(session: Session, order: Order) -> str | None:
     return status if status in ("cancelled", "refunded") else None
 
 
+def is_enough(session: Session, order: Order) -> bool:
+    """Whether what is kept of the order is worth a reward."""
+    minimum = get_rulebook().referral_minimum_minor
+    refunded_minor = shop.refunded_minor(session, order.id)
+    return order.currency == get_facts().currency and rules.counts(order.total_minor, refunded_minor, minimum)
+
+
 def void(session: Session, referral: Referral, reason: str, now: datetime) -> None:
     """End a referral without a reward."""
     referral.state, referral.reason, referral.settled_at = "void", reason, now
@@ -194,9 +206,12 @@ def void(session: Session, referral: Referral, reason: str, now: datetime) -> No
 def give_friend(session: Session, referral: Referral, now: datetime) -> None:
     """Give the friend their code; nothing when it is not for them, or none is left.
 
-    They asked for it by giving the code, so it rests on no consent.
+    They asked for it by giving the code, so it rests on no consent. What they ordered with it, or since,
+    makes them no less new: they are who they were when they gave the code.
     """
     known = people.known(session, referral.referee_id, now)
+    before = repository.kept_orders_before(session, known.together, referral.claimed_at - rules.JUST_NOW)
+    known = replace(known, person=replace(known.person, orders=before, ordered=before))
     for_friends = offers.offers(session, "referral")
     uses = people.uses(session, known, for_friends, now)
     for offer in offer_rules.entitled(for_friends, known.person, uses, now, 1):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import Engine, func, select
@@ -34,7 +36,7 @@ from tests.loyalty.threads import at_once
 RETURN = timedelta(days=get_facts().refunds.days)
 RULE = get_rulebook().referral
 assert RULE is not None
-POINTS, PER_YEAR = RULE.points, RULE.per_year
+POINTS, PER_YEAR, MINIMUM = RULE.points, RULE.per_year, get_rulebook().referral_minimum_minor
 
 
 @pytest.fixture(autouse=True)
@@ -105,6 +107,30 @@ def test_the_whole_way(engine: Engine, ann: int) -> None:
         assert (program.brought, program.rewarded, program.points) == (1, 1, POINTS)
 
 
+def test_a_code_that_comes_with_the_order_brings_the_friend_theirs(engine: Engine, ann: int) -> None:
+    with session_scope(engine) as session:
+        friend = _friend(session)
+        _ordered(session, friend, NOW - timedelta(hours=1))
+        claim = service.claim(session, service.code_of(session, ann), friend, key="k")
+        assert (claim.percent, claim.code is not None) == (10, True)
+
+
+def test_a_friend_rewarded_later_is_as_new_as_they_were(
+    engine: Engine, ann: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = RULE.model_copy(update={"friend_gets": "with_reward"}) if RULE else None
+    monkeypatch.setattr(service, "rule", lambda: later)
+    monkeypatch.setattr(service, "get_rulebook", lambda: SimpleNamespace(referral=later))
+    with session_scope(engine) as session:
+        friend = _friend(session)
+        claim = service.claim(session, service.code_of(session, ann), friend, key="k")
+        assert claim.code is None
+        _ordered(session, friend)
+    assert _run(engine, NOW + RETURN) == Counter(rewarded=1)
+    with session_scope(engine) as session:
+        assert session.scalars(select(Coupon.customer_id)).all() == [friend]
+
+
 def test_without_news_of_its_delivery_the_order_counts(engine: Engine, ann: int) -> None:
     with session_scope(engine) as session:
         friend = _friend(session)
@@ -162,8 +188,8 @@ def test_who_cannot_be_brought(engine: Engine, ann: int) -> None:
                 service.claim(session, what, who, key=key)
             assert error.value.reason == reason, reason
         assert service.claim(session, code, cancelled, key="g").code
-        # The code came with the first order, so there is no first order left for the friend's own code.
-        assert service.claim(session, code, fresh, key="h").code is None
+        # The code came with the first order; the friend's own is for the next.
+        assert service.claim(session, code, fresh, key="h").code
         with pytest.raises(NotFoundError):
             service.claim(session, code, 999_999, key="i")
 
@@ -217,9 +243,39 @@ def test_an_order_that_comes_back_in_part_is(engine: Engine, ann: int) -> None:
         friend = _friend(session)
         service.claim(session, service.code_of(session, ann), friend, key="k")
         order = _ordered(session, friend)
-        _refund(session, order, order.total_minor - 1)
+        _refund(session, order, order.total_minor - MINIMUM)
         service.note_refund(session, order)
     assert _run(engine, NOW + RETURN) == Counter(rewarded=1)
+
+
+def test_an_order_of_which_too_little_is_kept_is_not(engine: Engine, ann: int) -> None:
+    with session_scope(engine) as session:
+        friend = _friend(session)
+        service.claim(session, service.code_of(session, ann), friend, key="k")
+        order = _ordered(session, friend)
+        _refund(session, order, order.total_minor - MINIMUM + 1)
+        service.note_refund(session, order)
+    assert _run(engine, NOW + RETURN) == Counter(void=1)
+    assert _states(engine) == [("void", "too_little")]
+    with session_scope(engine) as session:
+        assert ledger.balance(session, ann) == 0
+
+
+@pytest.mark.parametrize(
+    "small", [{"total_minor": 0}, {"total_minor": MINIMUM - 1}, {"total_minor": 900_000, "currency": "EUR"}]
+)
+def test_an_order_of_too_little_leads_to_nothing(engine: Engine, ann: int, small: dict[str, Any]) -> None:
+    """It is not the friend's first either: one that is enough may come."""
+    with session_scope(engine) as session:
+        friend = _friend(session)
+        service.claim(session, service.code_of(session, ann), friend, key="k")
+        service.note_order(session, shop.order(session, friend, NOW, status="paid", **small))
+    assert _run(engine, NOW + RETURN) == Counter()
+    assert _states(engine) == [("claimed", None)]
+    with session_scope(engine) as session:
+        enough = shop.order(session, friend, NOW + DAY, status="paid", total_minor=MINIMUM)
+        service.note_order(session, enough)
+    assert _run(engine, NOW + DAY + RETURN) == Counter(rewarded=1)
 
 
 def test_only_so_many_a_year(engine: Engine, ann: int) -> None:
