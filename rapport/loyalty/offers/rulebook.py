@@ -135,10 +135,14 @@ class PointsRule(Facts):
 
 
 class ReferralRule(Facts):
-    """What the referrer gets, for how many friends a year, and when the friend's own code is given."""
+    """What the referrer gets, for how many friends a year, and when the friend's own code is given.
+
+    An order of which less than `minimum_minor` is kept counts for nothing (Rulebook.referral_minimum_minor).
+    """
 
     points: AtLeastOne
     per_year: AtLeastOne = 10
+    minimum_minor: Amount | None = None
     friend_gets: Literal["at_claim", "with_reward"] = "at_claim"
 
 
@@ -149,6 +153,12 @@ class Rulebook(Facts):
     points: PointsRule | None = None
     referral: ReferralRule | None = None
     offers: tuple[OfferRule, ...] = ()
+
+    @property
+    def referral_minimum_minor(self) -> int:
+        """What must be kept of a friend's first order; half a typical order if the shop does not say."""
+        given = self.referral.minimum_minor if self.referral else None
+        return given if given is not None else max(self.typical_order_minor // 2, 1)
 
     @model_validator(mode="after")
     def _fit_together(self) -> Rulebook:

@@ -54,6 +54,11 @@ def due_at(placed_at: datetime, delivered_at: datetime | None, return_days: int)
     return (delivered_at or placed_at) + timedelta(days=return_days)
 
 
+def counts(total_minor: int, refunded_minor: int, minimum_minor: int) -> bool:
+    """Whether enough of an order is kept; else a friend would be worth a reward for buying nothing."""
+    return total_minor - refunded_minor >= minimum_minor
+
+
 def refused(
     *,
     referrer_id: int | None,

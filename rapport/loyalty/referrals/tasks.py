@@ -49,6 +49,9 @@ def _settle(session: Session, referral: Referral, rule: ReferralRule, now: datet
     if ended is not None:
         service.void(session, referral, ended, now)
         return "void"
+    if order is not None and not service.is_enough(session, order):
+        service.void(session, referral, "too_little", now)
+        return "void"
     if order is not None and order.status == "placed":
         return "waiting"
     if repository.rewarded_since(session, referral.referrer_id, _new_year(now)) >= rule.per_year:

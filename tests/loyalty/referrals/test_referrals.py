@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
-from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import Engine, func, select
@@ -118,9 +117,10 @@ def test_a_code_that_comes_with_the_order_brings_the_friend_theirs(engine: Engin
 def test_a_friend_rewarded_later_is_as_new_as_they_were(
     engine: Engine, ann: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    later = RULE.model_copy(update={"friend_gets": "with_reward"}) if RULE else None
-    monkeypatch.setattr(service, "rule", lambda: later)
-    monkeypatch.setattr(service, "get_rulebook", lambda: SimpleNamespace(referral=later))
+    assert RULE is not None
+    later = RULE.model_copy(update={"friend_gets": "with_reward"})
+    book = get_rulebook().model_copy(update={"referral": later})
+    monkeypatch.setattr(service, "get_rulebook", lambda: book)
     with session_scope(engine) as session:
         friend = _friend(session)
         claim = service.claim(session, service.code_of(session, ann), friend, key="k")

@@ -7,6 +7,8 @@ import re
 import pytest
 
 from rapport.customers.mailboxes import mailbox
+from rapport.loyalty.offers.rulebook import Rulebook
+from rapport.loyalty.referrals import rules
 from rapport.loyalty.referrals.rules import Refusal, new_code, reachable_at, refused
 
 
@@ -58,3 +60,19 @@ def test_who_is_refused(changes: dict[str, object], reason: Refusal | None) -> N
         "brought_referrer": False,
     }
     assert refused(**(values | changes)) == reason  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("total", "refunded", "minimum", "counts"),
+    [(100, 0, 100, True), (100, 1, 100, False), (0, 0, 1, False), (100_000, 99_999, 2, False)],
+)
+def test_what_is_enough_of_an_order(total: int, refunded: int, minimum: int, counts: bool) -> None:
+    assert rules.counts(total, refunded, minimum) is counts
+
+
+@pytest.mark.parametrize(
+    ("rule", "minimum"), [({}, 20_000), ({"minimum_minor": 7}, 7)], ids=["half a typical order", "as said"]
+)
+def test_the_least_a_friend_must_keep(rule: dict[str, int], minimum: int) -> None:
+    book = Rulebook.model_validate({"typical_order_minor": 40_000, "referral": {"points": 5, **rule}})
+    assert book.referral_minimum_minor == minimum
