@@ -1,6 +1,6 @@
 """From scores to confidences that mean something, and the confidence below which it is better to ask."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -8,6 +8,8 @@ from scipy.optimize import minimize_scalar
 # Of the messages that a shop can help with, at most this part may be turned away to catch the others. The
 # examples they are counted among are varied on purpose: of ordinary messages it is a third of this.
 REFUSED = 0.05
+# A guess less sure than this is wrong more often than right: then it is better to ask, whatever part that is.
+LEAST_SURE = 0.3
 # In units of the SVM's margin; more would call the bot's own subjects out of scope.
 BIASES = tuple(np.arange(0.0, 0.55, 0.05).round(2).tolist())
 TINY = 1e-9
@@ -37,7 +39,7 @@ def fit_temperature(scores: np.ndarray, truth: np.ndarray) -> float:
 class Scope:
     """Where the bot says that it cannot help: `bias` is added to the score of "out of scope", and below the
     confidence `threshold` it says that it did not understand. `refused` and `caught` are the parts of the
-    in-scope and the out-of-scope messages that this turns away.
+    in-scope and the out-of-scope messages that this turns away, not counting those below LEAST_SURE.
     """
 
     bias: float
@@ -47,7 +49,8 @@ class Scope:
 
 
 def fit_scope(scores: np.ndarray, truth: np.ndarray, outside: int | None, temperature: float) -> Scope:
-    """The bias and threshold that turn away most of what is out of scope, and at most REFUSED of the rest.
+    """The bias and threshold that turn away most of what is out of scope, and at most REFUSED of the rest;
+    but what is less sure than LEAST_SURE in any case.
 
     `scores` (messages x labels) and `truth` (numbers of labels) are of held-out messages, `outside` is the
     number of the label "out of scope", None where there is none.
@@ -65,7 +68,8 @@ def fit_scope(scores: np.ndarray, truth: np.ndarray, outside: int | None, temper
         away = confidence < max(threshold, TINY)
         tried.append(Scope(bias, threshold, _part(away[inside]), _part(away[~inside])))
     allowed = [scope for scope in tried if scope.refused <= REFUSED] or tried[:1]
-    return max(allowed, key=lambda scope: scope.caught)
+    best = max(allowed, key=lambda scope: scope.caught)
+    return replace(best, threshold=max(best.threshold, LEAST_SURE))
 
 
 def _highest(confidence: np.ndarray) -> float:
