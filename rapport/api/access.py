@@ -110,6 +110,12 @@ class Writer:
     key: str
     operation: str
 
+    def source(self, said: str | None) -> str:
+        """The system the caller speaks for. Raises ForbiddenError when it says another."""
+        if said not in {None, self.caller.source}:
+            raise ForbiddenError(f"source: this key speaks for {self.caller.source} only.")
+        return self.caller.source
+
     def once(self, body: BaseModel, work: answers.Work) -> Response:
         """What `work` answers, or answered to the same request before."""
         return answers.once(

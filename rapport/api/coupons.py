@@ -44,10 +44,14 @@ def _post(name: str, summary: str, errors: tuple[int, ...] = WRITE_ERRORS) -> Ca
 
 @_post("check", "What a code would take off", READ_ERRORS)
 def check(reader: CouponReader, code: Code, body: CouponRequest) -> CouponAnswer:
-    """Changes nothing. 409 with a `reason` when it cannot be used: `unknown`, `expired`, `used`, …"""
+    """Changes nothing. 409 with a `reason` when it cannot be used: `unknown`, `expired`, `used`, …
+
+    Codes are for one customer each. Without `customer` the answer only holds for whom it was issued to.
+    """
 
     def find(session: Session) -> CouponAnswer:
-        return _answer(offers.check(session, code, **_order(session, body)))
+        found = _answer(offers.check(session, code, **_order(session, body)))
+        return found.model_copy(update={"depends_on_customer": body.customer is None})
 
     return reader.read(find)
 
@@ -68,8 +72,10 @@ def hold(writer: CouponWriter, code: Code, body: HoldCouponRequest) -> Response:
 def redeem(writer: CouponWriter, code: Code, body: RedeemCouponRequest) -> Response:
     """Once and for good. Order events that carry the code do the same, so most shops need not ask for it."""
 
+    source = writer.source(body.source)
+
     def work(session: Session, key: str) -> CouponAnswer:
-        order_id = repository.order_of_number(session, body.source, body.order) if body.order else None
+        order_id = repository.order_of_number(session, source, body.order) if body.order else None
         return _answer(
             offers.redeem(
                 session,
@@ -110,6 +116,7 @@ def _order(session: Session, body: CouponRequest) -> dict[str, Any]:
         "currency": body.currency,
         "customer_id": service.customer_id(session, body.customer) if body.customer else None,
         "with_codes": body.with_codes,
+        "items": [(item.sku, item.quantity) for item in body.items],
     }
 
 

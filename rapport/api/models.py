@@ -12,7 +12,10 @@ from rapport.kit.database import Base
 
 
 class ApiKey(Base):
-    """A key of one of the shop's programs. Only a keyed hash is kept; `prefix` is its readable beginning."""
+    """A key of one of the shop's programs. Only a keyed hash is kept; `prefix` is its readable beginning.
+
+    `source` is the one system whose orders it may tell of.
+    """
 
     __tablename__ = "api_key"
 
@@ -21,6 +24,7 @@ class ApiKey(Base):
     prefix: Mapped[str] = mapped_column(String(20), unique=True)
     key_hash: Mapped[str] = mapped_column(String(64))
     scopes: Mapped[list[str]] = mapped_column(JSON)
+    source: Mapped[str] = mapped_column(String(40))
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]

@@ -31,8 +31,10 @@ def event(writer: OrderWriter, body: EventRequest) -> Response:
     also gives the codes back.
     """
 
+    source = writer.source(body.source)
+
     def work(session: Session, _key: str) -> EventAnswer:
-        applied = order_events.apply(session, body.event())
+        applied = order_events.apply(session, body.event(source))
         return EventAnswer(
             status=applied.status,
             number=applied.number,

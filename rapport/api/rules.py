@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 SCOPES = ("orders", "coupons", "points", "read")
+# What no key may speak for: shops have webhooks of their own, and the others are ways to name a customer.
+RESERVED_SOURCES = frozenset({"woocommerce", "shopify", "id", "email"})
+LONGEST_SOURCE = 40
 # Answers are kept for so long; a client that tries again after that is a new request.
 ANSWERS_KEPT = timedelta(days=7)
 # How exactly the last use of a key is known: a write for every request would cost more than it tells.
@@ -33,6 +36,11 @@ class CustomerRef:
 def new_prefix() -> str:
     """The readable beginning of a key, such as `rk_x7qk2mfa`."""
     return "rk_" + "".join(secrets.choice(_ALPHABET) for _ in range(8))
+
+
+def source_of(name: str) -> str:
+    """What a key of that name speaks for unless it is said: `Web shop 2` for `web-shop-2`."""
+    return re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._")[:LONGEST_SOURCE]
 
 
 def prefix_of(key: str) -> str | None:

@@ -52,11 +52,17 @@ Basket = Annotated[
 Amount = Annotated[int, Field(ge=1, le=MOST_POINTS, examples=[250]), WHOLE]
 
 
+Source = Annotated[
+    Annotated[StrictStr, Field(pattern=SOURCE)] | None,
+    Field(
+        description="Which of your systems says it: numbers and ids are its own. A key speaks for one, which"
+        " need not be said; another is refused with 403."
+    ),
+]
+
+
 class _Event(Part):
-    source: Annotated[
-        StrictStr,
-        Field(pattern=SOURCE, description="Which of your systems says it; numbers and ids are its own."),
-    ] = "shop"
+    source: Source = None
     event_id: Annotated[
         StrictStr,
         Field(pattern=EVENT_ID, description="Your id of this event: the same one again changes nothing."),
@@ -65,9 +71,9 @@ class _Event(Part):
     reference: Annotated[Number | None, Field(description="Your own id of the order, if another.")] = None
     at: Annotated[Moment, Field(description="When it happened. A time ahead of ours counts as now.")]
 
-    def event(self) -> OrderEvent:
+    def event(self, source: str) -> OrderEvent:
         """The same, in the shape that does not know what it came in."""
-        return OrderEvent.model_validate(self.model_dump())
+        return OrderEvent.model_validate(self.model_dump() | {"source": source})
 
 
 class Placed(_Event):
@@ -142,6 +148,13 @@ class EventAnswer(Answer):
     notes: list[str] = Field(description="What was passed over, and why.")
 
 
+class CouponItem(Part):
+    """One line of an order a code is to be used on."""
+
+    sku: Annotated[Line, line(60, "The product's SKU, as in the catalogue.", "FJ-TENT-2")]
+    quantity: Annotated[int, Field(ge=1, le=100_000), WHOLE]
+
+
 class CouponRequest(Part):
     """An order a code is to be used on."""
 
@@ -158,21 +171,31 @@ class CouponRequest(Part):
         list[Annotated[StrictStr, Field(pattern=CODE)]],
         Field(max_length=10, description="Other codes on the same order."),
     ] = []
+    items: Annotated[
+        list[CouponItem],
+        Field(max_length=500, description="The goods: without them, no code can look after your margin."),
+    ] = []
 
 
-class HoldCouponRequest(CouponRequest):
+class _UseCouponRequest(CouponRequest):
+    """The same, where it has to be said whose order it is: each code is for one customer."""
+
+    customer: CustomerRef
+
+
+class HoldCouponRequest(_UseCouponRequest):
     """An order a code is put aside for: for so many minutes only this basket can use it."""
 
     basket: Basket
     minutes: Annotated[int, Field(ge=1, le=1440), WHOLE] = 30
 
 
-class RedeemCouponRequest(CouponRequest):
+class RedeemCouponRequest(_UseCouponRequest):
     """An order a code is used on. `order`: its number, if told of already; else its event links them."""
 
     basket: Basket | None = None
     order: Number | None = None
-    source: Annotated[StrictStr, Field(pattern=SOURCE)] = "shop"
+    source: Source = None
 
 
 class ReleaseCouponRequest(Part):
@@ -201,6 +224,10 @@ class CouponAnswer(Answer):
     minimum_minor: int
     expires_at: datetime
     held_until: datetime | None
+    depends_on_customer: bool = Field(
+        default=False,
+        description="No customer was named: it is good for the one it was issued to, and nobody else.",
+    )
 
 
 class EarnRequest(Part):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from rapport.api import repository, rules
 from rapport.api.models import ApiKey
+from rapport.connectors.events import SOURCE
 from rapport.customers import repository as customers
 from rapport.customers.rules import normalise_email
 from rapport.kit import clock, tokens
@@ -25,14 +27,26 @@ class Caller:
     key_id: int
     name: str
     scopes: frozenset[str]
+    source: str
     last_used_at: datetime | None
 
 
-def create_key(session: Session, secret: str, name: str, scopes: Sequence[str]) -> str:
-    """A new key, which is shown this once. Raises ConflictError when the name is taken."""
+def create_key(
+    session: Session, secret: str, name: str, scopes: Sequence[str], source: str | None = None
+) -> str:
+    """A new key, which is shown this once. Raises ConflictError when the name is taken.
+
+    `source` names the system whose orders it tells of, by default after the key.
+    """
     unknown = set(scopes) - set(rules.SCOPES)
     if unknown or not scopes:
         raise InvalidInputError(f"A scope is one of {', '.join(rules.SCOPES)}.")
+    source = rules.source_of(name) if source is None else source
+    if not re.fullmatch(SOURCE[1:-1], source) or source in rules.RESERVED_SOURCES:
+        raise InvalidInputError(
+            "A source has 1 to 40 of a-z, 0-9, '.', '_' and '-', and is none of "
+            f"{', '.join(sorted(rules.RESERVED_SOURCES))}. Say another with --source."
+        )
     prefix = rules.new_prefix()
     key = f"{prefix}_{tokens.new_token()}"
     added = repository.add_key(
@@ -41,6 +55,7 @@ def create_key(session: Session, secret: str, name: str, scopes: Sequence[str]) 
         prefix=prefix,
         key_hash=_hash(secret, key),
         scopes=sorted(set(scopes), key=rules.SCOPES.index),
+        source=source,
         created_at=clock.now(),
     )
     if added is None:
@@ -68,7 +83,7 @@ def caller(session: Session, secret: str, presented: str) -> Caller:
     right = tokens.same(_hash(secret, presented), key.key_hash if key else rules.NO_HASH)
     if key is None or not right or key.revoked_at is not None:
         raise UnauthorizedError(WRONG_KEY)
-    return Caller(key.id, key.name, frozenset(key.scopes), key.last_used_at)
+    return Caller(key.id, key.name, frozenset(key.scopes), key.source, key.last_used_at)
 
 
 def note_use(session: Session, caller: Caller) -> None:

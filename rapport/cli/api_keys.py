@@ -31,6 +31,14 @@ def create(
             "--scope", "-s", help=f"What it may do: {', '.join(SCOPES)}. Repeatable. Default: everything."
         ),
     ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            help="The system whose orders it tells of: numbers and customer ids are its own. Use the name you"
+            " imported them under. Default: the key's name.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Make a key. It is shown this once; only a hash of it is kept."""
     if not name.isprintable() or not 0 < len(name.strip()) <= LONGEST_NAME:
@@ -39,7 +47,7 @@ def create(
     migrations.upgrade(engine)
     with session_scope(engine) as session:
         key = service.create_key(
-            session, get_settings().secret_key.get_secret_value(), name.strip(), scope or SCOPES
+            session, get_settings().secret_key.get_secret_value(), name.strip(), scope or SCOPES, source
         )
     print(key)
     Console(stderr=True, highlight=False).print("Keep it safe: it is not shown again.")
@@ -48,13 +56,14 @@ def create(
 @app.command("list")
 def list_keys() -> None:
     """Show the keys there are, and when each was last used."""
-    table = Table("name", "begins with", "may", "made", "last used", "revoked")
+    table = Table("name", "begins with", "may", "speaks for", "made", "last used", "revoked")
     with read_scope() as session:
         for key in service.keys(session):
             table.add_row(
                 escape(key.name),
                 key.prefix,
                 ", ".join(key.scopes),
+                key.source,
                 f"{key.created_at:%Y-%m-%d}",
                 f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never",
                 f"{key.revoked_at:%Y-%m-%d}" if key.revoked_at else "",

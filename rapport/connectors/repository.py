@@ -15,8 +15,9 @@ from rapport.loyalty.offers.models import Coupon, CouponEvent
 from rapport.shop.models import Order, Refund
 
 Record = OrderEventRecord
-# A code used before its order was told of belongs to an order placed within so long of that.
-SAME_CHECKOUT = timedelta(days=3)
+# A code that was used before its order was told of belongs to an order placed so shortly after that, or so
+# long before: some shops use a code as soon as the order is placed, some once it is paid.
+PLACED_AFTER, PLACED_BEFORE = timedelta(days=3), timedelta(days=30)
 
 
 def add_event(session: Session, **values: object) -> int | None:
@@ -91,14 +92,14 @@ def our_codes(session: Session, codes: Sequence[str]) -> Sequence[Coupon]:
 def link_code(session: Session, code: str, order: Order) -> bool:
     """Say which order a code was used on that the shop had redeemed before it told of the order.
 
-    That is an order which names the code, of the customer it is for, placed within a few days of its use: the
-    same code on a later order is another use of it.
+    That is an order which names the code, of the customer it is for, placed about when it was used: the same
+    code on a later order is another use of it.
     """
     query = update(Coupon).where(
         Coupon.code == code,
         Coupon.state == "redeemed",
         Coupon.order_id.is_(None),
-        Coupon.redeemed_at.between(order.placed_at - SAME_CHECKOUT, order.placed_at + SAME_CHECKOUT),
+        Coupon.redeemed_at.between(order.placed_at - PLACED_AFTER, order.placed_at + PLACED_BEFORE),
     )
     if order.customer_id is not None:
         query = query.where(Coupon.customer_id == order.customer_id)

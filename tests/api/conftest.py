@@ -52,7 +52,7 @@ def app(settings: Settings, engine: Engine, rasa: FakeRasa) -> Iterator[RunningA
 def new_key(settings: Settings, engine: Engine, name: str, *scopes: str) -> str:
     with session_scope(engine) as session:
         secret = settings.secret_key.get_secret_value()
-        return service.create_key(session, secret, name, scopes or SCOPES)
+        return service.create_key(session, secret, name, scopes or SCOPES, "shop")
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def told(kind: str, hours: float, **more: Any) -> Body:
 
 
 def test_from_the_key_to_the_refund(app: RunningApp, engine: Engine) -> None:
-    made = rapport(engine, "api-key", "create", "webshop")
+    made = rapport(engine, "api-key", "create", "webshop", "--source", "shop")
     assert made.returncode == 0, made.stderr
     shop = Caller(app, made.stdout.strip())
     listed = rapport(engine, "api-key", "list").stdout
@@ -172,7 +172,7 @@ def test_holding_releasing_and_undoing(shop: Caller, engine: Engine) -> None:
     customer = shop.done("/orders/events", told("placed", 0, order=ORDER))["customer"]
     with session_scope(engine) as session:
         code = coupon_of(session, int(customer.removeprefix("id:")))
-    basket = {"order_minor": TOTAL, "currency": "NOK"}
+    basket = {"order_minor": TOTAL, "currency": "NOK", "customer": customer}
     shop.done(f"/coupons/{code}/hold", basket | {"basket": "b-1"})
     assert shop.post(f"/coupons/{code}/release", {"basket": "b-2"}).json()["reason"] == "not_held"
     assert shop.done(f"/coupons/{code}/release", {"basket": "b-1"})["state"] == "issued"
