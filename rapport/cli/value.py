@@ -155,6 +155,11 @@ def _show_left_out(run: Run) -> None:
         console.print(f"Left out: {left['orders_of_nobody']:,} orders of nobody in particular.")
     if left["orders_cancelled_or_refunded"]:
         console.print(f"Not counted: {left['orders_cancelled_or_refunded']:,} orders cancelled or paid back.")
+    if left["orders_not_paid"]:
+        console.print(
+            f"Not counted: {left['orders_not_paid']:,} orders nobody has paid yet, as far as the shop says.",
+            soft_wrap=True,
+        )
     if left["customers_without_value"]:
         console.print(
             f"{left['customers_without_value']:,} customers paid nothing on balance; "

@@ -55,11 +55,11 @@ class RfmCut(Base):
 class CustomerValue(Base):
     """What a customer bought, kept and is worth. Nobody who never ordered has a row.
 
-    Counted are orders in the shop's currency that were neither cancelled nor paid back in full, and their
-    value without what was paid back, in minor units. `buying_days` are the different days of these orders.
-    `costed_minor` is the part whose cost is known and `margin_minor` what of it is left after the cost.
-    The rest is None until a run has looked at the shop. `version` counts the changes, so that a run does
-    not write over what is newer than what it read.
+    Counted are paid orders in the shop's currency that were neither cancelled nor paid back in full, and
+    their value without what was paid back, in minor units. `buying_days` are the different days of these
+    orders. `costed_minor` is the part whose cost is known, after discounts, and `margin_minor` what of it is
+    left after the cost. The rest is None until a run has looked at the shop and its customers. `version`
+    counts the changes, so that a run does not write over what is newer than what it read.
     """
 
     __tablename__ = "customer_value"

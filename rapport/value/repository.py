@@ -34,11 +34,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from rapport.connectors.models import OrderEventRecord
 from rapport.customers.models import Customer
 from rapport.kit.database import UtcDateTime
 from rapport.kit.upsert import insert
 from rapport.shop.models import Order, OrderItem, Product, Refund
-from rapport.shop.repository import KEPT
+from rapport.shop.repository import PAID
 from rapport.value import rules
 from rapport.value.models import CustomerValue, ModelRun, RfmCut
 
@@ -93,7 +94,8 @@ def day_number(at: ColumnElement[Any], day_starts: int, dialect: str) -> ColumnE
 def _kept_orders(money: Currency, customer: BindParameter[int] | None) -> Subquery:
     """Each order that counts with what was paid back of it, of one customer or of all.
 
-    Sums by order are looked up for one customer and joined for all; both say the same.
+    An order counts when it was paid: what nobody has paid yet may never be. Sums by order are looked up for
+    one customer and joined for all; both say the same.
     """
     back: ColumnElement[Any]
     if customer is not None:
@@ -114,7 +116,7 @@ def _kept_orders(money: Currency, customer: BindParameter[int] | None) -> Subque
         orders.add_columns(
             Order.customer_id, Order.placed_at, Order.total_minor.label("total"), back.label("back")
         )
-        .where(whose, Order.currency == money.code, KEPT)
+        .where(whose, Order.currency == money.code, PAID)
         .subquery("each")
     )
     return select(each).where(or_(each.c.back == 0, each.c.back < each.c.total)).subquery("kept")
@@ -311,9 +313,12 @@ def counted_rows(session: Session) -> Iterator[Sequence[Sequence[Any]]]:
 
 
 def before_and_after(session: Session, money: Currency, cut: datetime) -> list[Row[Any]]:
-    """Of who had bought before `cut`: days, first day, last day and value before; days and value after."""
+    """Of who had bought before `cut`: days, first day, last day and value before; days and value after.
+
+    Earlier orders are as they were known at the cut: what was paid back or cancelled later was not yet.
+    """
     dialect = session.get_bind().dialect.name
-    kept = _kept_orders(money, None)
+    kept = _seen_from(money, cut)
     day = day_number(kept.c.placed_at, money.day_starts, dialect)
     earlier = kept.c.placed_at < cut
     net = cast(kept.c.total - kept.c.back, Double)
@@ -327,6 +332,52 @@ def before_and_after(session: Session, money: Currency, cut: datetime) -> list[R
     ]
     query = select(*columns).group_by(kept.c.customer_id).having(columns[0] > 0)
     return list(session.execute(query.order_by(kept.c.customer_id)))
+
+
+def _seen_from(money: Currency, cut: datetime) -> Subquery:
+    """Each order that counts: those before `cut` as far as was known then, later ones as they are now.
+
+    When an order was cancelled the shop's own event says; one of which nobody knows when never counts.
+    """
+    refunds = (
+        select(
+            Refund.order_id,
+            func.sum(Refund.amount_minor).label("whole"),
+            func.coalesce(func.sum(Refund.amount_minor).filter(Refund.at < cut), 0).label("early"),
+        )
+        .where(Refund.order_id.is_not(None))
+        .group_by(Refund.order_id)
+        .subquery("refunds")
+    )
+    cancelled = (
+        select(OrderEventRecord.order_id, func.min(OrderEventRecord.at).label("at"))
+        .where(OrderEventRecord.kind == "cancelled", OrderEventRecord.order_id.is_not(None))
+        .group_by(OrderEventRecord.order_id)
+        .subquery("cancelled")
+    )
+    earlier = Order.placed_at < cut
+    whole, early = func.coalesce(refunds.c.whole, 0), func.coalesce(refunds.c.early, 0)
+    kept_then = or_(
+        and_(Order.status == "cancelled", cancelled.c.at >= cut),
+        and_(Order.status == "refunded", whole >= Order.total_minor, whole > early),
+    )
+    each = (
+        select(
+            Order.customer_id,
+            Order.placed_at,
+            Order.total_minor.label("total"),
+            case((earlier, early), else_=whole).label("back"),
+        )
+        .outerjoin(refunds, refunds.c.order_id == Order.id)
+        .outerjoin(cancelled, cancelled.c.order_id == Order.id)
+        .where(
+            Order.customer_id.is_not(None),
+            Order.currency == money.code,
+            or_(PAID, and_(earlier, kept_then)),
+        )
+        .subquery("each")
+    )
+    return select(each).where(or_(each.c.back == 0, each.c.back < each.c.total)).subquery("kept")
 
 
 def first_and_last(session: Session, money: Currency) -> tuple[datetime, datetime] | None:
@@ -395,22 +446,24 @@ def worths(session: Session) -> Iterator[Sequence[Sequence[Any]]]:
 
 def left_out(session: Session, money: Currency) -> dict[str, Any]:
     """What a valuation cannot count: orders by why, and the currencies of those in another."""
-    kept = and_(Order.customer_id.is_not(None), KEPT)
+    paid = and_(Order.customer_id.is_not(None), PAID)
     others = session.execute(
         select(Order.currency, func.count())
-        .where(kept, Order.currency != money.code)
+        .where(paid, Order.currency != money.code)
         .group_by(Order.currency)
     ).all()
-    nobody, gone = session.execute(
+    nobody, gone, unpaid = session.execute(
         select(
             func.count().filter(Order.customer_id.is_(None)),
             func.count().filter(Order.customer_id.is_not(None), Order.status.in_(["cancelled", "refunded"])),
+            func.count().filter(Order.customer_id.is_not(None), Order.status == "placed"),
         ).select_from(Order)
     ).one()
     return {
         "other_currencies": {row[0]: row[1] for row in others},
         "orders_of_nobody": nobody,
         "orders_cancelled_or_refunded": gone,
+        "orders_not_paid": unpaid,
     }
 
 

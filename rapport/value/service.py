@@ -141,11 +141,16 @@ def _nothing(run: ModelRun | None) -> dict[str, Any]:
 
 
 def _valued(session: Session, totals: Row[Any], money: Currency) -> dict[str, Any]:
-    """Scores and worth by the newest run; nothing but the time when there is none."""
+    """Scores and worth by the newest run; nothing but the time when there is none.
+
+    A run over no customers is none: there was nobody to compare this one with.
+    """
     run = repository.newest_run(session)
     if run is None:
         return {"computed_at": clock.now()}
     cuts = repository.cuts_of(session, run.id)
+    if not all(cuts.values()):
+        return {"run_id": run.id, "computed_at": clock.now()}
     recency = rules.score(totals.last_day, cuts["recency"])
     frequency = rules.score(totals.orders, cuts["frequency"])
     monetary = rules.score(totals.revenue_minor, cuts["monetary"])

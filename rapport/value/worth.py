@@ -138,7 +138,9 @@ def worth(people: Purchases, terms: Terms, as_of_day: int) -> Worth:
 
 
 def _including(p_buy: Floats, clv: Floats, low: Floats, high: Floats, rhythm: Floats) -> Worth:
-    return Worth(p_buy, clv, np.minimum(low, clv), np.maximum(high, clv), rhythm)
+    # Sold below cost, more orders are worth less: then the ends have changed places.
+    least, most = np.minimum(low, high), np.maximum(low, high)
+    return Worth(p_buy, clv, np.minimum(least, clv), np.maximum(most, clv), rhythm)
 
 
 def _if_alive(buying: BgNbd, x: Floats, age: Floats, t: float) -> Floats:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import csv
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from rapport.connectors import importers
+from rapport.connectors.models import OrderEventRecord
+from rapport.customers.models import Customer
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
 from rapport.kit.settings import Settings
-from rapport.value import holdout, pictures, report, service
+from rapport.shop.models import Order
+from rapport.value import holdout, pictures, report, repository, service
 from rapport.value.holdout import auc
-from tests.value.conftest import NOW, simulate
+from rapport.value.repository import Currency
+from tests.value.conftest import NOW, Place, simulate
 from tests.value.test_service import fill
 
 PNG = b"\x89PNG"
@@ -101,6 +106,45 @@ def test_what_was_held_out_is_not_looked_at(engine: Engine) -> None:
     with read_scope(engine) as session:
         assert holdout.compare(session) == before
     assert before.cut < NOW - timedelta(days=200)
+
+
+def test_only_what_was_known_at_the_cut_is_given(
+    session: Session, people: list[Customer], place: Place
+) -> None:
+    """What went back or was cancelled after the cut was a purchase still; before it, it was none."""
+    cut = NOW - timedelta(days=100)
+    early, late = cut - timedelta(days=20), cut + timedelta(days=20)
+
+    def bought(who: int, status: str = "delivered", back: int = 0, at: datetime = late) -> Order:
+        order = place(people[who], cut - timedelta(days=40), 10_000, status=status, back=back)
+        for refund in order.refunds:
+            refund.at = at
+        return order
+
+    def cancelled(order: Order, at: datetime) -> None:
+        session.add(
+            OrderEventRecord(
+                source="test", event_id=f"c{order.id}", kind="cancelled", digest="", order_id=order.id, at=at
+            )
+        )
+
+    bought(0, back=2_000)
+    bought(0, status="refunded", back=10_000)
+    bought(1, back=10_000, at=early)
+    bought(1, back=3_000, at=early)
+    cancelled(bought(2, status="cancelled"), late)
+    cancelled(bought(3, status="cancelled"), early)
+    bought(3, status="cancelled")  # nobody knows when
+    place(people[2], late, 7_000, back=1_000)
+    place(people[2], late, 7_000, status="cancelled")
+    place(people[4], late, 7_000)
+    session.flush()
+    day = (int((cut - timedelta(days=40)).timestamp()) + 7200) // 86_400
+    assert [tuple(row) for row in repository.before_and_after(session, Currency("NOK", 7200), cut)] == [
+        (1, day, day, 20_000, 0, 0),
+        (1, day, day, 7_000, 0, 0),
+        (1, day, day, 10_000, 1, 6_000),
+    ]
 
 
 def test_nothing_to_hold_out(engine: Engine) -> None:

@@ -270,15 +270,57 @@ def test_no_orders_at_all(engine: Engine) -> None:
 
 
 def test_the_first_order_ever_after_an_empty_run(
-    session: Session, people: list[Customer], place: Place
+    engine: Engine, session: Session, people: list[Customer], place: Place
 ) -> None:
+    """There is nobody to compare with before the next run; a score of 1 would call them lost."""
     service.value_all(session, NOW)
-    place(people[0], days_ago(0))
+    place(people[0], days_ago(0), 9_000)
     service.update_after_order(session, people[0].id)
     standing = service.standing(session, people[0].id)
     assert standing is not None
-    assert standing.segment is not None
+    assert (standing.orders, standing.revenue_minor, standing.stage) == (1, 9_000, "trust")
+    assert (standing.recency, standing.segment, standing.clv_minor) == (None, None, None)
+    session.commit()
+    service.recompute(engine)
+    standing = service.standing(session, people[0].id)
+    assert standing is not None
+    assert (standing.recency, standing.monetary) == (3, 3)
+    assert standing.segment != "lost"
     assert standing.clv_minor is not None
+
+
+def test_the_first_order_ever_during_an_empty_run(
+    engine: Engine, session: Session, people: list[Customer], place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.commit()
+    add = repository.add_run
+
+    def and_somebody_orders(other: Session, run: ModelRun, cuts: dict[str, list[int]]) -> None:
+        add(other, run, cuts)
+        monkeypatch.setattr(repository, "add_run", add)
+        other.commit()
+        place(people[0], days_ago(0))
+        service.update_after_order(session, people[0].id)
+        session.commit()
+
+    monkeypatch.setattr(repository, "add_run", and_somebody_orders)
+    assert service.recompute(engine).customers == 0
+    assert values(session, people[0].id)["segment"] is None
+
+
+@pytest.mark.parametrize(
+    ("status", "orders"), [("placed", 0), ("paid", 1), ("shipped", 1), ("delivered", 1), ("cancelled", 0)]
+)
+def test_an_order_counts_when_it_was_paid(
+    engine: Engine, session: Session, people: list[Customer], place: Place, status: str, orders: int
+) -> None:
+    place(people[0], days_ago(1), status=status)
+    service.update_after_order(session, people[0].id)
+    standing = service.standing(session, people[0].id)
+    assert standing is not None
+    assert (standing.orders, standing.stage) == (orders, "trust" if orders else "know")
+    session.commit()
+    assert service.recompute(engine).orders == orders
 
 
 def test_cuts_in_sql_are_those_of_the_rules(engine: Engine) -> None:
@@ -302,12 +344,14 @@ def test_what_could_not_be_counted_is_told(
         place(people[0], days_ago(2), currency="EUR")
     place(None, days_ago(2))
     place(people[0], days_ago(1), status="cancelled")
+    place(people[0], days_ago(1), status="placed")
     session.commit()
     run = service.recompute(engine)
     assert run.left_out == {
         "other_currencies": {"EUR": 2},
         "orders_of_nobody": 1,
         "orders_cancelled_or_refunded": 1,
+        "orders_not_paid": 1,
         "customers_without_value": 1,
     }
     assert run.margin_share is None

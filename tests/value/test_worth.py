@@ -92,6 +92,17 @@ def test_margin_and_later_money_scale_everything(shop: Simulated, models: Models
 
 
 @pytest.mark.parametrize("by_model", [True, False])
+def test_a_loss_on_each_sale_turns_the_range_round(shop: Simulated, models: Models, by_model: bool) -> None:
+    chosen = terms(shop, models if by_model else None)
+    plain = worth(shop.people, chosen, shop.as_of_day)
+    loss = worth(shop.people, replace(chosen, margin_share=-0.5), shop.as_of_day)
+    assert loss.low == pytest.approx(-plain.high / 2)
+    assert loss.high == pytest.approx(-plain.low / 2)
+    assert np.all(loss.low <= loss.clv)
+    assert np.all(loss.clv <= loss.high)
+
+
+@pytest.mark.parametrize("by_model", [True, False])
 def test_nothing_breaks_at_the_edges(models: Models, shop: Simulated, by_model: bool) -> None:
     people = Purchases(
         np.array([1, 1, 700, 2, 3]), np.array([700, 700, 0, 700, 0]), np.array([700, 700, 699, 701, 1]),
