@@ -9,10 +9,14 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 from rapport.connectors import importers
+from rapport.connectors.order_events import apply
 from rapport.connectors.report import Report
+from rapport.connectors.woocommerce.orders import events
 from rapport.customers.models import ConsentEvent, Customer, Identity
 from rapport.customers.service import find_by_identity, may_mail, record_consent
 from rapport.kit.database import read_scope, session_scope
+from rapport.shop.models import Order
+from tests.connectors.fake_shops import woo_order
 
 HEADER = "id,email,phone,name,language,country,birthday,newsletter,consent source,consent date"
 FILE = f"""{HEADER}
@@ -135,3 +139,27 @@ def test_names_in_parts(engine: Engine, tmp_path: Path) -> None:
         ola = find_by_identity(session, "phone", "+4741234567")
         assert ola is not None
         assert ola.name == "Ola Berg"
+
+
+def test_a_shop_that_moves_to_webhooks_goes_on_with_its_customers(engine: Engine, tmp_path: Path) -> None:
+    path = tmp_path / "customers.csv"
+    path.write_text("id,email,name\n88,kari.nordmann@customer.example,Kari\n", "utf-8")
+    importers.run(importers.plan("customers", path, source="woocommerce"), engine)
+    with session_scope(engine) as session:
+        for event in events("order.created", woo_order(), datetime(2026, 5, 4, tzinfo=UTC)):
+            apply(session, event)
+    with read_scope(engine) as session:
+        kari = session.scalars(select(Customer)).one()
+        assert session.scalars(select(Order.customer_id)).all() == [kari.id]
+
+
+def test_two_of_the_files_own_ids_with_one_address_stay_two(engine: Engine, tmp_path: Path) -> None:
+    _import(engine, tmp_path, "id,email,name\n1,ann@customer.example,Ann\n2,ann@customer.example,Bo\n")
+    _import(engine, tmp_path, "id,email,name\n1,,Ann Berg\n")
+    # Somebody without an id, who says they are called otherwise, is Ann, and Ann keeps her name.
+    _import(engine, tmp_path, "email,name\nann@customer.example,Mallory\n")
+    with read_scope(engine) as session:
+        assert session.scalars(select(Customer.name).order_by(Customer.id)).all() == ["Ann Berg", "Bo"]
+        ann = find_by_identity(session, "email", "ann@customer.example")
+        assert ann is not None
+        assert ann.name == "Ann Berg"
