@@ -32,10 +32,11 @@ def checked(database: Engine, conversation_id: str, message_id: int, answer: Ans
     """The answer, with `sorry` in the place of replies that promise what nobody promised."""
     prefix = get_facts().coupon_prefix
     texts = [list(_shown(reply)) for reply in answer.replies]
-    if not any(gate.promises(text, prefix) for parts in texts for text in parts):
+    found = [promise for parts in texts for text in parts for promise in gate.promises(text, prefix)]
+    if not found:
         return answer
     with read_scope(database) as session:
-        licence = gate.licence(session, _whose(session, conversation_id))
+        licence = gate.licence(session, _whose(session, conversation_id), found)
     replies: list[Reply] = []
     for reply, parts in zip(answer.replies, texts, strict=True):
         if not any(gate.unlicensed(text, licence) for text in parts):

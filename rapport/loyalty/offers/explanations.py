@@ -77,9 +77,9 @@ def explain(session: Session, customer_id: int) -> Explanation | None:
 
 
 def explain_code(session: Session, customer_id: int, code: str) -> Explanation | None:
-    """Why the customer has, or had, this code; None when it was never theirs."""
+    """Why the customer has, or used, this code; None when it is not theirs or good for nothing any more."""
     wanted = rules.plain_code(code)
-    for coupon in repository.coupons_of(session, customer_id):
+    for coupon in repository.coupons_to_speak_of(session, customer_id, clock.now()):
         if rules.plain_code(coupon.code) == wanted:
             return _explained(session, coupon)
     return None

@@ -1,6 +1,11 @@
-"""Whole numbers from 1 to 100 in words, in four languages, without diacritics and in lower case."""
+"""Whole numbers in words, in four languages, without diacritics and in lower case.
+
+`NUMBERS` has those from 1 to 100; `value` puts larger ones together.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 EN = (
     "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
@@ -60,3 +65,36 @@ def _all() -> dict[str, int]:
 
 
 NUMBERS = _all()
+LONGEST = max(name.count(" ") + 1 for name in NUMBERS)
+_HUNDREDS = frozenset({"hundred", "hundre", "suta", "sute"})
+_THOUSANDS = frozenset({"thousand", "tusen", "mil", "mie", "mii"})
+_INSIDE = frozenset({"and", "og", "y", "si"})
+_ARTICLES = frozenset({"a", "an"})
+_SPANISH = ("dosc", "tresc", "cuatroc", "quin", "seisc", "setec", "ochoc", "novec")
+_HUNDREDFOLD = {
+    f"{stem}ient{end}": 100 * times for times, stem in enumerate(_SPANISH, 2) for end in ("os", "as")
+} | {f"{unit}hundre": 100 * NUMBERS[unit] for unit in ("ett", *NB[0].split()[1:9])}
+MOST_WORDS = 8
+
+
+def value(words: Sequence[str]) -> int | None:
+    """What these words are as a number; None when they are none."""
+    total = current = 0
+    for place, word in enumerate(words):
+        if word in _HUNDREDS:
+            current = max(current, 1) * 100
+        elif word in _THOUSANDS:
+            total, current = total + max(current, 1) * 1000, 0
+        elif word in NUMBERS or word in _HUNDREDFOLD:
+            current += NUMBERS.get(word) or _HUNDREDFOLD[word]
+        elif not (word in _INSIDE and 0 < place < len(words) - 1) and not (word in _ARTICLES and place == 0):
+            return None
+    return total + current or None
+
+
+def at_end(words: Sequence[str]) -> tuple[int, int] | None:
+    """The number the last words are: how many of them, and its value."""
+    for count in range(min(MOST_WORDS, len(words)), 0, -1):
+        if (found := value(words[-count:])) is not None:
+            return count, found
+    return None

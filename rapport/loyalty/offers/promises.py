@@ -1,66 +1,104 @@
 """What a text promises: codes, percentages, sums off. Pure, and quick: every reply of the bot is read by it.
 
-Found are codes as this shop's look (typed in any case, with any dash, in pieces), percentages in digits and
-in words, "half price", and sums with a word for a discount beside them. A percentage is one whatever it is
-of: what the shop itself wrote ("100 % merino wool") is known by its sentence, see `Licence`.
+A text is undressed first (`dress.py`). Found are codes as this shop's look (`code_looks.py`), percentages in
+digits and in words, fractions of a price, sums with a word for a discount beside them and numbers "off". A
+percentage is one whatever it is of: what the shop itself wrote ("100 % merino wool") is known by its
+sentence, see `Licence`.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import NamedTuple
 
-from rapport.loyalty.offers.number_words import NUMBERS
-from rapport.loyalty.offers.rules import CODE_GROUP_LENGTH, CODE_GROUPS, plain_code
+from rapport.loyalty.offers import code_looks, number_words
+from rapport.loyalty.offers.dress import collapsed, in_latin, without_escapes, written
 from rapport.shop.phrases import fold
 
-REFERRAL_LENGTH = 6
-
-_TAGS = range(0xE0000, 0xE0080)
-# Dashes of all kinds are one; what nobody sees is nothing.
-_ALIKE: dict[int, str | None] = {
-    **dict.fromkeys(map(ord, "‐‑‒–—―−﹘﹣－⁃"), "-"),
-    **{point: None for point in (*range(0x10000), *_TAGS) if unicodedata.category(chr(point)) == "Cf"},
-}
-_PERCENT = re.compile(r"%|٪|\bper ?cent\b|\bprosent|\bpor ?cien(?:to)?\b|\bla suta\b|\bprocent|\bpct\b")
-_NUMBER = r"[0-9]{1,3}(?:[.,][0-9]{1,2})?"
-_LINKS = ("-", "to", "and", "or", "a", "y", "o", "til", "og", "eller", "la", "si", "sau")
-# A number, or two of a range, at the end of what stands before a sign for percent.
-_DIGITS = re.compile(rf"(?:({_NUMBER}) ?%? ?(?:{'|'.join(_LINKS)}) ?)?(?<![0-9.,])({_NUMBER})[ -]?$")
-_LOOK_BACK = 24
-_WORDS_BACK = 64
-_LONGEST = max(name.count(" ") + 1 for name in NUMBERS)
-_HALF = re.compile(
-    r"\b(?:half (?:the )?(?:price|off)|halv(?:e)? pris(?:en)?|(?:a )?mitad de(?:l)? precio|medio precio"
-    r"|jumatate (?:de|din) pret)\b"
-)
 _CURRENCY = (
     r"(?:kr\.?|nok|sek|dkk|eur(?:os?)?|€|lei|leu|ron|usd|\$|dollars?|dolares|gbp|£|pounds?|kroner|coroane"
     r"|coronas)"
 )
+_CURRENCY_NAME = re.compile(
+    r"(?<![a-z])(?:kroner|kr|nok|euros?|lei|dollars?|dolares|pounds?|coroane|coronas)\b"
+)
+_PERCENT = re.compile(
+    r"[%٪‰]|(?<![a-z])(?:per[ -]?mille|promille|por mil(?![a-z])|per[\s-]?cent(?![eiru])|pro[sz]ent|pro ?cent"
+    r"|por[\s-]?cien(?:to)?(?![a-z])|la suta|pct(?![a-z])|pour ?cent(?![a-z])"
+    rf"|por 100(?![0-9]|[.,][0-9]|\s?{_CURRENCY}))"
+)
+_NUMBER = r"[0-9]{1,6}(?:[.,][0-9]{1,4})?"
+_LINKS = ("-", "to", "and", "or", "a", "y", "o", "til", "og", "eller", "la", "si", "sau")
+# A number, or two of a range, at the end of what stands before a sign for percent.
+_DIGITS = re.compile(
+    rf"(?:({_NUMBER})\s?%?\s?(?:{'|'.join(_LINKS)})\s?)?(?<![0-9.,])({_NUMBER})[\s_\"'’”»)\]-]{{0,3}}(?:de\s)?$"
+)
+_LOOK_BACK = 40
+_WORDS_BACK = 64
+# Below that a word before a currency is rather an article or a preposition ("en euros").
+_LEAST_IN_WORDS = 5
+_HALF = re.compile(
+    r"\b(?:half (?:the )?(?:price|off)|halv(?:e)? pris(?:en)?|(?:a )?mitad de(?:l)? precio|medio precio"
+    r"|jumatate (?:de|din) pret)\b"
+)
+_FRACTIONS = {
+    **{"half": 50, "third": 33, "quarter": 25, "fifth": 20, "sixth": 17, "eighth": 12, "tenth": 10},
+    **{"mitad": 50, "tercio": 33, "tercera parte": 33, "cuarto": 25, "cuarta parte": 25, "quinto": 20},
+    **{
+        "quinta parte": 20,
+        "decima parte": 10,
+        "halvparten": 50,
+        "tredjedel": 33,
+        "fjerdedel": 25,
+        "kvart": 25,
+    },
+    **{"femtedel": 20, "tidel": 10, "jumatate": 50, "treime": 33, "sfert": 25, "cincime": 20, "zecime": 10},
+}
+_SHARE = rf"(?P<word>{'|'.join(sorted(_FRACTIONS, key=len, reverse=True))})|1/(?P<of>[0-9]{{1,2}})"
+_OF_PRICE = (
+    r"(?: of)?(?: the)?(?: price)? (?:off\b|discount)"
+    r"|(?: of| del?| av| din)(?: the)? (?:pri[cs]e|precio|pris|pret)"
+    r"| (?:in |de |i )?(?:descuento|rebaja|menos|rabatt|avslag|billigere|reducere|mai putin|mai ieftin)"
+)
+_FRACTION = re.compile(rf"(?<![a-z0-9])(?:{_SHARE})(?:{_OF_PRICE})")
 _SUM = r"[0-9](?:[0-9 .,']*[0-9])?"
-_MONEY = rf"(?:(?P<c{{0}}>{_CURRENCY}) ?(?P<a{{0}}>{_SUM})|(?P<b{{0}}>{_SUM}) ?(?:de )?{_CURRENCY})"
+_MONEY = (
+    rf"(?:(?P<c{{0}}>{_CURRENCY}) ?(?P<a{{0}}>{_SUM})"
+    rf"|(?P<b{{0}}>{_SUM})(?:[ -]?(?:de )?{_CURRENCY}|[,.:]-))"
+)
 _DISCOUNT = "discount|rabatt|avslag|descuento|reducere|rebaja|rebate"
-_OFF = rf"(?:off\b|(?:in |de |i )?(?:{_DISCOUNT}|menos|mai putin)\w*)"
+_COUPON = "coupon|voucher|cupon|kupong"
+_OFF = rf"(?:off\b|(?:in |de |i )?(?:(?:gift )?(?:{_COUPON})|{_DISCOUNT}|menos|mai putin)\w*)"
 _SAVE = r"sav(?:e|ing)s?|spar(?:er)?|ahorra\w*|economis\w*"
-_FOR = rf"(?:{_DISCOUNT}|coupon|voucher|cupon|kupong|{_SAVE})"
+_FOR = rf"(?:{_DISCOUNT}|{_COUPON}|{_SAVE})"
 _LINK = r"(?: (?:of|on|pa|de|worth|verdt|por|por valor de|in valoare de|for|med|you|du))?"
-_SUM_OFF = re.compile(_MONEY.format(1) + rf" {_OFF}|\b{_FOR}\w*{_LINK}:? " + _MONEY.format(2))
+_SUM_OFF = re.compile(_MONEY.format(1) + rf"[ -]{_OFF}|\b{_FOR}\w*{_LINK}:? " + _MONEY.format(2))
+# A number of nothing in particular, "20 off" or "a discount of 20": a percentage or a sum.
+_BARE_OFF = re.compile(
+    rf"(?<![0-9.,/-])(?P<a>{_NUMBER}) off(?![a-z-])"
+    rf"|\b(?:{_DISCOUNT})\w*(?: (?:of|de|pa))? (?P<b>{_NUMBER})"
+    rf"(?![0-9]|[.,][0-9]|[,.:]-|[\s-]?(?:[%٪‰]|{_CURRENCY}))"
+    r"(?! ?(?!(?:on|for|off|en|por|i|pa|pentru|la|today|now|hoy|ahora|azi|acum)\b)[a-z])"
+)
 # Parts of words; a text with none of them needs no looking at by the pattern.
-_PERCENT_SIGNS = ("%", "٪", "cent", "prosent", "cien", "la suta", "pct")
+_PERCENT_SIGNS = ("%", "٪", "‰", "cent", "prosent", "prozent", "cien", "por 100", "suta", "pct", "mil")
 _HALF_SIGNS = ("half", "halv", "precio", "pret")
 _OFF_SIGNS = (
-    *("off", *_DISCOUNT.split("|"), "menos", "mai putin", "coupon", "voucher", "cupon", "kupong"),
+    *("off", *_DISCOUNT.split("|"), "menos", "mai putin", *_COUPON.split("|")),
     *("sav", "spar", "ahorr", "economis"),
+)
+_FRACTION_SIGNS = (
+    *("half", "third", "quarter", "fifth", "sixth", "eighth", "tenth", "mitad", "terci", "tercera", "cuart"),
+    *("quint", "decima", "halvpart", "edel", "tidel", "kvart", "jumat", "treime", "sfert", "cime", "1/"),
 )
 
 
 class Promise(NamedTuple):
-    """A code, a percentage or a sum off. `value`: the code in plain letters, hundredths of the rest."""
+    """A code, a percentage, a sum off, or a number of which only `off` is said. `value`: the code in plain
+    letters, hundredths of the rest. A `maybe` is a code only if it was issued to somebody.
+    """
 
     kind: str
     value: str | int
@@ -72,7 +110,8 @@ class Licence:
     """What may be said to somebody: what the ledger gave them, and what the shop itself wrote.
 
     `codes` in plain letters; `percents` whole; `sums` in hundredths of the currency's main unit. `sentences`:
-    the shop's own, in which anything may stand, as `plain` makes them.
+    the shop's own, in which anything may stand, as `plain` makes them. `issued`: which of the doubtful codes
+    somebody has; None, that was not looked up, and all of them may be codes.
     """
 
     prefix: str
@@ -80,22 +119,28 @@ class Licence:
     percents: frozenset[int] = frozenset()
     sums: frozenset[int] = frozenset()
     sentences: tuple[str, ...] = field(default=(), repr=False)
+    issued: frozenset[str] | None = field(default=None, repr=False)
 
 
 def promises(text: str, prefix: str) -> list[Promise]:
     """All that the text promises. `prefix` is what this shop's codes begin with."""
-    written = _written(text)
-    folded = written.lower() if written.isascii() else fold(written)
-    found = list(_codes(written, folded, prefix))
+    shown = collapsed(written(text))
+    folded = shown.lower() if shown.isascii() else fold(shown)
+    latin = in_latin(shown)
+    found = [
+        Promise("maybe" if look.doubtful else "code", look.code, look.text)
+        for look in code_looks.find(latin, folded if latin is shown else latin.lower(), prefix)
+    ]
     if _has(folded, _PERCENT_SIGNS):
-        for sign in _PERCENT.finditer(folded):
-            found += _percents(folded, sign.start(), sign.end())
+        readable = without_escapes(folded)
+        for sign in _PERCENT.finditer(readable):
+            found += _percents(readable, sign.start(), sign.end())
     if _has(folded, _HALF_SIGNS):
         found += [Promise("percent", 5000, match.group()) for match in _HALF.finditer(folded)]
+    if _has(folded, _FRACTION_SIGNS):
+        found += _fractions(folded)
     if _has(folded, _OFF_SIGNS):
-        for match in _SUM_OFF.finditer(folded):
-            number = next(match[name] for name in ("a1", "b1", "a2", "b2") if match[name])
-            found.append(Promise("sum", _hundredths(number), match.group()))
+        found += _sums(_in_digits(folded))
     return found
 
 
@@ -111,105 +156,106 @@ def unlicensed(text: str, licence: Licence) -> list[str]:
     rest = plain(text)
     for sentence in licence.sentences:
         if sentence in rest:
-            rest = rest.replace(sentence, "\n")
+            rest = re.sub(rf"(?<!\w){re.escape(sentence)}(?!\w)", "\n", rest)
     return [promise.text for promise in promises(rest, licence.prefix) if not _allowed(promise, licence)]
 
 
 def plain(text: str) -> str:
     """A text without differences nobody sees."""
-    return re.sub(r"[^\S\n]+", " ", _written(text)).strip()
+    return re.sub(r"[^\S\n]+", " ", written(text)).strip()
 
 
 def own_sentences(texts: Iterable[str], prefix: str) -> tuple[str, ...]:
-    """The sentences of these texts in which a promise stands, the longest first, as `Licence` keeps them."""
+    """The sentences of these texts in which a promise stands, the longest first, as `Licence` keeps them.
+
+    A promise alone ("20 %") is no sentence: it would be licensed wherever it stands.
+    """
     found = {
         sentence
         for text in texts
         for piece in re.split(r"(?<=[.!?])\s+|\n+", text)
-        if (sentence := plain(piece)) and promises(sentence, prefix)
+        if (sentence := plain(piece)) and _says_more(sentence, promises(sentence, prefix))
     }
     return tuple(sorted(found, key=lambda sentence: (-len(sentence), sentence)))
 
 
+def _says_more(sentence: str, found: list[Promise]) -> bool:
+    rest = fold(sentence)
+    for promise in found:
+        rest = rest.replace(fold(promise.text), "")
+    return bool(found) and re.search(r"[^\W\d_]{3}", rest) is not None
+
+
 def _allowed(promise: Promise, licence: Licence) -> bool:
-    if promise.kind == "code":
-        return promise.value in licence.codes
-    if promise.kind == "percent":
-        return promise.value in {100 * percent for percent in licence.percents}
+    percents = {100 * percent for percent in licence.percents}
+    match promise.kind:
+        case "code":
+            return promise.value in licence.codes
+        case "maybe":
+            unknown = licence.issued is not None and promise.value not in licence.issued
+            return unknown or promise.value in licence.codes
+        case "percent":
+            return promise.value in percents
+        case "off":
+            return promise.value in percents or promise.value in licence.sums
     return promise.value in licence.sums
-
-
-def _written(text: str) -> str:
-    """Compatible forms of letters and digits made plain, dashes alike, nothing invisible in between."""
-    if text.isascii():
-        return text
-    return unicodedata.normalize("NFKC", text).translate(_ALIKE)
-
-
-@lru_cache(maxsize=8)
-def _code_patterns(prefix: str) -> tuple[re.Pattern[str], ...]:
-    start = rf"(?<![A-Za-z0-9]){re.escape(prefix)}"
-    group, end = rf"[A-Za-z0-9]{{{CODE_GROUP_LENGTH}}}", r"(?![A-Za-z0-9])"
-    between = r"[\s_.·/-]{0,3}"
-    total = CODE_GROUPS * CODE_GROUP_LENGTH
-    spelled = r"[\s_.·/-]{1,3}".join([*map(re.escape, prefix), *["[A-Za-z0-9]"] * total])
-    return (
-        re.compile(
-            start + "".join(rf"({between})({group})" for _ in range(CODE_GROUPS)) + end, re.IGNORECASE
-        ),
-        re.compile(rf"(?<![A-Za-z0-9]){spelled}{end}", re.IGNORECASE),
-        re.compile(rf"{start}\s?-\s?[A-Za-z0-9]{{{REFERRAL_LENGTH}}}{end}", re.IGNORECASE),
-    )
-
-
-def _codes(text: str, folded: str, prefix: str) -> Iterator[Promise]:
-    """What looks like a code of the shop's. An order's number, which may begin alike, has no letters."""
-    together, spelled, referral = _code_patterns(prefix)
-    near = prefix.lower() in folded
-    for match in together.finditer(text) if near else ():
-        if _looks_issued(match):
-            yield Promise("code", plain_code(match.group()), match.group())
-    for pattern in (spelled, referral) if near else (spelled,):
-        for match in pattern.finditer(text):
-            if not plain_code(match.group())[len(prefix) :].isdigit():
-                yield Promise("code", plain_code(match.group()), match.group())
-
-
-def _looks_issued(match: re.Match[str]) -> bool:
-    """Whether it is a code and no number with a word behind it ("FJ-1023 sent"), and no word ("fjellreven").
-
-    With a dash between the groups it always is; else in capitals, or with a digit in each group.
-    """
-    groups = match.groups()[1::2]
-    if "".join(groups).isdigit():
-        return False
-    gaps = match.groups()[0::2]
-    if all("-" in gap for gap in gaps):
-        return True
-    in_capitals = match.group() == match.group().upper()
-    if any(gaps) or any(character.isdigit() for character in "".join(groups)):
-        return in_capitals or all(any(character.isdigit() for character in group) for group in groups)
-    return in_capitals
 
 
 def _percents(folded: str, start: int, end: int) -> Iterator[Promise]:
     """The number before a word or sign for percent, or both of a range."""
+    parts = 10 if "‰" in folded[start:end] or "mil" in folded[start:end] else 1
     if digits := _DIGITS.search(folded, max(start - _LOOK_BACK, 0), start):
         shown = folded[digits.start() : end]
-        yield from (Promise("percent", _hundredths(value), shown) for value in digits.groups() if value)
+        yield from (
+            Promise("percent", _hundredths(value) // parts, shown) for value in digits.groups() if value
+        )
         return
     words = re.findall(r"[a-z-]+", folded[max(start - _WORDS_BACK, 0) : start])
+    if words and words[-1] == "de":
+        words.pop()
     shown = " ".join([*words[-3:], folded[start:end]])
     while (used := _number_at_end(words)) is not None:
-        yield Promise("percent", 100 * NUMBERS[" ".join(words[-used:])], shown)
+        yield Promise("percent", 100 * number_words.NUMBERS[" ".join(words[-used:])] // parts, shown)
         words = words[:-used]
         if not words or words.pop() not in _LINKS:
             return
 
 
 def _number_at_end(words: list[str]) -> int | None:
-    """How many of the last words are a number together."""
-    return next((n for n in range(_LONGEST, 0, -1) if " ".join(words[-n:]) in NUMBERS), None)
+    """How many of the last words are a number up to a hundred together."""
+    longest = number_words.LONGEST
+    return next((n for n in range(longest, 0, -1) if " ".join(words[-n:]) in number_words.NUMBERS), None)
+
+
+def _fractions(folded: str) -> Iterator[Promise]:
+    for match in _FRACTION.finditer(folded):
+        percent = _FRACTIONS[match["word"]] if match["word"] else 100 // max(int(match["of"]), 1)
+        yield Promise("percent", 100 * percent, match.group())
+
+
+def _sums(folded: str) -> Iterator[Promise]:
+    for match in _SUM_OFF.finditer(folded):
+        number = next(match[name] for name in ("a1", "b1", "a2", "b2") if match[name])
+        yield Promise("sum", _hundredths(number), match.group())
+    for match in _BARE_OFF.finditer(_SUM_OFF.sub("\n", folded)):
+        yield Promise("off", _hundredths(match["a"] or match["b"]), match.group())
+
+
+def _in_digits(folded: str) -> str:
+    """The text with the numbers in words before a currency in digits: "hundre kroner" → "100 kroner"."""
+    pieces, done = [], 0
+    for name in _CURRENCY_NAME.finditer(folded):
+        first = max(name.start() - _WORDS_BACK, done)
+        words = list(re.finditer(r"[a-z]+", folded[first : name.start()]))
+        if words and words[-1][0] == "de":
+            words.pop()
+        if not words or re.search(r"[^a-z -]", folded[first + words[-1].end() : name.start()]):
+            continue
+        number = number_words.at_end([word[0] for word in words[-number_words.MOST_WORDS :]])
+        if number is not None and number[1] >= _LEAST_IN_WORDS:
+            pieces += [folded[done : first + words[-number[0]].start()], f"{number[1]} "]
+            done = name.start()
+    return "".join([*pieces, folded[done:]]) if pieces else folded
 
 
 def _hundredths(number: str) -> int:

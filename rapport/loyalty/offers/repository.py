@@ -18,7 +18,8 @@ from rapport.customers.rules import NEWSLETTER
 from rapport.kit.upsert import insert
 from rapport.loyalty.offers.models import Coupon, CouponEvent, Offer
 from rapport.loyalty.offers.rules import Audience, OfferTerms, Terms
-from rapport.shop.models import Order, Product, ProductText, Refund
+from rapport.loyalty.referrals.models import ReferralCode
+from rapport.shop.models import Order, OrderItem, Product, ProductText, Refund
 from rapport.shop.repository import KEPT, PAID, PAID_STATUSES
 from rapport.value.models import CustomerValue
 
@@ -312,9 +313,11 @@ def coupon_by_id(session: Session, coupon_id: int) -> Coupon:
     return session.scalars(query.execution_options(populate_existing=True)).one()
 
 
-def coupons_of(session: Session, customer_id: int) -> Sequence[Coupon]:
-    """All codes the customer was ever given."""
-    return session.scalars(select(Coupon).where(Coupon.customer_id == customer_id)).all()
+def coupons_to_speak_of(session: Session, customer_id: int, now: datetime) -> Sequence[Coupon]:
+    """The codes the customer may be told of: those that are good, and those they used."""
+    good = and_(Coupon.state.in_(GOOD), Coupon.expires_at > now)
+    query = select(Coupon).where(Coupon.customer_id == customer_id, or_(Coupon.state == "redeemed", good))
+    return session.scalars(query).all()
 
 
 def offer_rows(session: Session) -> dict[str, Offer]:
@@ -414,11 +417,66 @@ def settled_complaints(session: Session, since: datetime, until: datetime) -> li
     return [(row.id, row.customer_id) for row in rows]
 
 
+# What a promise has in it somewhere, as far as a database can tell; the rest `promises` tells.
+_SIGNS = (
+    *("%", "％", "٪", "‰", "percent", "per cent", "pro cent", "prosent", "prozent", "procent", "por cien"),
+    *("por 100", "la sut", "pct", "pour cent", "off", "discount", "rabatt", "avslag", "descuento", "rebaja"),
+    *("reducer", "menos", "mai pu", "coupon", "voucher", "cup", "kupong", "sav", "spar", "ahorr", "economis"),
+    *("half", "halv", "mitad", "medio", "jum", "third", "quarter", "fifth", "tenth", "1/", "½", "¼", "terci"),
+    *("cuart", "quint", "tredjedel", "fjerdedel", "femtedel", "tidel", "kvart", "treime", "sfert", "cime"),
+)
+
+
+def _may_promise(column: Any) -> ColumnElement[bool]:
+    return or_(*(column.icontains(sign, autoescape=True) for sign in _SIGNS))
+
+
 def product_texts_with_promises(session: Session) -> list[str]:
-    """Names and descriptions of products with a percentage or a word for one in them."""
-    signs = ("%", "percent", "per cent", "prosent", "por ciento", "la sut", "procent")
+    """Names and descriptions of products in which something stands that a promise is known by."""
     found: list[str] = []
     for column in (ProductText.name, ProductText.description):
-        query = select(column).where(or_(*(column.icontains(sign, autoescape=True) for sign in signs)))
-        found += session.scalars(query).all()
+        found += session.scalars(select(column).where(_may_promise(column))).all()
+    return found
+
+
+def skus_like_codes(session: Session, prefix: str) -> list[str]:
+    """The SKUs that begin as codes do."""
+    return list(session.scalars(select(Product.sku).where(Product.sku.istartswith(prefix, autoescape=True))))
+
+
+def lines_with_promises(session: Session, customer_id: int) -> list[str]:
+    """How the lines of the customer's own orders are called, where that looks like a promise."""
+    query = (
+        select(OrderItem.description)
+        .join(Order, Order.id == OrderItem.order_id)
+        .where(Order.customer_id == customer_id, _may_promise(OrderItem.description))
+    )
+    return list(session.scalars(query.distinct()))
+
+
+def order_marks(session: Session, customer_id: int, prefix: str) -> set[str]:
+    """What on the customer's own orders may look like a code: their numbers, those to track them by, and the
+    SKUs on them.
+    """
+    own = Order.customer_id == customer_id
+    found = {
+        mark
+        for row in session.execute(select(Order.number, Order.tracking_number).where(own))
+        for mark in row
+    }
+    skus = (
+        select(OrderItem.sku)
+        .join(Order, Order.id == OrderItem.order_id)
+        .where(own, OrderItem.sku.istartswith(prefix, autoescape=True))
+    )
+    return {mark for mark in (*found, *session.scalars(skus)) if mark}
+
+
+def issued_among(session: Session, codes: Sequence[str]) -> set[str]:
+    """Those of these codes, as they are stored, that somebody was given: to use, or for friends."""
+    found: set[str] = set()
+    for first in range(0, len(codes), MANY):
+        some = codes[first : first + MANY]
+        found.update(session.scalars(select(Coupon.code).where(Coupon.code.in_(some))))
+        found.update(session.scalars(select(ReferralCode.code).where(ReferralCode.code.in_(some))))
     return found

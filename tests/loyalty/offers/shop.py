@@ -36,14 +36,17 @@ def customer(session: Session, *, stage: str = "trust", birthday: date | None = 
     return new.id
 
 
+def _delivered() -> dict[str, Any]:
+    return {"status": "delivered", "currency": "NOK", "total_minor": 100_000}
+
+
 def order(session: Session, customer_id: int, at: datetime = NOW - 90 * DAY, **more: Any) -> Order:
     """A delivered order of 1000.00."""
     new = Order(
         source="shop",
-        number=f"N-{next(_numbers)}",
         customer_id=customer_id,
         placed_at=at,
-        **({"status": "delivered", "currency": "NOK", "total_minor": 100_000} | more),
+        **({**_delivered(), "number": f"N-{next(_numbers)}"} | more),
     )
     session.add(new)
     session.flush()

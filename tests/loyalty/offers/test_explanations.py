@@ -125,12 +125,17 @@ def test_nobody_is_told_of_anothers_code(engine: Engine) -> None:
         assert service.explain_code(session, ann, "FJ-AAAA-AAAA") is None
 
 
-def test_what_is_over_is_explained_only_by_its_code(engine: Engine) -> None:
+def test_what_was_used_is_explained_by_its_code_and_what_ran_out_no_more(engine: Engine) -> None:
+    """The bot may speak of a used code; one that is good for nothing the gate would not let through."""
     with session_scope(engine) as session:
         ann = shop.customer(session)
         shop.offer(session, "welcome", valid_days=3)
         given = service.offer_discount(session, ann)
         assert given is not None
+        with clock.freeze(NOW + 3 * DAY):
+            assert service.explain(session, ann) is None
+            assert service.explain_code(session, ann, given.code) is None
+        service.redeem(session, given.code, key="k", order_minor=100_000, currency="NOK")
         with clock.freeze(NOW + 3 * DAY):
             assert service.explain(session, ann) is None
             assert service.explain_code(session, ann, given.code) is not None

@@ -46,12 +46,67 @@ def _found(text: str) -> list[tuple[str, str | int]]:
         "f.j.7.k.q.m.x.2.p.a",
         "the code is **FJ-7KQM-X2PA**!",
         "FJ_7KQM_X2PA",
+        "FJ: 7KQM-X2PA",
+        "FJ|7KQM|X2PA",
+        "FJ,7KQM,X2PA",
+        "FJ*7KQM*X2PA",
+        "FJ-7KQM~X2PA",
+        "FJ-**7KQM**-X2PA",
+        "<b>FJ</b>-7KQM-X2PA",
+        "FJ-7KQM-<br>X2PA",
+        "FJ  -  7KQM  -  X2PA",
+        "F.J.-7KQM-X2PA",
+        "FJ-7.K.Q.M-X.2.P.A",
+        "FЈ-7КQМ-X2РA",
+        "ϜJ-7KQM-X2PA",
+        "FJ&#45;7KQM&#x2d;X2PA",
     ],
 )
 def test_a_code_in_any_dress(text: str) -> None:
     assert _found(text) == [("code", "FJ7KQMX2PA")]
     assert unlicensed(text, NOTHING)
     assert not unlicensed(text, Licence("FJ", codes=frozenset({"FJ7KQMX2PA"})))
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("FJ-7K QM-X2-PA", "FJ7KQMX2PA"),
+        ("FJ-7KQM-X2P A", "FJ7KQMX2PA"),
+        ("7KQM-X2PA", "FJ7KQMX2PA"),
+        ("7kqm-x2pa", "FJ7KQMX2PA"),
+        ("7KQM X2PA", "FJ7KQMX2PA"),
+        ("7KQMX2PA", "FJ7KQMX2PA"),
+        ("fj7kqmx2pa", "FJ7KQMX2PA"),
+        ("FJABCDEFGH", "FJABCDEFGH"),
+        ("FJ ABCD EFGH", "FJABCDEFGH"),
+        ("FJ 7KQMX2", "FJ7KQMX2"),
+        ("FJ7KQMX2", "FJ7KQMX2"),
+        ("fj 7kqmx2", "FJ7KQMX2"),
+        ("FJABCDEF", "FJABCDEF"),
+    ],
+)
+def test_what_only_the_ledger_can_tell_is_a_code_if_it_was_issued(text: str, code: str) -> None:
+    said = f"use {text} now"
+    assert unlicensed(said, NOTHING), "not looked up, so it may be one"
+    assert unlicensed(said, Licence("FJ", issued=frozenset({code})))
+    assert not unlicensed(said, Licence("FJ", codes=frozenset({code}), issued=frozenset({code})))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 × FJELLJAKKE: 499 kr",
+        "FJELLREVEN ryggsekk",
+        "Prosjekt FJELLTUREN, FJELLTUR og FJELLDUK",
+        "FJ BEDRE TUR",
+        "BEST2345 or STEP-2345",
+        "TELT-2345, size 42-44-46",
+        "write to fjkqm234@example.com",
+    ],
+)
+def test_a_name_is_no_code_as_long_as_nobody_has_one_like_it(text: str) -> None:
+    assert unlicensed(text, Licence("FJ", issued=frozenset())) == []
 
 
 @given(st.integers(0, 10**6))
@@ -98,6 +153,33 @@ def test_numbers_and_words_are_no_codes(text: str) -> None:
         ("15 porciento", [15]),
         ("15 la sută", [15]),
         ("15 la suta", [15]),
+        ("20 de procente", [20]),
+        ("douăzeci de procente", [20]),
+        ("20  %", [20]),
+        ("20\n%", [20]),
+        ("20 per  cent", [20]),
+        ("20 per\ncent", [20]),
+        ("20 percents", [20]),
+        ("20 por 100", [20]),
+        ("20 pro cent", [20]),
+        ("200‰", [20]),
+        ("٢٠٪", [20]),
+        ("٢٠ %", [20]),
+        ("२०%", [20]),
+        ("<b>20</b>%", [20]),
+        ('<span class="big">20</span> %', [20]),
+        ("**20** %", [20]),
+        ("_20_ %", [20]),
+        ("`20`%", [20]),
+        ("20&nbsp;%", [20]),
+        ("20&#37;", [20]),
+        ("20️⃣ %", [20]),
+        ("1000 %", [1000]),
+        ("a quarter off", [25]),
+        ("1/5 off", [20]),
+        ("la cuarta parte menos", [25]),
+        ("en femtedel av prisen", [20]),
+        ("un sfert din preț", [25]),
         ("15 procente", [15]),
         ("12,5 %", [12.5]),
         ("12.5%", [12.5]),
@@ -131,6 +213,38 @@ def test_a_percentage_in_any_dress(text: str, percents: list[float]) -> None:
     if all(float(percent).is_integer() for percent in percents):
         assert not unlicensed(text, Licence("FJ", percents=frozenset(map(int, percents))))
         assert unlicensed(text, Licence("FJ", percents=frozenset({7})))
+
+
+@pytest.mark.parametrize("text", ["20 off", "50 off", "a discount of 20", "descuento de 20", "rabatt på 20."])
+def test_a_number_off_is_a_percentage_or_a_sum(text: str) -> None:
+    number = 50 if "50" in text else 20
+    assert [(kind, value) for kind, value, _ in promises(f"I give you {text}", "FJ")] == [
+        ("off", 100 * number)
+    ]
+    assert unlicensed(text, NOTHING)
+    assert not unlicensed(text, Licence("FJ", percents=frozenset({number})))
+    assert not unlicensed(text, Licence("FJ", sums=frozenset({100 * number})))
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("a 100 kr voucher", 100),
+        ("a 100 kr coupon", 100),
+        ("100,- rabatt", 100),
+        ("rabatt på hundre kroner", 100),
+        ("hundred kroner off", 100),
+        ("two hundred and fifty kroner off", 250),
+        ("tusen kroner i rabatt", 1000),
+        ("femhundre kroner rabatt", 500),
+        ("doscientos euros de descuento", 200),
+        ("o sută de lei reducere", 100),
+        ("reducere de cincizeci de lei", 50),
+        ("<b>100</b> kr off", 100),
+    ],
+)
+def test_a_sum_off_in_words_and_as_a_voucher(text: str, amount: int) -> None:
+    assert _found(text) == [("sum", amount)]
 
 
 SIGNS = st.sampled_from(
@@ -178,6 +292,12 @@ def test_a_sum_off_as_it_is_written_in_each_language(language: str, minor: int) 
         "There is no discount for you right now, sorry.",
         "Ahora mismo no tengo ningún descuento para ti.",
         "2 for NOK 798, in stock",
+        "2 por 100 kr, en existencias",
+        "5 off-road tyres and one-off gloves",
+        "El precio en euros y el descuento en coronas",
+        "See https://shop.example/a%20b/10%20c?q=20%2F30",
+        "En tredjedel av kundene velger den.",
+        "20 per centimetre",
         "The rope is 9.8 mm thick and 60 m long.",
         "Call +47 22 00 00 00, Monday to Friday, 8 am to 6 pm",
     ],
