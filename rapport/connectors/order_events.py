@@ -148,6 +148,7 @@ class _Change:
         self._record = record
         self._order_id = order_id
         self._at = _happened(event)
+        self._late = first is not None
         self.notes: list[str] = first.notes if first else []
         self._coupons: list[CouponUse] = first._coupons if first else []
         self._points: list[int] = first._points if first else []
@@ -327,6 +328,9 @@ class _Change:
                 raise ConflictError("refund.reference: another refund was sent under this reference")
             return None
         amount = min(said.amount_minor, left)
+        if amount < said.amount_minor and self._late:
+            # It came before the order did: newer details, with a larger sum, may still be on their way.
+            raise ConflictError("refund.amount_minor: is more than what is left of the order")
         if amount < said.amount_minor:
             # The money is gone: to refuse it would keep out all else that is told with it.
             self.notes.append("refund.amount_minor: is more than what is left of the order; only that counts")

@@ -96,6 +96,10 @@ def test_stage_and_value_follow(session: Session) -> None:
     apply(session, event("placed"))
     customer = ann(session)
     standing = value.standing(session, customer)
+    assert standing is None or standing.orders == 0, "only what was paid counts"
+    apply(session, event("paid", 0.5))
+    session.expire_all()
+    standing = value.standing(session, customer)
     assert standing is not None
     assert (standing.stage, standing.orders, standing.revenue_minor) == ("trust", 1, TOTAL)
     apply(session, event("cancelled", 1))

@@ -214,6 +214,18 @@ def test_a_refund_that_waited_is_applied_as_soon_as_it_can_be(session: Session) 
     assert apply(session, wrong).status == "repeated"
 
 
+def test_a_refund_that_waited_does_not_end_an_order_whose_newer_sum_is_on_its_way(session: Session) -> None:
+    apply(session, refund(TOTAL))
+    old = apply(session, event("placed", order=details(total_minor=100_000)))
+    assert (old.order_status, [note.split(":")[1].strip() for note in old.notes]) == (
+        "placed",
+        ["r-1"],
+    )
+    told = apply(session, event("placed", 1, event_id="edited", order=details(total_minor=TOTAL + 1)))
+    assert (told.order_status, told.notes) == ("placed", ())
+    assert [r.amount_minor for r in the_order(session).refunds] == [TOTAL]
+
+
 def test_an_event_that_waits_under_a_reference_counts_once_that_is_known(session: Session) -> None:
     said = {"reference": "r-1", "amount_minor": 1_000}
     apply(session, event("placed"))
