@@ -25,6 +25,7 @@ _TROUBLE = {"complaint", "payment_issue", "registration_problems", "state_intere
 _ONE_WISH = [
     {"get_refund", "track_refund", "check_refund_policy"},
     {"track_order", "delivery_period"},
+    {"ask_points_balance", "delivery_period"},  # "… and when do they run out?"
     {"check_invoice", "get_invoice"},
     {"change_shipping_address", "set_up_shipping_address", "edit_account"},
     {"create_account", "registration_problems", "recover_password"},
