@@ -44,7 +44,7 @@ def test_all_jobs_run_over_the_demo_shop_and_leave_the_books_right(engine: Engin
 
 def test_stored_answers_are_forgotten(engine: Engine) -> None:
     with session_scope(engine) as session:
-        key = ApiKey(name="till", prefix="rk_aaaaaaaa", key_hash="0" * 64, scopes=["read"])
+        key = ApiKey(name="till", source="till", prefix="rk_aaaaaaaa", key_hash="0" * 64, scopes=["read"])
         session.add(key)
         session.flush()
         for name, days in (("old", 8), ("new", 6)):
