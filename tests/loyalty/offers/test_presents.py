@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from rapport.conversations.models import Case
 from rapport.customers.models import ContactPolicy
+from rapport.kit import clock
 from rapport.kit.database import session_scope
 from rapport.loyalty.offers import audit, presents, service, tasks
 from rapport.loyalty.offers.models import Coupon, Offer
@@ -202,7 +203,7 @@ def test_after_a_complaint_was_settled(engine: Engine) -> None:
     assert _run(engine) == Counter()
     assert _run(engine, NOW + 2 * DAY) == Counter(recovery=1)
     assert _given(engine) == [(ann, "recovery"), (ben, "recovery")]
-    with session_scope(engine) as session:
+    with clock.freeze(NOW), session_scope(engine) as session:
         code = session.scalars(select(Coupon.code).where(Coupon.customer_id == ann)).one()
         why = service.explain_code(session, ann, code)
         assert why is not None
