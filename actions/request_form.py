@@ -277,8 +277,9 @@ def _confirm_reorder(turn: Turn, _customer_id: int, order: OrderView | None) -> 
 
 
 def _confirm_delete(turn: Turn, customer_id: int, _order: OrderView | None) -> None:
-    points = ledger.balance(turn.session, customer_id)
-    turn.say("utter_request_confirm_delete_account", points=counted(max(points, 0), turn.language))
+    held = ledger.statement(turn.session, customer_id)
+    points = held.available + held.pending + held.held
+    turn.say("utter_request_confirm_delete_account", points=counted(points, turn.language))
 
 
 def _confirm_redeem(turn: Turn, _customer_id: int, _order: OrderView | None) -> None:

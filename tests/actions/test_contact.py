@@ -302,24 +302,6 @@ def an_offer(engine: Engine, ann: int) -> MakeOffer:
 
 
 @EVERY_LANGUAGE
-@pytest.mark.parametrize(("orders", "response"), [(0, "all"), (1, "first"), (5, "loyal"), (20, "loyal")])
-def test_the_rule_of_the_offer_is_what_the_ledger_says(
-    engine: Engine, anns_chat: Chat, an_offer: MakeOffer, orders: int, response: str, language: str
-) -> None:
-    an_offer(min_orders=orders, percent=17)
-    answer = anns_chat.run("action_explain_offer", language=language)
-    assert answer.said == [f"utter_why_offer_{response}", "utter_why_asked"]
-    rule, terms = answer.texts(language)
-    with read_scope(engine) as session:
-        offer, coupon = session.scalars(select(Offer)).one(), session.scalars(select(Coupon)).one()
-        assert response != "loyal" or str(offer.min_orders) in rule
-        assert coupon.code in terms
-        assert str(offer.minimum_minor // 100) in terms
-        assert "10" in terms  # the tenth of March
-        assert "2026" in terms
-
-
-@EVERY_LANGUAGE
 def test_without_a_code_nothing_is_promised(
     engine: Engine, anns_chat: Chat, an_offer: MakeOffer, language: str
 ) -> None:
