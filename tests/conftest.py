@@ -36,6 +36,7 @@ from tests.stack import Stack
 
 Settings.model_config["env_file"] = None
 _numbers = count()
+MEMORY_NEEDED = 2 * 1024**3
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +58,8 @@ def postgres_server() -> Iterator[PostgresServer]:
     """A real PostgreSQL with a migrated database named `template`."""
     # Not below pytest's own folder: as root, PostgreSQL runs as another user, and each pytest that starts
     # closes that folder to others.
-    server = get_server(Path(tempfile.mkdtemp(prefix="rapport-postgres-")), cleanup_mode="delete")
+    folder = Path(tempfile.mkdtemp(prefix="rapport-postgres-", dir=_memory()))
+    server = get_server(folder, cleanup_mode="delete")
     engine = create_engine(_postgres_url(server, "postgres"), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text("CREATE DATABASE template"))
@@ -67,6 +69,12 @@ def postgres_server() -> Iterator[PostgresServer]:
     template.dispose()
     yield server
     server.cleanup()
+
+
+def _memory() -> str | None:
+    """Where files live in memory, if that has room: a database is made for each test, three times as fast."""
+    memory = Path("/dev/shm")
+    return str(memory) if memory.is_dir() and shutil.disk_usage(memory).free > MEMORY_NEEDED else None
 
 
 def _postgres_url(server: PostgresServer, database: str) -> str:
