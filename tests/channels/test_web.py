@@ -77,7 +77,7 @@ def test_a_message_is_acknowledged_at_once_and_answered(app_on_both: RunningApp,
 
 
 def test_waiting_gives_the_replies(app_on_both: RunningApp, rasa: FakeRasa) -> None:
-    card = {"type": "coupon", "code": "X", "percent": 10, "expires": "2026-12-01"}
+    card = {"type": "product", "name": "Rype 22", "price": "899 kr"}
     rasa.behave = lambda _: answer(
         reply("first"), reply(None, custom=card), reply("third", image="https://shop.example/a.png")
     )
