@@ -149,6 +149,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A whole running Rapport with the demo shop, shared by all tests that talk to it."""
     stack = Stack(tmp_path_factory.mktemp("stack"))
     stack.start()
+    stack.let_jobs_rest()
     yield stack
     stack.stop()
 

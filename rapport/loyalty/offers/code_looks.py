@@ -18,6 +18,7 @@ COUPON_LENGTH = CODE_GROUPS * CODE_GROUP_LENGTH
 REFERRAL_LENGTH = 6
 
 _ISSUED = frozenset(ALPHABET)
+_END = re.compile(r"[.!?]\s")
 _NEXT = re.compile(r"[\W_]{0,4}([A-Za-z0-9])")
 # A code of the ledger's alphabet without the shop's prefix.
 _BARE = re.compile(
@@ -45,12 +46,13 @@ def find(text: str, folded: str, prefix: str) -> Iterator[Look]:
         for begin, end, look in certain[:1] or looks:
             seen.append((begin, end))
             yield look
-    if not _DIGIT.search(text):
+    if not _DIGIT.search(text) and "-" not in text:
         return
     for match in _BARE.finditer(text):
         body = re.sub(r"[^A-Za-z0-9]", "", match[0]).upper()
         inside = any(begin <= match.start() < end for begin, end in seen)
-        if not inside and not body.isdigit() and not body.isalpha():
+        word = body.isalpha() and not (match[0].isupper() and "-" in match[0])
+        if not inside and not body.isdigit() and not word:
             yield Look(prefix.upper() + body, match[0], True)
 
 
@@ -76,6 +78,8 @@ def _led(text: str, start: re.Match[str], length: int) -> tuple[int, int, Look] 
         if match is None:
             return None
         gap = text[position : match.start(1)]
+        if _END.match(gap):
+            return None  # "FJ-99999. A …": another sentence
         if not groups[0]:
             gaps[0] = gap
         elif gap:
@@ -107,13 +111,25 @@ def _certain(prefix: str, groups: list[str], gaps: list[str], length: int) -> bo
     usual = [CODE_GROUP_LENGTH] * CODE_GROUPS if length == COUPON_LENGTH else [REFERRAL_LENGTH]
     if spelled or (sizes == usual and all("-" in gap for gap in gaps)):
         return True
-    mixed = any(letter.isdigit() for letter in body) and set(body.upper()) <= _ISSUED
+    loud = body == body.upper() and prefix == prefix.upper()
+    if loud and sizes == [CODE_GROUP_LENGTH] * CODE_GROUPS and all(gaps):
+        return True
+    # A number and then a word ("FJ-99999, med") are two things.
+    mixed = set(body.upper()) <= _ISSUED and any(
+        _DIGIT.search(group) and not group.isdigit() for group in groups
+    )
     if not mixed or (sizes not in (usual, [length]) and not all(gap.strip() for gap in gaps)):
         return False
-    if body == body.upper() and prefix == prefix.upper():
+    if loud:
         return True
-    return length == COUPON_LENGTH and all(
-        any(letter.isdigit() for letter in half) for half in (body[: length // 2], body[length // 2 :])
+    # "FJ-B5UQ6B, de 90 kr" is a friend's code and a word.
+    one_case = body == body.lower() and prefix == prefix.lower()
+    return (
+        one_case
+        and length == COUPON_LENGTH
+        and all(
+            any(letter.isdigit() for letter in half) for half in (body[: length // 2], body[length // 2 :])
+        )
     )
 
 

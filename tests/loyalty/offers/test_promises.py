@@ -116,11 +116,25 @@ def test_every_code_the_ledger_makes_is_found(_seed: int) -> None:
             assert unlicensed(f"use {spelt} today", NOTHING), spelt
 
 
+@pytest.mark.parametrize("text", ["FJ JPEM NPMY", "Your code is FJ-ZNDW-VBDG.", "FJ.ABCD.EFGH"])
+def test_letters_alone_in_the_shops_groups_are_a_code(text: str) -> None:
+    assert unlicensed(text, NOTHING)
+
+
+def test_a_friends_code_before_a_word_is_just_that() -> None:
+    assert [code for _, code in _found("FJ-B5UQ6B, de 90 kr")] == ["FJB5UQ6B"]
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "FJ-10234",
         "Your order FJ-10234 was sent.",
+        "bestilling FJ-99999, med dagens priser",
+        "bestilling FJ-99999 (sak 12)",
+        "FJ-99999: den ble kansellert",
+        "el pedido FJ-99999, que ya está pagado",
+        "comanda FJ-99999. A fost trimisă",
         "FJ-1023 sent",
         "order fj-1023 paid today",
         "FJ-2026-1234 and FJ-10234567",
