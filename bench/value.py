@@ -39,7 +39,7 @@ from rapport.loyalty.offers.sync import sync
 from rapport.loyalty.points import service as ledger
 from rapport.shop import service as shop
 from rapport.shop.models import Order
-from rapport.value import fitting, repository, service, valuation
+from rapport.value import counting, fitting, service, valuation
 from rapport.value.models import CustomerValue
 
 SMALL = (10_000, 100_000)
@@ -119,17 +119,17 @@ def measure(engine: Engine, whole_run: bool) -> dict[str, float]:
 
     money = valuation._money()
     with read_scope(engine) as session:
-        repository.prepare(session)
+        counting.prepare(session)
         with timed("RFM of all by SQL"):
-            repository.count_rfm(session, money)
-            cuts = repository.cut_points(session)
+            counting.count_rfm(session, money)
+            cuts = counting.cut_points(session)
         assert all(len(values) == 4 for values in cuts.values())
-        found["customers"], found["orders"] = repository.counted(session)[:2]
+        found["customers"], found["orders"] = counting.counted(session)[:2]
         with timed("buying days and margins by SQL"):
-            repository.count_rest(session, money)
+            counting.count_rest(session, money)
         with timed("reading them"):
             everyone = valuation._read(session, int(found["customers"]), valuation._silent)
-    today = (int(value_data.END.timestamp()) + money.day_starts) // repository.SECONDS
+    today = (int(value_data.END.timestamp()) + money.day_starts) // counting.SECONDS
     with timed("fit"):
         fitted = fitting.fit(everyone.people, today)
     assert fitted.models, fitted.reason

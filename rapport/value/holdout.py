@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from rapport.shop.facts import get_facts
-from rapport.value import bgnbd, fitting, repository, rules
+from rapport.value import bgnbd, fitting, reporting, rules
+from rapport.value.counting import SECONDS, Currency
 from rapport.value.fitting import Fitted
-from rapport.value.repository import SECONDS, Currency
 from rapport.value.worth import LEVEL, WEEK, Purchases, Terms, Worth, worth
 
 Floats = NDArray[np.float64]
@@ -71,14 +71,14 @@ def compare(session: Session) -> Report | None:
     """The report on the shop's own orders; None when they span less than four weeks."""
     facts = get_facts()
     money = Currency(facts.currency, rules.day_starts(facts.timezone))
-    span = repository.first_and_last(session, money)
+    span = reporting.first_and_last(session, money)
     if span is None or (span[1] - span[0]).days < 28:
         return None
     first, end = span
     # At the beginning of a day, as days are what is counted.
     half = int((first + (end - first) / 2).timestamp()) + money.day_starts
     cut = datetime.fromtimestamp(half - half % SECONDS - money.day_starts, first.tzinfo)
-    rows = repository.before_and_after(session, money, cut)
+    rows = reporting.before_and_after(session, money, cut)
     columns = np.array(rows, np.int64).reshape(-1, 6).T
     people = Purchases(columns[0], columns[1], columns[2], columns[3])
     cut_day = (int(cut.timestamp()) + money.day_starts) // SECONDS

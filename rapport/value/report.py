@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from rapport.shop.facts import get_facts
-from rapport.value import repository, rules
-from rapport.value.repository import Currency
+from rapport.value import reporting, rules
+from rapport.value.counting import Currency
 from rapport.value.segments import get_segments
 
 # Cohorts of months up to so many of them, then of quarters, then of years.
@@ -35,7 +35,7 @@ class SegmentSum:
 def by_segment(session: Session, language: str) -> list[SegmentSum]:
     """All segments in the order of their table, also empty ones."""
     found: dict[str, list[tuple[int, float]]] = {}
-    for rows in repository.worths(session):
+    for rows in reporting.worths(session):
         for segment, clv, p_buy in rows:
             found.setdefault(segment, []).append((clv, p_buy))
     total = sum(clv for values in found.values() for clv, _ in values)
@@ -65,20 +65,20 @@ def draw(session: Session, language: str, folder: Path) -> list[Path]:
     facts = get_facts()
     money = Currency(facts.currency, rules.day_starts(facts.timezone))
     clv: list[NDArray[np.int64]] = [
-        np.array([row[1] for row in rows], np.int64) for rows in repository.worths(session)
+        np.array([row[1] for row in rows], np.int64) for rows in reporting.worths(session)
     ]
-    span = repository.first_and_last(session, money)
+    span = reporting.first_and_last(session, money)
     if span is None or not clv:
         return []
     months = (span[1] - span[0]).days / 30.4
     period = next((size for size in (1, 3) if months / size <= MOST_COHORTS), 12)
     return [
-        pictures.segment_map(repository.cells(session), get_segments(), language, folder),
+        pictures.segment_map(reporting.cells(session), get_segments(), language, folder),
         pictures.value_distribution(
             np.concatenate(clv) / 10 ** get_currency_precision(facts.currency),
             facts.currency,
             facts.valuation.horizon_months,
             folder,
         ),
-        pictures.retention(repository.cohorts(session, money, period), period, folder),
+        pictures.retention(reporting.cohorts(session, money, period), period, folder),
     ]

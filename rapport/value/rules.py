@@ -34,7 +34,7 @@ UNKNOWN_GAP = 365.0
 def cut_points(groups: Iterable[tuple[int, int]], floor: int | None = None) -> list[int]:
     """The least values of scores 2 to 5. `groups` are (value, how many have it); `floor` as in FLOORS.
 
-    The database does the same in SQL (`repository.cut_points`); empty when there are no customers.
+    The database does the same in SQL (`counting.cut_points`); empty when there are no customers.
     """
     ordered = sorted(groups)
     total = sum(count for _, count in ordered)

@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 from rapport.customers import service as customers
 from rapport.kit import clock
 from rapport.shop.facts import get_facts
-from rapport.value import fitting, repository, rules
+from rapport.value import counting, fitting, repository, rules
+from rapport.value.counting import Currency
 from rapport.value.models import ModelRun
-from rapport.value.repository import Currency
 from rapport.value.rules import Habits
 from rapport.value.segments import get_segments
 from rapport.value.valuation import Run, newest_summary, recompute, value_all
@@ -104,14 +104,14 @@ def update_after_order(session: Session, customer_id: int) -> None:
     money = Currency(facts.currency, rules.day_starts(facts.timezone))
     before = repository.value_of(session, customer_id)
     had_orders = before is not None and before.orders > 0
-    totals = repository.totals_of(session, customer_id, money)
+    totals = counting.totals_of(session, customer_id, money)
     if totals is None:
         if before is not None:
             repository.store(session, customer_id, _nothing(repository.newest_run(session)))
         if had_orders:
             customers.note(session, customer_id, "returned_all")
         return
-    values = {name: getattr(totals, name) for name in repository.TOTALS}
+    values = {name: getattr(totals, name) for name in counting.TOTALS}
     repository.store(session, customer_id, values | _valued(session, totals, money))
     customers.note(session, customer_id, "ordered")
 
@@ -161,7 +161,7 @@ def _valued(session: Session, totals: Row[Any], money: Currency) -> dict[str, An
         )
     )
     at = clock.now() if run.live else run.as_of
-    today = (int(at.timestamp()) + money.day_starts) // repository.SECONDS
+    today = (int(at.timestamp()) + money.day_starts) // counting.SECONDS
     result = worth(person, terms_of(run), max(today, totals.last_day))
     gap = float(result.gap_days[0])
     return {

@@ -20,9 +20,9 @@ from sqlalchemy.orm import Session
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
 from rapport.shop.facts import Valuation, get_facts
-from rapport.value import fitting, repository, rules
+from rapport.value import counting, fitting, reporting, repository, rules
+from rapport.value.counting import SECONDS, Currency
 from rapport.value.models import ModelRun
-from rapport.value.repository import SECONDS, Currency
 from rapport.value.segments import get_segments
 from rapport.value.worth import MONTH_DAYS, Purchases, Terms, worth
 
@@ -90,7 +90,7 @@ def recompute(engine: Engine, progress: Progress | None = None, now: datetime | 
     started = clock.now()
     money = _money()
     with read_scope(engine) as session:
-        repository.one_moment(session)
+        counting.one_moment(session)
         counted = _count(session, money, tell)
     run, terms, today = _look_ahead(counted, money, started, now or started, tell)
     with session_scope(engine) as session:
@@ -134,14 +134,12 @@ def _money() -> Currency:
 
 def _count(session: Session, money: Currency, tell: Progress) -> _Counted:
     tell("Counting orders", 0, 1)
-    repository.prepare(session)
-    repository.count_rfm(session, money)
-    customers, orders, newest = repository.counted(session)
-    cuts = repository.cut_points(session)
-    repository.count_rest(session, money)
-    return _Counted(
-        _read(session, customers, tell), cuts, newest, orders, repository.left_out(session, money)
-    )
+    counting.prepare(session)
+    counting.count_rfm(session, money)
+    customers, orders, newest = counting.counted(session)
+    cuts = counting.cut_points(session)
+    counting.count_rest(session, money)
+    return _Counted(_read(session, customers, tell), cuts, newest, orders, reporting.left_out(session, money))
 
 
 def _look_ahead(
@@ -197,7 +195,7 @@ def _moment(now: datetime, newest: datetime | None) -> tuple[datetime, bool]:
 
 def _read(session: Session, customers: int, tell: Progress) -> _Everyone:
     columns: list[list[Any]] = [[] for _ in range(11)]
-    for rows in repository.counted_rows(session):
+    for rows in counting.counted_rows(session):
         for column, values in zip(columns, zip(*rows, strict=True), strict=True):
             column.extend(values)
         tell("Reading customers", len(columns[0]), customers)

@@ -18,9 +18,9 @@ from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
 from rapport.kit.settings import Settings
 from rapport.shop.models import Order
-from rapport.value import holdout, pictures, report, repository, service
+from rapport.value import holdout, pictures, report, reporting, service
+from rapport.value.counting import Currency
 from rapport.value.holdout import auc
-from rapport.value.repository import Currency
 from tests.value.conftest import NOW, Place, simulate
 from tests.value.test_service import fill
 
@@ -140,7 +140,7 @@ def test_only_what_was_known_at_the_cut_is_given(
     place(people[4], late, 7_000)
     session.flush()
     day = (int((cut - timedelta(days=40)).timestamp()) + 7200) // 86_400
-    assert [tuple(row) for row in repository.before_and_after(session, Currency("NOK", 7200), cut)] == [
+    assert [tuple(row) for row in reporting.before_and_after(session, Currency("NOK", 7200), cut)] == [
         (1, day, day, 20_000, 0, 0),
         (1, day, day, 7_000, 0, 0),
         (1, day, day, 10_000, 1, 6_000),

@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from random import Random
 from threading import Thread
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,9 +19,9 @@ from rapport.customers.models import Customer
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
 from rapport.shop.models import Order, OrderItem, Product, Refund
-from rapport.value import repository, rules, service, tasks, valuation
+from rapport.value import counting, reporting, repository, rules, service, tasks, valuation
+from rapport.value.counting import TOTALS, Currency
 from rapport.value.models import CustomerValue, ModelRun, RfmCut
-from rapport.value.repository import TOTALS, Currency
 from tests.loyalty.threads import at_once
 from tests.value.conftest import NOW, Place
 
@@ -326,10 +327,10 @@ def test_an_order_counts_when_it_was_paid(
 def test_cuts_in_sql_are_those_of_the_rules(engine: Engine) -> None:
     fill(engine, 90, seed=5)
     with read_scope(engine) as session:
-        repository.count_rfm(session, MONEY)
-        cuts = repository.cut_points(session)
+        counting.count_rfm(session, MONEY)
+        cuts = counting.cut_points(session)
         rows = session.execute(
-            select(repository.RFM.c.last_day, repository.RFM.c.orders, repository.RFM.c.revenue_minor)
+            select(counting.RFM.c.last_day, counting.RFM.c.orders, counting.RFM.c.revenue_minor)
         ).all()
     for measure, column in zip(rules.MEASURES, zip(*rows, strict=True), strict=True):
         assert cuts[measure] == rules.cut_points(Counter(column).items(), rules.FLOORS.get(measure))
@@ -384,9 +385,12 @@ def test_customers_whose_orders_are_gone_are_not_left_as_they_were(engine: Engin
         assert values(session, gone)["segment"] is None
 
 
-@pytest.mark.parametrize("step", ["cut_points", "count_rest", "counted_rows", "left_out"])
+@pytest.mark.parametrize(
+    ("module", "step"),
+    [(counting, "cut_points"), (counting, "count_rest"), (counting, "counted_rows"), (reporting, "left_out")],
+)
 def test_an_order_during_a_run_is_not_written_over(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch, step: str
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, module: ModuleType, step: str
 ) -> None:
     """Whichever of the run's statements it comes before or after."""
     fill(engine, 30)
@@ -395,7 +399,7 @@ def test_an_order_during_a_run_is_not_written_over(
         customer_id, before = session.execute(
             select(CustomerValue.customer_id, CustomerValue.orders)
         ).first() or (0, 0)
-    look = getattr(repository, step)
+    look = getattr(module, step)
 
     def and_somebody_orders(*args: Any) -> Any:
         result = look(*args) if step == "left_out" else None
@@ -416,7 +420,7 @@ def test_an_order_during_a_run_is_not_written_over(
         assert not thread.is_alive(), "the run keeps others from writing"
         return result or look(*args)
 
-    monkeypatch.setattr(repository, step, and_somebody_orders)
+    monkeypatch.setattr(module, step, and_somebody_orders)
     run = service.recompute(engine)
     with read_scope(engine) as session:
         found = values(session, customer_id)
