@@ -6,7 +6,9 @@ import re
 from datetime import datetime
 from typing import Protocol
 
-from actions.base import Turn
+from rasa_sdk.events import SlotSet
+
+from actions.base import Event, Turn
 from actions.words import line
 from rapport.kit.format import day, money
 from rapport.loyalty.offers.rules import CODE_GROUP_LENGTH, CODE_GROUPS
@@ -56,7 +58,7 @@ def amount(turn: Turn, minor: int) -> str:
     return money(minor, get_facts().currency, turn.language)
 
 
-def tell_discount(turn: Turn, discount: Discount) -> None:
+def tell_discount(turn: Turn, discount: Discount) -> list[Event]:
     """Says the code with what it gives, and shows its card."""
     said = terms(turn, discount)
     again = discount.again
@@ -70,10 +72,11 @@ def tell_discount(turn: Turn, discount: Discount) -> None:
     else:
         response = "utter_discount_amount_again" if again else "utter_discount_amount"
         turn.say(response, amount=amount(turn, discount.amount_minor), code=discount.code, terms=said)
-    show_card(turn, discount.code, discount.expires_at, discount.percent)
+    return show_card(turn, discount.code, discount.expires_at, discount.percent)
 
 
-def show_card(turn: Turn, code: str, expires_at: datetime, percent: int = 0) -> None:
-    """The code to copy."""
+def show_card(turn: Turn, code: str, expires_at: datetime, percent: int = 0) -> list[Event]:
+    """The code to copy. It is the one meant when "this code" is asked about afterwards."""
     card = {"type": "coupon", "code": code, "expires": expires_at.isoformat()}
     turn.card({**card, "percent": percent} if percent else card)
+    return [SlotSet("told_code", code)]

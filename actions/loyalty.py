@@ -107,8 +107,8 @@ class OfferDiscount(PrivateAction):
         discount = offers.offer_discount(turn.session, customer_id, turn.message_key)
         complaint = conversations.open_complaint(turn.session, turn.conversation)
         if discount is not None:
-            tell_discount(turn, discount)
-        elif complaint is not None:
+            return tell_discount(turn, discount)
+        if complaint is not None:
             turn.say("utter_no_discount_complaint", case=complaint.id)
         else:
             turn.say("utter_no_discount")
@@ -116,14 +116,14 @@ class OfferDiscount(PrivateAction):
 
 
 class ExplainOffer(PrivateAction):
-    """Why the customer has their code: the rule, what it went by, and what it rests on; or that there is none
-    now and when there may be.
+    """Why the customer has the code they name, were just told, or else the best of theirs: the rule, what it
+    went by, and what it rests on; or that there is none now and when there may be.
     """
 
     action_name = "action_explain_offer"
 
     def answer_customer(self, turn: Turn, customer_id: int) -> list[Event]:
-        named = coupon_code(turn.text, get_facts().coupon_prefix)
+        named = coupon_code(turn.text, get_facts().coupon_prefix) or turn.slot("told_code")
         why = offers.explain_code(turn.session, customer_id, named) if named else None
         why = why or offers.explain(turn.session, customer_id)
         if why is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actions import words
-from actions.base import Button, Turn
+from actions.base import Button, Event, Turn
 from actions.coupons import amount, show_card, terms
 from rapport.conversations.point_amounts import wanted
 from rapport.kit.errors import ConflictError, InvalidInputError
@@ -89,7 +89,7 @@ def confirm(turn: Turn) -> None:
     )
 
 
-def give(turn: Turn, customer_id: int) -> None:
+def give(turn: Turn, customer_id: int) -> list[Event]:
     """Takes the points and says the code they became; the same message gives the same code again."""
     points = int(turn.slot("request_details") or 0)
     try:
@@ -112,7 +112,8 @@ def give(turn: Turn, customer_id: int) -> None:
             terms=terms(turn, code),
             left=words.points(ledger.balance(turn.session, customer_id), turn.language),
         )
-        show_card(turn, code.code, code.expires_at)
+        return show_card(turn, code.code, code.expires_at)
+    return []
 
 
 def _amounts(turn: Turn, customer_id: int) -> list[Button]:

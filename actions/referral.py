@@ -44,12 +44,12 @@ class ReferFriend(PrivateAction):
     def answer_customer(self, turn: Turn, customer_id: int) -> list[Event]:
         given = turn.slot("friend_code")
         own = referrals.code_of(turn.session, customer_id)
+        forget: Event = SlotSet("friend_code", None)
         # "My code is FJ-7KQMX2, how does it work?" gives none.
         if given is not None and plain_code(given) != plain_code(own):
-            _take(turn, customer_id, given)
-        else:
-            turn.say("utter_referral", code=own, **_gives(turn))
-        return [SlotSet("friend_code", None)]
+            return [forget, *_take(turn, customer_id, given)]
+        turn.say("utter_referral", code=own, **_gives(turn))
+        return [forget]
 
 
 def _wants_code(text: str) -> bool:
@@ -79,7 +79,7 @@ def _gives(turn: Turn) -> dict[str, Any]:
     return {"friend": friend, "reward": reward}
 
 
-def _take(turn: Turn, customer_id: int, code: str) -> None:
+def _take(turn: Turn, customer_id: int, code: str) -> list[Event]:
     try:
         with turn.session.begin_nested():
             claim = referrals.claim(turn.session, code, customer_id, key=f"chat:{turn.message_key}")
@@ -88,13 +88,14 @@ def _take(turn: Turn, customer_id: int, code: str) -> None:
     except (ConflictError, InvalidInputError):
         turn.say("utter_friend_code_unknown")
     else:
-        _welcome(turn, claim)
+        return _welcome(turn, claim)
+    return []
 
 
-def _welcome(turn: Turn, claim: Claim) -> None:
+def _welcome(turn: Turn, claim: Claim) -> list[Event]:
     if claim.code is None or claim.expires_at is None:
         turn.say("utter_friend_code_noted")
-        return
+        return []
     given = Discount(
         claim.code,
         claim.percent,
@@ -110,4 +111,4 @@ def _welcome(turn: Turn, claim: Claim) -> None:
     else:
         off = amount(turn, claim.amount_minor)
         turn.say("utter_friend_code_amount", code=claim.code, amount=off, terms=terms(turn, given))
-    show_card(turn, claim.code, claim.expires_at, claim.percent)
+    return show_card(turn, claim.code, claim.expires_at, claim.percent)

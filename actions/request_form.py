@@ -220,8 +220,8 @@ class TakeRequest(PrivateAction):
         if _missing(turn, requests.KINDS[kind]):
             return [FollowupAction("request_form")]
         if kind == point_codes.KIND:
-            point_codes.give(turn, customer_id)
-            return [SlotSet(name, None) for name in (*SLOTS, "order_number")]
+            events = point_codes.give(turn, customer_id)
+            return [*events, *(SlotSet(name, None) for name in (*SLOTS, "order_number"))]
         number = turn.slot("request_order")
         # It may have been sent while the form was being filled in.
         if number is None or fit_order(turn, customer_id, kind, number):

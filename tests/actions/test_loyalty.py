@@ -11,6 +11,7 @@ from sqlalchemy import Engine, select
 from actions.words import points
 from rapport.conversations import service as conversations
 from rapport.kit.database import read_scope, session_scope
+from rapport.kit.format import day
 from rapport.kit.languages import LANGUAGES
 from rapport.loyalty.offers import issuing, people, repository, sync
 from rapport.loyalty.offers import service as offers
@@ -18,6 +19,7 @@ from rapport.loyalty.offers.models import Coupon, Offer
 from rapport.loyalty.offers.rulebook import get_rulebook
 from rapport.loyalty.points import service as ledger
 from rapport.loyalty.points import tasks
+from rapport.shop.facts import get_facts
 from rapport.shop.models import Order, Product, ProductText, Refund
 from rapport.value.models import CustomerValue
 from tests.actions.conftest import NOW, Chat, new_chat, rows
@@ -302,7 +304,7 @@ def test_why_compared_with_the_rows(engine: Engine, anns_chat: Chat, ann: int, l
     assert answer.said == ["utter_why_offer_segment", "utter_why_scores", "utter_why_asked"]
     rule, scores, basis = answer.texts(language)
     with read_scope(engine) as session:
-        code = session.scalars(select(Coupon.code)).one()
+        code, last_day = session.execute(select(Coupon.code, Coupon.expires_at)).one()
         held = (CustomerValue.recency, CustomerValue.frequency, CustomerValue.monetary)
         standing = tuple(session.execute(select(*held)).one())
         why = offers.explain(session, ann)
@@ -311,6 +313,7 @@ def test_why_compared_with_the_rows(engine: Engine, anns_chat: Chat, ann: int, l
     for score in why.scores:
         assert f"({score} " in scores
     assert code in basis and "600" in basis
+    assert day(last_day, language, get_facts().timezone) in basis
     # Kind words: nobody hears that they are at risk, hibernating or lost.
     told = (rule + scores + basis).lower()
     for word in ("risk", "riesgo", "lost", "perdid", "tapt", "pierdut", "hibern", "dvale", "churn"):
@@ -385,5 +388,8 @@ def test_a_code_named_is_the_one_explained(engine: Engine, anns_chat: Chat, ann:
     answer = anns_chat.run("action_explain_offer")
     assert answer.said[0] == "utter_why_offer_points"
     assert "200 points" in answer.texts()[0]
+    anns_chat.text = "why do I have this code?"
+    told = anns_chat.run("action_explain_offer", told_code=code)
+    assert told.said[0] == "utter_why_offer_points"
     anns_chat.text = "what is FJ-AAAA-BBBB for?"
     assert "FJ-AAAA-BBBB" not in "".join(anns_chat.run("action_explain_offer").texts())

@@ -18,7 +18,7 @@ from rapport.cli.imports import overrides
 from rapport.kit.database import get_engine
 from rapport.kit.errors import RapportError
 from rapport.kit.settings import ROOT, Settings
-from tests.stack import Stack, free_port
+from tests.stack import free_port
 
 ORDERS = (
     "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
@@ -191,24 +191,3 @@ def test_doctor_finds_a_mail_server_that_is_not_there(
     mail = next(finding for finding in doctor.examine() if finding.name == "Mail")
     assert mail.state == "wrong"
     assert "SMTP" in mail.advice
-
-
-def test_a_running_installation_is_healthy_and_chats_in_the_terminal(stack: Stack) -> None:
-    checked = subprocess.run(
-        [sys.executable, "-m", "rapport.cli", "doctor"],
-        env=stack.environment | {"RAPPORT_PORT": str(stack.port)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert checked.returncode == 0, checked.stdout
-    assert "yes, on" in checked.stdout
-    chatted = subprocess.run(
-        [sys.executable, "-m", "rapport.cli", "chat", "--url", stack.url, "--language", "nb"],
-        input="hei\nhva kan du gjøre?\n1\n\n",
-        env=stack.environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert chatted.stdout.count("bot ") >= 3
