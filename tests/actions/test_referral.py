@@ -69,7 +69,7 @@ def test_a_friends_code_is_taken_once(
 ) -> None:
     answer = anns_chat.run("action_refer_friend", "m1", friend_code=bobs_code.lower(), language=language)
     assert answer.said == ["utter_friend_code_percent"]
-    assert answer.slots == {"friend_code": None}
+    assert answer.slots["friend_code"] is None
     with session_scope(engine) as session:
         coupon = session.scalars(select(Coupon)).one()
         assert coupon.customer_id == ann
