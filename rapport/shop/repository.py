@@ -46,28 +46,6 @@ def order_of_customer(session: Session, customer_id: int, order_id: int) -> Orde
     return session.scalars(_orders_of(customer_id).where(Order.id == order_id)).one_or_none()
 
 
-def paid_order_count(session: Session, customer_id: int) -> int:
-    """How many orders the customer has that were paid or sent, and neither cancelled nor paid back whole."""
-    refunded = (
-        select(func.coalesce(func.sum(Refund.amount_minor), 0))
-        .where(Refund.order_id == Order.id)
-        .correlate(Order)
-        .scalar_subquery()
-    )
-    return (
-        session.scalar(
-            select(func.count())
-            .select_from(Order)
-            .where(
-                Order.customer_id == customer_id,
-                PAID,
-                (refunded == 0) | (refunded < Order.total_minor),
-            )
-        )
-        or 0
-    )
-
-
 def refunded_minor(session: Session, order_id: int) -> int:
     """What was paid back on the order so far, in minor units."""
     total = session.scalar(select(func.sum(Refund.amount_minor)).where(Refund.order_id == order_id))

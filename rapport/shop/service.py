@@ -108,11 +108,6 @@ def next_delivery(session: Session, customer_id: int) -> OrderView | None:
     return min(ahead, key=lambda pair: pair[0])[1] if ahead else None
 
 
-def paid_order_count(session: Session, customer_id: int) -> int:
-    """How many of the customer's orders were paid or sent, and neither cancelled nor paid back in full."""
-    return repository.paid_order_count(session, customer_id)
-
-
 def product(session: Session, sku: str) -> Product | None:
     """The product with its texts."""
     return repository.product_by_sku(session, sku)

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import (
     and_,
+    bindparam,
     or_,
     select,
     update,
@@ -20,6 +21,14 @@ from rapport.customers.models import Customer
 from rapport.kit.upsert import insert
 from rapport.value import rules
 from rapport.value.models import CustomerValue, ModelRun, RfmCut
+
+# Built once: everyone who chats waits for it.
+_STANDING = (
+    select(Customer.stage, CustomerValue)
+    .outerjoin(CustomerValue, CustomerValue.customer_id == Customer.id)
+    .where(Customer.id == bindparam("customer"))
+    .execution_options(populate_existing=True)
+)
 
 
 def add_run(session: Session, run: ModelRun, cuts: dict[str, list[int]]) -> None:
@@ -104,10 +113,5 @@ def store(session: Session, customer_id: int, values: dict[str, Any]) -> None:
 
 def standing_of(session: Session, customer_id: int) -> tuple[str, CustomerValue | None] | None:
     """Stage and values of a customer, by two look-ups of a key in one question; None if there is none."""
-    row = session.execute(
-        select(Customer.stage, CustomerValue)
-        .outerjoin(CustomerValue, CustomerValue.customer_id == Customer.id)
-        .where(Customer.id == customer_id)
-        .execution_options(populate_existing=True)
-    ).first()
+    row = session.execute(_STANDING, {"customer": customer_id}).first()
     return (row[0], row[1]) if row else None

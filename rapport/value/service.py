@@ -39,7 +39,7 @@ class Standing:
     Scores are 1 (low) to 5. `p_buy` is the probability that they order again within the days shop.yml calls
     soon. At least 80 % of such customers will bring an amount between `clv_low_minor` and `clv_high_minor`.
     `expected_next_at` may lie in the past: then they are overdue. Without orders all but the stage is None,
-    and so it is before the first valuation of the shop, but for what was ordered.
+    and so it is before the first valuation of the shop, but for what was ordered. `run_id`: that valuation.
     """
 
     stage: str
@@ -59,6 +59,7 @@ class Standing:
     expected_next_at: datetime | None
     method: str | None
     computed_at: datetime | None
+    run_id: int | None
 
 
 def standing(session: Session, customer_id: int) -> Standing | None:
@@ -68,7 +69,7 @@ def standing(session: Session, customer_id: int) -> Standing | None:
         return None
     stage, value = found
     if value is None:
-        return Standing(stage, None, None, None, None, 0, None, None, 0, 0, *(None,) * 7)
+        return Standing(stage, None, None, None, None, 0, None, None, 0, 0, *(None,) * 8)
     return Standing(
         stage=stage,
         segment=value.segment,
@@ -87,6 +88,7 @@ def standing(session: Session, customer_id: int) -> Standing | None:
         expected_next_at=value.expected_next_at,
         method=value.method,
         computed_at=value.computed_at,
+        run_id=value.run_id,
     )
 
 

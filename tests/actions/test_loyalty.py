@@ -13,7 +13,7 @@ from rapport.conversations import service as conversations
 from rapport.kit.database import read_scope, session_scope
 from rapport.kit.format import day
 from rapport.kit.languages import LANGUAGES
-from rapport.loyalty.offers import issuing, people, repository, sync
+from rapport.loyalty.offers import issuing, lookups, people, sync
 from rapport.loyalty.offers import service as offers
 from rapport.loyalty.offers.models import Coupon, Offer
 from rapport.loyalty.offers.rulebook import get_rulebook
@@ -368,7 +368,7 @@ def test_what_came_unasked_names_the_consent(
         given = people.consent_for_presents(session, ann, NOW)
         assert given is not None and given.id == consent
         cause = issuing.Cause(asked=False, grant_key="birthday:1", consent=given)
-        [terms] = repository.offers(session, "birthday")
+        [terms] = lookups.offers(session, "birthday")
         assert issuing.issue(session, terms, known, cause, NOW) is not None
     answer = anns_chat.run("action_explain_offer", language=language)
     assert answer.said == ["utter_why_offer_birthday", "utter_why_consent"]

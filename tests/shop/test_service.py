@@ -76,7 +76,6 @@ def test_the_full_number_wins_over_its_digits(session: Session, people: tuple[Cu
 def test_status_counts_refunds_in(session: Session, people: tuple[Customer, Customer]) -> None:
     kari, _ = people
     order = _order(session, kari, "FJ-1", 1, status="delivered")
-    assert service.paid_order_count(session, kari.id) == 1
     for reference, amount in (("a", 2000), ("b", 3000)):
         session.add(
             Refund(
@@ -93,7 +92,6 @@ def test_status_counts_refunds_in(session: Session, people: tuple[Customer, Cust
     found = service.newest_order(session, kari.id)
     assert found is not None
     assert (found.status, found.refunded_minor) == ("refunded", 5000)
-    assert service.paid_order_count(session, kari.id) == 0
 
 
 def test_products_are_named_in_the_language(session: Session, people: tuple[Customer, Customer]) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Function, case, func, or_, select
 from sqlalchemy.orm import Session
 
-from rapport.loyalty.offers.models import Coupon, CouponEvent, Offer
-from rapport.loyalty.offers.repository import GOOD
+from rapport.loyalty.offers.models import GOOD, Coupon, CouponEvent, Offer
 
 _COST = case(
     (Coupon.state == "redeemed", Coupon.cost_minor),

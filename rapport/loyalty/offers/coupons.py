@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from rapport.kit import clock
 from rapport.kit.errors import ConflictError, InvalidInputError
 from rapport.loyalty.offers import repository, rules
-from rapport.loyalty.offers.models import Coupon, CouponEvent
+from rapport.loyalty.offers.models import GOOD, Coupon, CouponEvent
 from rapport.loyalty.offers.refusals import note, refuse
 from rapport.loyalty.offers.rules import Basket, CouponState, Refusal, Terms
 from rapport.loyalty.points import service as ledger
@@ -241,7 +241,7 @@ def revoke(
         return done
     if coupon is None:
         refuse(session, Refusal.UNKNOWN, use.action, {"at": now})
-    if coupon.state not in repository.GOOD:
+    if coupon.state not in GOOD:
         refused = {"redeemed": Refusal.USED, "revoked": Refusal.REVOKED}.get(coupon.state, Refusal.EXPIRED)
         refuse(session, refused, use.action, {"coupon_id": coupon.id, "at": now})
     _append(session, coupon, "revoked", use, now, reason=reason[:60])
@@ -266,7 +266,7 @@ def expire(session: Session, coupon_id: int, ended_before: datetime, now: dateti
     False when it is no longer good anyway.
     """
     coupon = repository.coupon_by_id(session, coupon_id)
-    if coupon.state not in repository.GOOD or coupon.expires_at > ended_before:
+    if coupon.state not in GOOD or coupon.expires_at > ended_before:
         return False
     repository.add_event(session, {"coupon_id": coupon.id, "kind": "expired", "reason": "end", "at": now})
     _end(session, coupon, "expired")

@@ -8,8 +8,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, case, cast, func, select
 from sqlalchemy.orm import Session
 
-from rapport.loyalty.offers.models import Coupon, Offer
-from rapport.loyalty.offers.repository import GOOD
+from rapport.loyalty.offers.models import GOOD, Coupon, Offer
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from rapport.kit import clock
 from rapport.kit.errors import RapportError
-from rapport.loyalty.offers import code_looks, repository, rules
+from rapport.loyalty.offers import code_looks, lookups, repository, rules
 from rapport.loyalty.offers.models import Coupon
 from rapport.loyalty.offers.promises import Licence, Promise, own_sentences, promises, unlicensed
 from rapport.loyalty.offers.rulebook import get_rulebook
@@ -71,7 +71,7 @@ def _issued(session: Session, about: Iterable[Promise], prefix: str) -> frozense
 
 def _for_everybody(session: Session, facts: ShopFacts) -> tuple[set[int], set[int]]:
     """What anybody may be told: what a friend gets, and what the fewest points give."""
-    offers = [offer.terms for offer in repository.offers(session, "referral")]
+    offers = [offer.terms for offer in lookups.offers(session, "referral")]
     rule = get_rulebook().points
     points = (rule.minimum, rule.step) if rule else ()
     sums = {terms.amount_minor for terms in offers}

@@ -58,6 +58,10 @@ class Offer(Base):
     active: Mapped[bool] = mapped_column(default=True)
 
 
+# The states in which a code can still be used.
+GOOD = ("issued", "held")
+
+
 class Coupon(Base):
     """A single-use code issued to one customer, with the terms the offer had then.
 

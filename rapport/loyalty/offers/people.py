@@ -12,10 +12,9 @@ from sqlalchemy.orm import Session
 from rapport.customers import repository as customers
 from rapport.customers.models import ConsentEvent
 from rapport.customers.rules import NEWSLETTER
-from rapport.loyalty.offers import repository
+from rapport.loyalty.offers import lookups, repository
 from rapport.loyalty.offers.rules import OfferTerms, Person
 from rapport.loyalty.points import service as ledger
-from rapport.shop import service as shop
 from rapport.value import service as value
 
 
@@ -45,15 +44,16 @@ class Known:
 def known(session: Session, customer_id: int, now: datetime) -> Known:
     """The customer now. Who was never valued has no segment and no scores."""
     standing = value.standing(session, customer_id)
-    together = tuple(repository.same_mailbox(session, customer_id))
+    together = tuple(lookups.same_mailbox(session, customer_id))
+    orders, ordered = lookups.orders_of(session, customer_id, together)
     person = Person(
         customer_id=customer_id,
         stage=standing.stage if standing else "know",
-        orders=shop.paid_order_count(session, customer_id),
-        ordered=repository.orders_of(session, together),
+        orders=orders,
+        ordered=ordered,
         segment=standing.segment if standing else None,
         tier=ledger.tier(session, customer_id, now).key,
-        interests=repository.interests_of(session, customer_id),
+        interests=lookups.interests_of(session, customer_id),
     )
     if standing is None or standing.segment is None:
         return Known(person, {}, together)
@@ -65,7 +65,7 @@ def known(session: Session, customer_id: int, now: datetime) -> Known:
             "monetary": standing.monetary,
             "method": standing.method,
             "computed_at": standing.computed_at.isoformat() if standing.computed_at else None,
-            "run_id": repository.valuation_of(session, customer_id),
+            "run_id": standing.run_id,
         },
         together,
     )
@@ -76,11 +76,11 @@ def uses(session: Session, known: Known, offers: Sequence[OfferTerms], now: date
 
     Of offers for newcomers those of all at their mailbox: another plus-address makes nobody new.
     """
-    own = repository.uses(session, [known.person.customer_id], now) if offers else {}
+    own = lookups.uses(session, [known.person.customer_id], now) if offers else {}
     newcomers = [offer.id for offer in offers if offer.audience.max_orders is not None]
     if not newcomers or len(known.together) == 1:
         return own
-    shared = repository.uses(session, known.together, now)
+    shared = lookups.uses(session, known.together, now)
     return own | {offer_id: shared.get(offer_id, 0) for offer_id in newcomers}
 
 

@@ -13,17 +13,15 @@ from sqlalchemy import ColumnElement, CursorResult, and_, case, func, or_, selec
 from sqlalchemy.orm import Session, aliased
 
 from rapport.conversations.models import Case, Conversation
-from rapport.customers.models import ConsentEvent, Customer, Identity, Interest
+from rapport.customers.models import ConsentEvent, Customer
 from rapport.customers.rules import NEWSLETTER
 from rapport.kit.upsert import insert
-from rapport.loyalty.offers.models import Coupon, CouponEvent, Offer
-from rapport.loyalty.offers.rules import Audience, OfferTerms, Terms
+from rapport.loyalty.offers import lookups
+from rapport.loyalty.offers.models import GOOD, Coupon, CouponEvent, Offer
 from rapport.loyalty.referrals.models import ReferralCode
-from rapport.shop.models import Order, OrderItem, Product, ProductText, Refund
-from rapport.shop.repository import KEPT, PAID, PAID_STATUSES
-from rapport.value.models import CustomerValue
+from rapport.shop.models import Order, OrderItem, Product, ProductText
+from rapport.shop.repository import PAID, PAID_STATUSES
 
-GOOD = ("issued", "held")
 # How many values one statement takes.
 MANY = 500
 # A customer asks for a discount: what they paid for with points is no answer, and a present is none first.
@@ -45,54 +43,14 @@ def lock_free_customers(session: Session, ids: Sequence[int]) -> list[int]:
     return list(session.scalars(query.with_for_update(key_share=True, skip_locked=True)))
 
 
-def same_mailbox(session: Session, customer_id: int) -> list[int]:
-    """The customer and whoever else is reached at one of their mailboxes, by whichever address; in order."""
-    other = aliased(Identity)
-    query = (
-        select(other.customer_id)
-        .join(Identity, Identity.mailbox == other.mailbox)
-        .where(Identity.customer_id == customer_id)
-        .distinct()
-    )
-    return sorted({customer_id, *session.scalars(query)})
-
-
 def lock_mailbox(session: Session, customer_id: int) -> bool:
     """Like `lock_customer`, with all who share a mailbox with them, so that only one of them is new at once.
 
     For a session that has locked nobody yet.
     """
-    query = select(Customer.id).where(Customer.id.in_(same_mailbox(session, customer_id)))
+    query = select(Customer.id).where(Customer.id.in_(lookups.same_mailbox(session, customer_id)))
     locked = session.scalars(query.order_by(Customer.id).with_for_update(key_share=True))
     return customer_id in set(locked)
-
-
-def orders_of(session: Session, customers: Sequence[int]) -> int:
-    """How many orders these have together that were neither cancelled nor paid back whole, paid or not."""
-    refunded = (
-        select(func.coalesce(func.sum(Refund.amount_minor), 0))
-        .where(Refund.order_id == Order.id)
-        .correlate(Order)
-        .scalar_subquery()
-    )
-    left = or_(refunded == 0, refunded < Order.total_minor)
-    query = select(func.count()).select_from(Order).where(Order.customer_id.in_(customers), KEPT, left)
-    return session.scalar(query) or 0
-
-
-def valuation_of(session: Session, customer_id: int) -> int | None:
-    """Id of the valuation run the customer's segment and scores come from."""
-    return session.scalar(select(CustomerValue.run_id).where(CustomerValue.customer_id == customer_id))
-
-
-def interests_of(session: Session, customer_id: int) -> frozenset[str]:
-    """What the customer likes: categories, products, and the categories of these products."""
-    rows = session.execute(
-        select(Interest.topic, Product.category)
-        .outerjoin(Product, Product.sku == Interest.topic)
-        .where(Interest.customer_id == customer_id)
-    )
-    return frozenset(name for row in rows for name in row if name)
 
 
 def has_open_complaint(session: Session, customer_id: int) -> bool:
@@ -113,60 +71,6 @@ def consent_to(session: Session, customer_id: int, purpose: str) -> ConsentEvent
     latest = {event.channel: event for event in events}
     granted = [event for event in latest.values() if event.granted]
     return max(granted, key=lambda event: (event.at, event.id), default=None)
-
-
-def offers(session: Session, *occasions: str) -> list[OfferTerms]:
-    """The terms of the active offers for these occasions, as they stand in the database now."""
-    rows = session.execute(
-        select(*Offer.__table__.columns).where(Offer.active, Offer.occasion.in_(occasions)).order_by(Offer.id)
-    )
-    return [_terms(row._mapping) for row in rows]
-
-
-def _terms(row: Any) -> OfferTerms:
-    return OfferTerms(
-        id=row["id"],
-        key=row["key"],
-        name=row["name"],
-        occasion=row["occasion"],
-        terms=Terms(
-            row["kind"],
-            row["percent"],
-            row["amount_minor"],
-            row["gift_sku"],
-            row["minimum_minor"],
-            row["max_discount_minor"],
-            row["stacking"],
-            row["keep_margin"],
-        ),
-        audience=Audience.of(row["min_orders"], row["max_orders"], row["audience"]),
-        starts_at=row["starts_at"],
-        ends_at=row["ends_at"],
-        valid_days=row["valid_days"],
-        cap=row["cap"],
-        used=row["used"],
-        per_customer=row["per_customer"] or None,
-        budget_minor=row["budget_minor"],
-        spent_minor=row["spent_minor"],
-        chance=row["chance"],
-        after_days=row["after_days"],
-        active=row["active"],
-    )
-
-
-def uses(session: Session, customers: Sequence[int], now: datetime) -> dict[int, int]:
-    """How many codes of each offer, by its id, these customers used, can still use, or had taken away.
-
-    One the shop took back for a mistake of its own does not count.
-    """
-    good = and_(Coupon.state.in_(GOOD), Coupon.expires_at > now)
-    taken = and_(Coupon.state == "revoked", Coupon.excused.is_(False))
-    rows = session.execute(
-        select(Coupon.offer_id, func.count())
-        .where(Coupon.customer_id.in_(customers), or_(Coupon.state == "redeemed", good, taken))
-        .group_by(Coupon.offer_id)
-    )
-    return {row[0]: row[1] for row in rows}
 
 
 def coupon_for_message(session: Session, customer_id: int, message_key: str) -> Coupon | None:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from rapport.kit import clock
 from rapport.kit.errors import ConflictError, InvalidInputError
-from rapport.loyalty.offers import issuing, people, repository, rules
+from rapport.loyalty.offers import issuing, lookups, people, repository, rules
 from rapport.loyalty.offers.coupons import (
     Items,
     Quote,
@@ -125,7 +125,7 @@ def points_worth(points: int) -> int:
 def redeemable_points(session: Session, customer_id: int) -> int:
     """The most points the customer can turn into a code now, by the shop's minimum and steps; 0 for none."""
     rule = get_rulebook().points
-    if rule is None or not repository.offers(session, "points"):
+    if rule is None or not lookups.offers(session, "points"):
         return 0
     return rules.whole_steps(ledger.balance(session, customer_id), rule.minimum, rule.step)
 
@@ -144,7 +144,7 @@ def redeem_points(session: Session, customer_id: int, points: int, *, key: str) 
         if (done.customer_id, done.reason.get("points")) != (customer_id, points):
             raise ConflictError("This key was already used for other points.")
         return _discount(done, None)
-    rule, offers = get_rulebook().points, repository.offers(session, "points")
+    rule, offers = get_rulebook().points, lookups.offers(session, "points")
     if rule is None or not offers:
         raise ConflictError("No codes are given for points at the moment.")
     if points < rule.minimum or (points - rule.minimum) % rule.step:
@@ -162,7 +162,7 @@ def redeem_points(session: Session, customer_id: int, points: int, *, key: str) 
 
 
 def _entitled(session: Session, known: people.Known, now: datetime) -> list[rules.OfferTerms]:
-    offers = repository.offers(session, "standing")
+    offers = lookups.offers(session, "standing")
     uses = people.uses(session, known, offers, now)
     return rules.entitled(offers, known.person, uses, now, get_rulebook().typical_order_minor)
 

@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from rapport.kit.settings import get_settings
-from rapport.loyalty.offers import audit, coupons, issuing, people, presents, repository, rules, sync
+from rapport.loyalty.offers import audit, coupons, issuing, lookups, people, presents, repository, rules, sync
 from rapport.loyalty.offers.rules import OfferTerms
 from rapport.shop.facts import get_facts
 
@@ -42,7 +42,7 @@ def run(session: Session, now: datetime, limit: int = BATCH) -> Counter[str]:
     if done["more"]:
         return done
     today = now.astimezone(ZoneInfo(get_facts().timezone)).date()
-    for offer in repository.offers(session, *sorted(rules.UNASKED)):
+    for offer in lookups.offers(session, *sorted(rules.UNASKED)):
         if rules.is_open(offer, now):
             done += _give(session, offer, _due(session, offer, today, now), now, limit - done.total())
         if done.total() >= limit:

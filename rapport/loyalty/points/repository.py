@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select, union_all
+from sqlalchemy import Row, Select, bindparam, func, select, union_all
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.orm import Session
 
@@ -112,6 +112,38 @@ LOT_COLUMNS = (
 )
 
 
+# Built once: building a statement costs more than running it, and everyone who chats waits for these.
+_MINE = (Account.customer_id == bindparam("customer"), Account.kind == "points")
+_ended = (
+    select(func.coalesce(func.sum(Lot.remaining), 0))
+    .where(Lot.account_id == Account.id, Lot.remaining > 0, Lot.expires_at <= bindparam("now"))
+    .correlate(Account)
+    .scalar_subquery()
+)
+_SPENDABLE = select(Account.balance - _ended).where(*_MINE)
+_BALANCES = select(Account.kind, Account.balance).where(Account.customer_id == bindparam("customer"))
+_OPEN_LOTS = (
+    select(Lot.remaining, Lot.expires_at)
+    .join(Account, Account.id == Lot.account_id)
+    .where(*_MINE, Lot.remaining > 0)
+    .order_by(Lot.expires_at, Lot.id)
+)
+_PENDING = (
+    select(Earning.points - Earning.taken_back, Earning.matures_at)
+    .join(Account, Account.id == Earning.account_id)
+    .where(*_MINE, Earning.matured_at.is_(None))
+)
+_EARNED = (
+    select(Account.customer_id, Earning.at, Earning.points, Earning.taken_back)
+    .join(Account, Account.id == Earning.account_id)
+    .where(
+        Account.customer_id.in_(bindparam("customers", expanding=True)),
+        Account.kind == "points",
+        Earning.at > bindparam("since"),
+    )
+)
+
+
 def _lot(row: Row[*tuple[Any, ...]]) -> OpenLot:
     return OpenLot(
         expires_at=row.expires_at,
@@ -126,57 +158,32 @@ def _lot(row: Row[*tuple[Any, ...]]) -> OpenLot:
 
 def spendable(session: Session, customer_id: int, now: datetime) -> int:
     """The customer's balance, less what has ended but was not yet taken by the task."""
-    ended = (
-        select(func.coalesce(func.sum(Lot.remaining), 0))
-        .where(Lot.account_id == Account.id, Lot.remaining > 0, Lot.expires_at <= now)
-        .correlate(Account)
-        .scalar_subquery()
-    )
-    total = session.scalar(
-        select(Account.balance - ended).where(Account.customer_id == customer_id, Account.kind == "points")
-    )
+    total = session.scalar(_SPENDABLE, {"customer": customer_id, "now": now})
     return int(total or 0)
 
 
 def balances(session: Session, customer_id: int) -> dict[str, int]:
     """The customer's balances by account; empty when they have no accounts."""
-    rows = session.execute(select(Account.kind, Account.balance).where(Account.customer_id == customer_id))
+    rows = session.execute(_BALANCES, {"customer": customer_id})
     return {row.kind: row.balance for row in rows}
 
 
 def open_lots(session: Session, customer_id: int) -> list[tuple[int, datetime | None]]:
     """(points, end) of the customer's lots that are not used up."""
-    rows = session.execute(
-        select(Lot.remaining, Lot.expires_at)
-        .join(Account, Account.id == Lot.account_id)
-        .where(Account.customer_id == customer_id, Account.kind == "points", Lot.remaining > 0)
-        .order_by(Lot.expires_at, Lot.id)
-    )
+    rows = session.execute(_OPEN_LOTS, {"customer": customer_id})
     return [(row.remaining, row.expires_at) for row in rows]
 
 
 def pending(session: Session, customer_id: int) -> list[tuple[int, datetime]]:
     """(points, when) of the customer's points that will become spendable."""
-    rows = session.execute(
-        select(Earning.points - Earning.taken_back, Earning.matures_at)
-        .join(Account, Account.id == Earning.account_id)
-        .where(
-            Account.customer_id == customer_id,
-            Account.kind == "points",
-            Earning.matured_at.is_(None),
-        )
-    )
+    rows = session.execute(_PENDING, {"customer": customer_id})
     return [(points, at) for points, at in rows if at is not None]
 
 
 def earned(session: Session, customer_ids: Sequence[int], since: datetime) -> dict[int, list[Earned]]:
     """What these customers earned after a time, and what was taken back of it."""
     result: dict[int, list[Earned]] = {customer_id: [] for customer_id in customer_ids}
-    rows = session.execute(
-        select(Account.customer_id, Earning.at, Earning.points, Earning.taken_back)
-        .join(Account, Account.id == Earning.account_id)
-        .where(Account.customer_id.in_(customer_ids), Account.kind == "points", Earning.at > since)
-    )
+    rows = session.execute(_EARNED, {"customers": list(customer_ids), "since": since})
     for row in rows:
         result[row.customer_id].append(Earned(row.at, row.points, row.taken_back))
     return result

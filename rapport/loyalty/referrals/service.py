@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from rapport.kit import clock
 from rapport.kit.errors import InvalidInputError, NotFoundError
-from rapport.loyalty.offers import issuing, people
+from rapport.loyalty.offers import issuing, lookups, people
 from rapport.loyalty.offers import repository as offers
 from rapport.loyalty.offers import rules as offer_rules
 from rapport.loyalty.offers.models import Coupon
@@ -100,7 +100,7 @@ def program(session: Session, customer_id: int) -> Program | None:
 def friend_offer(session: Session) -> OfferTerms | None:
     """What a friend gets at the moment."""
     now = clock.now()
-    open_now = [offer for offer in offers.offers(session, "referral") if offer_rules.is_open(offer, now)]
+    open_now = [offer for offer in lookups.offers(session, "referral") if offer_rules.is_open(offer, now)]
     return open_now[0] if open_now else None
 
 
@@ -125,7 +125,7 @@ def claim(session: Session, code: str, referee_id: int, *, key: str, at: datetim
             raise ReferralError(Refusal.CONFLICT)
         return _claim(session, known, repeated=True)
     referrer_id = repository.owner_of(session, written)
-    together = offers.same_mailbox(session, referee_id)
+    together = lookups.same_mailbox(session, referee_id)
     refused = rules.refused(
         referrer_id=referrer_id,
         referee_id=referee_id,
@@ -212,7 +212,7 @@ def give_friend(session: Session, referral: Referral, now: datetime) -> None:
     known = people.known(session, referral.referee_id, now)
     before = repository.kept_orders_before(session, known.together, referral.claimed_at - rules.JUST_NOW)
     known = replace(known, person=replace(known.person, orders=before, ordered=before))
-    for_friends = offers.offers(session, "referral")
+    for_friends = lookups.offers(session, "referral")
     uses = people.uses(session, known, for_friends, now)
     for offer in offer_rules.entitled(for_friends, known.person, uses, now, 1):
         more = {"referral_id": referral.id}

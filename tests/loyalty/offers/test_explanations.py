@@ -14,7 +14,6 @@ from rapport.kit.database import session_scope
 from rapport.loyalty.offers import service, tasks
 from rapport.loyalty.offers.models import Coupon, Offer
 from rapport.loyalty.points import service as ledger
-from rapport.shop import service as orders
 from rapport.value.models import CustomerValue
 from tests.loyalty.offers import shop
 from tests.loyalty.offers.shop import DAY, NOW
@@ -66,7 +65,7 @@ def test_an_asked_for_code_is_explained_by_the_rows(engine: Engine) -> None:
         assert why.rule_tiers == tuple(offer.audience["tiers"])
         assert why.rule_interests == tuple(offer.audience["interests"])
         assert why.stage == session.get_one(Customer, ann).stage
-        assert why.orders == orders.paid_order_count(session, ann) == 3
+        assert why.orders == 3
         assert (why.segment, why.method) == (worth.segment, worth.method)
         assert why.scores == (worth.recency, worth.frequency, worth.monetary)
         assert (why.computed_at, why.run_id) == (worth.computed_at, worth.run_id)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from rapport.customers.models import Customer, Identity
 from rapport.kit.database import session_scope
-from rapport.loyalty.offers import repository, service
+from rapport.loyalty.offers import lookups, repository, service
 from rapport.loyalty.offers.gate import licence
 from rapport.loyalty.offers.models import Coupon, CouponEvent, Offer
 from rapport.loyalty.referrals import repository as referrals
@@ -25,9 +25,9 @@ CODE = "FJ-AAAA-0007"
 
 LOOK_UPS: dict[str, Callable[[Session], Any]] = {
     "live codes": lambda session: repository.live_coupons(session, 7, NOW),
-    "uses": lambda session: repository.uses(session, [7], NOW),
-    "same mailbox": lambda session: repository.same_mailbox(session, 7),
-    "orders together": lambda session: repository.orders_of(session, [7, 8]),
+    "uses": lambda session: lookups.uses(session, [7], NOW),
+    "same mailbox": lambda session: lookups.same_mailbox(session, 7),
+    "orders together": lambda session: lookups.orders_of(session, 7, [7, 8]),
     "of a message": lambda session: repository.coupon_for_message(session, 7, "m"),
     "to speak of": lambda session: repository.coupons_to_speak_of(session, 7, NOW),
     "order marks": lambda session: repository.order_marks(session, 7, "FJ"),
@@ -46,8 +46,7 @@ LOOK_UPS: dict[str, Callable[[Session], Any]] = {
     "rewarded": lambda session: referrals.rewarded_since(session, 7, NOW),
     "rewards due": lambda session: referrals.due(session, NOW),
     "consent": lambda session: repository.consent_to(session, 7, "newsletter"),
-    "interests": lambda session: repository.interests_of(session, 7),
-    "valuation": lambda session: repository.valuation_of(session, 7),
+    "interests": lambda session: lookups.interests_of(session, 7),
     "complaint": lambda session: repository.has_open_complaint(session, 7),
     "licence": lambda session: licence(session, 7),
 }
