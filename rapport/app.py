@@ -25,8 +25,10 @@ from starlette.types import ASGIApp
 from actions import server as actions
 from rapport import health
 from rapport.api import app as shop_api
-from rapport.channels import site
+from rapport.channels import registry, site, webhook
+from rapport.channels.sending import Sender
 from rapport.channels.web import WebChannel
+from rapport.channels.webhook import Webhooks
 from rapport.connectors import webhooks
 from rapport.console import dev_mail
 from rapport.conversations import language, values
@@ -63,6 +65,8 @@ def create_app(settings: Settings | None = None, database: Engine | None = None)
     events = Events()
     turns = Turns(database, rasa, events, Catalogue(database), load_response(TROUBLE, TROUBLE_FILE))
     engine = ConversationEngine(database, turns)
+    messaging = registry.make(settings)
+    sender = Sender(database, messaging)
     mailer = make_mailer(settings)
     worker = Worker(database, mailer)
 
@@ -72,9 +76,11 @@ def create_app(settings: Settings | None = None, database: Engine | None = None)
         values.warm_up()
         engine.start()
         worker.start()
+        sender.start()
         yield
         events.close()
         engine.stop()
+        sender.stop(SHUTDOWN_SECONDS)
         worker.stop(SHUTDOWN_SECONDS)
         rasa.close()
 
@@ -84,6 +90,7 @@ def create_app(settings: Settings | None = None, database: Engine | None = None)
     app.state.events = events
     problems.install(app)
     app.include_router(WebChannel(settings, database, engine, events).router())
+    app.include_router(Webhooks(settings, database, engine, messaging).router())
     app.include_router(health.router(database, rasa))
     app.include_router(actions.router)
     app.include_router(webhooks.router(settings, database))
@@ -113,7 +120,11 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
         # Not the shop API and the webhooks: their callers are servers, and their keys belong into no page.
         return middleware.OnlyUnder(inner, opened, ("/api/chat/", "/api/demo/", "/widget.js"))
 
-    larger = {webhooks.PATH: webhooks.MAX_BODY_BYTES, shop_api.PATH: shop_api.MAX_BODY_BYTES}
+    larger = {
+        webhooks.PATH: webhooks.MAX_BODY_BYTES,
+        webhook.PATH: webhook.MAX_BODY_BYTES,
+        shop_api.PATH: shop_api.MAX_BODY_BYTES,
+    }
     app.add_middleware(middleware.BodyLimit, except_paths=[ACTIONS_PATH], larger=larger)
     app.add_middleware(middleware.LastResort)
     app.add_middleware(cors)

@@ -45,7 +45,8 @@ class Conversation(Base):
 class Message(Base):
     """Something said, by `author` customer, bot, staff or system.
 
-    A customer's message has `status` received → answered (or kept, while a person has the conversation).
+    A customer's message has `status` received → answered (or kept, while a person has the conversation, or
+    noted, when there is nothing to say to it); its `content` may name the `notice` that answers it.
     What the bot understood and how long it took stand on the customer's message; a reply points back by
     `reply_to`. `content` holds a reply's buttons (with payloads), card and image.
     """

@@ -61,7 +61,7 @@ _INSERT_NEW = {
 }
 _INSERT = insert(_messages)
 _HEAD = (
-    select(Message.id, Message.text, Message.payload, Message.attempts, Conversation)
+    select(Message.id, Message.text, Message.payload, Message.content, Message.attempts, Conversation)
     .join(Conversation, Conversation.id == Message.conversation_id)
     .where(Message.conversation_id == bindparam("conversation"), UNANSWERED)
     .order_by(Message.sequence)
@@ -82,6 +82,7 @@ class Head:
     message_id: int
     text: str
     payload: str | None
+    notice: str | None  # what answers it, if not the bot
     attempts: int
     conversation: Conversation
     more: bool  # others wait behind it
@@ -145,8 +146,9 @@ def head(session: Session, conversation_id: str) -> Head | None:
     rows = session.execute(_HEAD, {"conversation": conversation_id}).all()
     if not rows:
         return None
-    message_id, text, payload, attempts, conversation = rows[0]
-    return Head(message_id, text or "", payload, attempts, conversation, len(rows) > 1)
+    message_id, text, payload, content, attempts, conversation = rows[0]
+    notice = (content or {}).get("notice")
+    return Head(message_id, text or "", payload, notice, attempts, conversation, len(rows) > 1)
 
 
 def verified(session: Session, conversation_id: str) -> tuple[int | None, datetime | None]:

@@ -95,6 +95,13 @@ def content_of(
     return content
 
 
+def status_of(conversation: str, notice: str | None) -> str:
+    """What a customer's message is when it arrives: for a person, settled already, or to be answered."""
+    if notice == "":
+        return "noted"
+    return "kept" if conversation == "human" else "received"
+
+
 def is_told(opening: str | None) -> bool:
     """Whether the message that began it ("The tent held in a storm …") says all there is to say."""
     return opening is not None and len(opening.split()) >= WORDS_OF_A_STORY

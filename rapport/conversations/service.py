@@ -69,10 +69,10 @@ def receive(session: Session, conversation: Conversation, inbound: InboundMessag
             author="customer",
             channel=inbound.channel,
             provider_id=inbound.provider_id,
-            status="kept" if status == "human" else "received",
+            status=rules.status_of(status, inbound.notice),
             text=inbound.text,
             payload=inbound.payload,
-            content={},
+            content={} if inbound.notice is None else {"notice": inbound.notice},
             attempts=0,
             at=now,
         )

@@ -17,16 +17,22 @@ TROUBLE_FILE = ROOT / "data" / "responses" / "trouble.yml"
 
 
 def load_response(name: str, path: Path) -> dict[str, Reply]:
-    """The first variation of a response for each language.
+    """The first variation of a response for each language. Raises ConfigurationError as below."""
+    return {language: found[0] for language, found in load_variations(name, path).items()}
+
+
+def load_variations(name: str, path: Path) -> dict[str, list[Reply]]:
+    """All variations of a response for each language.
 
     Raises ConfigurationError when the file, the response or one of the languages is missing.
     """
-    replies: dict[str, Reply] = {}
+    replies: dict[str, list[Reply]] = {}
     try:
         for variation in yaml.safe_load(path.read_text(encoding="utf-8"))["responses"][name]:
             buttons = [(b["title"], b["payload"]) for b in variation.get("buttons", [])]
             for language in _languages(variation):
-                replies.setdefault(language, Reply(variation["text"], buttons, None, None, name))
+                reply = Reply(variation["text"], buttons, None, None, name)
+                replies.setdefault(language, []).append(reply)
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
         raise ConfigurationError(f"{path}: {name} cannot be read ({type(error).__name__}).") from None
     missing = [language for language in LANGUAGES if language not in replies]

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
+from rapport.channels import notices, outbound
 from rapport.conversations import gate, language, repository, rules, values
 from rapport.conversations.events import Events
 from rapport.conversations.rasa import Answer, Rasa, RasaBrokeOffError, RasaRefusedError, Reply
@@ -61,9 +62,13 @@ class Turns:
             self._keep(head)
             return Outcome.NOTHING
         started = time.perf_counter()
-        found = self._find(head.text) if head.payload is None else []
-        self._follow_language(head, found)
-        answer = self._gated(head, self._ask(head, found))
+        if head.notice is not None:
+            said = notices.reply(head.notice, head.conversation.language, head.message_id)
+            answer = Answer(replies=[said])
+        else:
+            found = self._find(head.text) if head.payload is None else []
+            self._follow_language(head, found)
+            answer = self._gated(head, self._ask(head, found))
         self._store(head, answer, started)
         return Outcome.ANSWERED_MORE_WAIT if head.more else Outcome.ANSWERED
 
@@ -169,6 +174,7 @@ class Turns:
                     for number, reply in enumerate(replies, 1)
                 ]
                 repository.add_messages(session, rows)
+                outbound.queue(session, head.conversation, rows)
         self._tell(head, None if silent else [rules.public_message(row) for row in rows])
 
     def _tell(self, head: Head, replies: list[PublicMessage] | None) -> None:

@@ -109,6 +109,20 @@ class Interest(Base):
     at: Mapped[datetime] = mapped_column(default=clock.now)
 
 
+class CustomerMerge(Base):
+    """A prospect that turned out to be a customer. `moved`: the ids of what changed hands, by table."""
+
+    __tablename__ = "customer_merge"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    from_id: Mapped[int] = mapped_column(ForeignKey("customer.id"), index=True)
+    into_id: Mapped[int] = mapped_column(ForeignKey("customer.id"), index=True)
+    why: Mapped[str] = mapped_column(String(40))
+    moved: Mapped[dict[str, list[int | str]]] = mapped_column(JSON)
+    at: Mapped[datetime] = mapped_column(default=clock.now)
+    undone_at: Mapped[datetime | None]
+
+
 class Verification(Base):
     """A one-time code sent to an address: 6 digits, stored hashed, few tries, short life.
 

@@ -49,6 +49,14 @@ class Settings(BaseSettings):
         description="Sources, comma-separated, whose accounts' addresses are proven to be their owner's: a"
         " new account there is the customer who has its address. Others become customers of their own.",
     )
+    # Messaging apps: Telegram
+
+    # Messaging apps: WhatsApp and Messenger (Meta)
+
+    # Messaging apps: SMS and WhatsApp through Twilio
+
+    # Mail that comes in
+
     database_url: str = Field(
         default=f"sqlite:///{ROOT / 'var' / 'rapport.db'}",
         description="SQLAlchemy URL of the database: sqlite:///… or postgresql+psycopg://…",

@@ -1,0 +1,204 @@
+"""What messaging apps bring: who it is from, and what becomes of it. In the transaction of the webhook.
+
+Everything is stored, whatever it is. Each message gets one answer: the bot's, or a notice where the bot is
+not the one to answer.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from rapport.channels import links, notices, repository, rules
+from rapport.channels.base import (
+    MAX_TEXT,
+    Event,
+    InboundMessage,
+    Left,
+    MessagingChannel,
+    Report,
+    Said,
+    Sender,
+    Unreadable,
+)
+from rapport.channels.models import ContactPoint
+from rapport.channels.outbound import report, stop_unasked
+from rapport.conversations import repository as conversations_repository
+from rapport.conversations import service as conversations
+from rapport.conversations.models import Conversation
+from rapport.customers import contact
+from rapport.customers import service as customers
+from rapport.customers.models import Customer, Identity
+from rapport.customers.rules import VERIFIED_FOR
+from rapport.kit import clock, languages
+from rapport.kit.errors import ConflictError, RapportError, TooManyRequestsError
+from rapport.kit.rates import Rate
+
+log = logging.getLogger(__name__)
+
+# Stored of a message that is too long; the rest of so much is no message to a shop.
+MAX_STORED = 20_000
+
+
+@dataclass
+class Limits:
+    """How much one person, and how many new ones, may write; each gets one notice a minute that says so."""
+
+    per_sender: Rate = field(default_factory=lambda: Rate(30, 60))
+    new_senders: Rate = field(default_factory=lambda: Rate(120, 60))
+    notices: Rate = field(default_factory=lambda: Rate(1, 60))
+    on: bool = True
+
+    def notice(self, sender: str, channel: str, new: bool) -> str | None:
+        """What to answer instead of the bot; None while all is well, "" for nothing more than was said."""
+        if not self.on:
+            return None
+        if _over(self.per_sender, sender):
+            return "" if _over(self.notices, sender) else notices.TOO_FAST
+        return notices.BUSY if new and _over(self.new_senders, channel) else None
+
+
+def _over(rate: Rate, key: str) -> bool:
+    try:
+        rate.check(key)
+    except TooManyRequestsError:
+        return True
+    return False
+
+
+def take(session: Session, channel: MessagingChannel, event: Event, limits: Limits) -> str | None:
+    """Store what a provider told; returns the conversation that now has something to answer.
+
+    The same again changes nothing.
+    """
+    if isinstance(event, Report):
+        report(session, channel.name, event)
+        return None
+    if conversations_repository.by_provider_id(session, channel.name, event.provider_id) is not None:
+        return None
+    point, new = _contact(session, channel, event.sender)
+    if isinstance(event, Left):
+        _left(point, event)
+        return None
+    point.last_inbound_at, point.thread = clock.now(), event.provider_id
+    point.unreachable_since = point.unreachable_reason = None
+    conversation = repository.conversation(session, point.conversation_id)
+    if channel.authenticates and point.linked_at is not None:
+        conversation.customer_id = point.customer_id
+        conversation.verified_until = clock.now() + VERIFIED_FOR
+    inbound = _inbound(session, channel, event, point, limits.notice(event.sender.address, channel.name, new))
+    try:
+        _message, added = conversations.receive(session, conversation, inbound)
+    except ConflictError:
+        # The provider's own id of a message with other words in it: the first ones stay.
+        log.warning("A message came again on %s with other content.", channel.name)
+        return None
+    return conversation.id if added and inbound.notice != "" else None
+
+
+def _contact(session: Session, channel: MessagingChannel, sender: Sender) -> tuple[ContactPoint, bool]:
+    """Who this is; somebody new becomes a prospect with a conversation of their own."""
+    addresses = (sender.address, *sender.aliases)
+    for _ in range(2):
+        point = repository.contact(session, channel.name, addresses)
+        if point is not None:
+            point.address = sender.address
+            return point, False
+        try:
+            with session.begin_nested():
+                return _new_contact(session, channel, sender), True
+        except IntegrityError:
+            continue  # another message of theirs was faster
+    raise RapportError("The same person is being added again and again.")
+
+
+def _new_contact(session: Session, channel: MessagingChannel, sender: Sender) -> ContactPoint:
+    customer = customers.find_by_identity(session, channel.name, sender.address)
+    if customer is None:
+        customer = Customer(language=languages.normalise(sender.language))
+        session.add(customer)
+        session.add(
+            Identity(
+                customer=customer,
+                kind=channel.name,
+                value=sender.address,
+                verified_at=clock.now() if channel.authenticates else None,
+            )
+        )
+        session.flush()
+        customers.note(session, customer.id, "registered")
+    conversation = conversations.start(session, channel.name, sender.language)
+    point = ContactPoint(
+        channel=channel.name,
+        address=sender.address,
+        conversation_id=conversation.id,
+        customer_id=customer.id,
+        last_inbound_at=clock.now(),
+    )
+    session.add(point)
+    session.flush()
+    return point
+
+
+def _left(point: ContactPoint, event: Left) -> None:
+    point.unreachable_since = None if event.back else clock.now()
+    point.unreachable_reason = None if event.back else "blocked"
+
+
+def _inbound(
+    session: Session,
+    channel: MessagingChannel,
+    event: Said | Unreadable,
+    point: ContactPoint,
+    limited: str | None,
+) -> InboundMessage:
+    """The message as it is stored, with the notice that answers it if the bot is not to."""
+    if isinstance(event, Unreadable):
+        what = event.what if event.what in notices.UNREADABLE else "other"
+        return InboundMessage(
+            channel.name, event.provider_id, "", notice=what if limited is None else limited
+        )
+    text = event.text.replace("\0", "").strip()
+
+    def as_text(notice: str | None) -> InboundMessage:
+        return InboundMessage(channel.name, event.provider_id, text[:MAX_STORED], notice=notice)
+
+    # STOP counts however much was written before it.
+    if rules.is_stop(text):
+        return as_text(_stop(session, point, event.provider_id))
+    if limited is not None:
+        return as_text(limited)
+    if event.link is not None:
+        return as_text(notices.LINKED if links.follow(session, point, event.link) else notices.LINK_EXPIRED)
+    if len(text) > MAX_TEXT:
+        return as_text(notices.TOO_LONG)
+    conversation = repository.conversation(session, point.conversation_id)
+    pressed = event.button or _typed_button(session, conversation, text)
+    if pressed is not None:
+        try:
+            title, payload = conversations.button(session, conversation, pressed)
+        except RapportError:
+            pass  # a button of another time: what it says is read as a text
+        else:
+            return InboundMessage(channel.name, event.provider_id, title, payload)
+    return as_text(None if text else "other")
+
+
+def _typed_button(session: Session, conversation: Conversation, text: str) -> str | None:
+    """The button somebody means who types its number or title."""
+    sequence, buttons = repository.newest_buttons(session, conversation.id)
+    name = rules.chosen(text, buttons)
+    return f"{sequence}:{name}" if name is not None else None
+
+
+def _stop(session: Session, point: ContactPoint, provider_id: str) -> str:
+    """Everything unasked ends, on all channels. Said once; who says it again is heard all the same."""
+    contact.unsubscribe(session, point.customer_id, f"{point.conversation_id}:{provider_id}"[:80])
+    stop_unasked(session, point.customer_id)
+    if point.stopped_at is not None:
+        return ""
+    point.stopped_at = clock.now()
+    return notices.STOPPED

@@ -1,0 +1,67 @@
+"""Links from the website into a messaging app: who follows one is there whom they were logged in as here.
+
+And what joins a person in a messaging app with the customer they have shown to be.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from rapport.channels import repository
+from rapport.channels.models import ChannelLink, ContactPoint
+from rapport.customers import merging
+from rapport.customers.rules import VERIFIED_FOR
+from rapport.kit import clock, tokens
+from rapport.kit.settings import get_settings
+
+LIFE = timedelta(minutes=15)
+
+
+def create(session: Session, channel: str, customer_id: int) -> str:
+    """A token that stands for the customer on a channel: 32 letters and digits, good once, for a while."""
+    token = tokens.new_token()
+    session.add(
+        ChannelLink(
+            token_hash=_hash(token),
+            channel=channel,
+            customer_id=customer_id,
+            expires_at=clock.now() + LIFE,
+        )
+    )
+    session.flush()
+    return token
+
+
+def follow(session: Session, point: ContactPoint, token: str) -> bool:
+    """Join whoever brings the token with its customer; False for one that is not good (any more) here."""
+    found = repository.link(session, _hash(token))
+    if found is None or found.channel != point.channel:
+        return False
+    if not repository.use_link(session, found.id, clock.now()):
+        return False
+    return joined(session, point, found.customer_id, "link")
+
+
+def joined(session: Session, point: ContactPoint, customer_id: int, why: str) -> bool:
+    """The person at this contact point has shown to be this customer; False when that can't be.
+
+    Who was only a prospect is merged into the customer. Somebody who is a customer already stays who they
+    are: two customers are never merged by a claim.
+    """
+    if point.customer_id != customer_id:
+        if not merging.is_prospect(session, point.customer_id):
+            return False
+        merging.merge(session, point.customer_id, customer_id, why)
+    point.customer_id = customer_id
+    point.linked_at = point.linked_at or clock.now()
+    conversation = repository.conversation(session, point.conversation_id)
+    conversation.customer_id = customer_id
+    conversation.verified_until = clock.now() + VERIFIED_FOR
+    session.flush()
+    return True
+
+
+def _hash(token: str) -> str:
+    return tokens.keyed_hash(get_settings().secret_key.get_secret_value(), "channel-link", token)

@@ -1,0 +1,89 @@
+"""What goes out to messaging apps: handed over with the answer it belongs to, so none is lost and none is
+decided twice. sending.py takes it from there.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+from rapport.channels import repository
+from rapport.channels.base import Report
+from rapport.conversations.models import Conversation
+from rapport.kit import clock
+
+WEB = "web"
+
+# Set after a commit that left something to send; the sender waits for it.
+queued = threading.Event()
+
+
+def queue(
+    session: Session, conversation: Conversation, rows: Sequence[Mapping[str, Any]], asked: bool = True
+) -> None:
+    """Deliver these messages of ours (rows of `message`), stored in this very transaction, in their order.
+
+    The web chat fetches them itself. `asked` False: the person did not write just now, and it is sent once at
+    most.
+    """
+    if conversation.channel == WEB or not rows:
+        return
+    now = clock.now()
+    repository.add(
+        session,
+        [
+            {
+                "conversation_id": conversation.id,
+                "sequence": row["sequence"],
+                "channel": conversation.channel,
+                "asked": asked,
+                "next_attempt_at": now,
+                "created_at": now,
+            }
+            for row in rows
+        ],
+    )
+    event.listen(session, "after_commit", lambda _session: queued.set(), once=True)
+
+
+def stop_unasked(session: Session, customer_id: int) -> None:
+    """Send the customer nothing more of what they did not ask for, on any channel."""
+    points = repository.contacts_of(session, customer_id)
+    repository.cancel_unasked(session, [point.conversation_id for point in points])
+
+
+def report(session: Session, channel: str, told: Report) -> None:
+    """Note what became of something sent. What comes again, or too late, changes nothing."""
+    delivery = repository.by_provider_id(session, channel, told.message_id)
+    if delivery is None:
+        return
+    now = clock.now()
+    if told.status in {"delivered", "read"}:
+        delivery.delivered_at = delivery.delivered_at or now
+        if told.status == "read":
+            delivery.read_at = delivery.read_at or now
+    elif told.status == "failed" and delivery.status == "sent" and delivery.delivered_at is None:
+        delivery.last_error = (told.reason or "refused later")[:300]
+        if told.after is not None and not delivery.asked:
+            delivery.status, delivery.lease_until = "queued", None
+            delivery.parts_sent, delivery.provider_id = 0, None
+            delivery.next_attempt_at = now + timedelta(seconds=told.after) * 2 ** min(
+                delivery.attempts - 1, 4
+            )
+        else:
+            delivery.status = "failed"
+        if told.gone:
+            give_up(session, delivery.conversation_id, delivery.last_error)
+
+
+def give_up(session: Session, conversation_id: str, reason: str) -> None:
+    """The person cannot be reached here any more, until they write again."""
+    point = repository.contact_of(session, conversation_id)
+    if point is not None and point.unreachable_since is None:
+        point.unreachable_since, point.unreachable_reason = clock.now(), reason[:300]
+    repository.fail_all(session, conversation_id, "cannot be reached")

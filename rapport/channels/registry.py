@@ -1,0 +1,18 @@
+"""Which messaging apps there are, and which of them are switched on. A channel is added by its line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rapport.channels.base import MessagingChannel
+from rapport.kit.settings import Settings
+
+# Each makes the channel the settings ask for, or None when they don't. Raises ConfigurationError when they
+# ask for it without the secret that proves what comes in.
+MAKERS: tuple[Callable[[Settings], MessagingChannel | None], ...] = ()
+
+
+def make(settings: Settings) -> dict[str, MessagingChannel]:
+    """The channels that are switched on, by name. Raises ConfigurationError."""
+    made = [channel for maker in MAKERS if (channel := maker(settings)) is not None]
+    return {channel.name: channel for channel in made}

@@ -1,0 +1,109 @@
+"""The addresses providers call: proven first, then stored, then acknowledged."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from anyio import to_thread
+from fastapi import APIRouter
+from fastapi import Request as HttpRequest
+from fastapi.responses import PlainTextResponse, Response
+from sqlalchemy import Engine
+
+from rapport.channels import inbound
+from rapport.channels.base import Channel, MessagingChannel, Request
+from rapport.conversations.engine import ConversationEngine
+from rapport.kit import addresses
+from rapport.kit.database import session_scope
+from rapport.kit.errors import NotFoundError, UnauthorizedError
+from rapport.kit.rates import Rate
+from rapport.kit.settings import Settings
+
+log = logging.getLogger(__name__)
+
+PATH = "/channels/"
+MAX_BODY_BYTES = 1024 * 1024
+
+
+class Webhooks(Channel):
+    """`/channels/<name>` for each messaging app that is switched on."""
+
+    name = "webhooks"
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Engine,
+        engine: ConversationEngine,
+        channels: Mapping[str, MessagingChannel],
+    ) -> None:
+        self._public_url = (settings.public_url or "").rstrip("/")
+        self._proxies = addresses.parse_proxies(settings.trusted_proxies)
+        self._limited = settings.rate_limits
+        self._database = database
+        self._engine = engine
+        self._channels = channels
+        self._limits = inbound.Limits(on=settings.rate_limits)
+        self._wrong_signatures = Rate(30, 60)
+
+    def router(self) -> APIRouter:
+        router = APIRouter(prefix="/channels", include_in_schema=False)
+        router.add_api_route("/{name}", self.receive, methods=["POST"])
+        router.add_api_route("/{name}", self.shake_hands, methods=["GET"])
+        return router
+
+    async def receive(self, name: str, request: HttpRequest) -> Response:
+        """Stores what a provider tells; it is acknowledged when the transaction has ended."""
+        channel = self._channel(name)
+        given = await self._given(request)
+        self._check(channel, given, request)
+        for conversation_id in await to_thread.run_sync(self.store, channel, given):
+            self._engine.wake(conversation_id)
+        body, media_type = channel.acknowledgement()
+        return Response(body, media_type=media_type)
+
+    async def shake_hands(self, name: str, request: HttpRequest) -> Response:
+        """Answers a provider that asks whether this address is ours."""
+        channel = self._channel(name)
+        try:
+            answer = channel.handshake(await self._given(request))
+        except UnauthorizedError:
+            self._count_wrong(request)
+            raise
+        if answer is None:
+            raise NotFoundError("There is nothing to read here.")
+        return PlainTextResponse(answer)
+
+    def store(self, channel: MessagingChannel, given: Request) -> list[str]:
+        """In one transaction all that a request tells; returns the conversations to be answered."""
+        events = channel.read(given)
+        with session_scope(self._database) as session:
+            found = [inbound.take(session, channel, event, self._limits) for event in events]
+        return [conversation_id for conversation_id in dict.fromkeys(found) if conversation_id]
+
+    def _channel(self, name: str) -> MessagingChannel:
+        channel = self._channels.get(name)
+        if channel is None:
+            raise NotFoundError("There is no such channel here, or it is not switched on.")
+        return channel
+
+    async def _given(self, request: HttpRequest) -> Request:
+        url = f"{self._public_url}{request.url.path}" if self._public_url else str(request.url)
+        if request.url.query and self._public_url:
+            url += f"?{request.url.query}"
+        return Request(url, request.headers, await request.body(), dict(request.query_params))
+
+    def _check(self, channel: MessagingChannel, given: Request, request: HttpRequest) -> None:
+        try:
+            channel.check(given)
+        except UnauthorizedError:
+            log.warning("A request to %s was not signed by the provider.", channel.name)
+            self._count_wrong(request)
+            raise
+
+    def _count_wrong(self, request: HttpRequest) -> None:
+        """Who guesses is told to wait; what is signed never is."""
+        if self._limited:
+            address = addresses.client_address(request, self._proxies)
+            self._wrong_signatures.check(addresses.rate_key(address))
