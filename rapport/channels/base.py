@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 
 from fastapi import APIRouter
 
+from rapport.kit.languages import DEFAULT_LANGUAGE
+
 MAX_TEXT = 4000
 
 
@@ -236,6 +238,14 @@ class MessagingChannel(ABC):
         """The answer to a provider that asks with a GET whether this address is ours; None for none.
 
         Raises UnauthorizedError.
+        """
+        return None
+
+    def link(self, token: str, language: str = DEFAULT_LANGUAGE) -> str | None:
+        """Where a link on the website leads so that `token` (32 letters and digits) comes back with the
+        person's first message, as `Said.link`; None when nothing leads into this channel.
+
+        Where only a text can be brought along, it is `links.text_with(token, language)`.
         """
         return None
 

@@ -5,8 +5,14 @@ And what joins a person in a messaging app with the customer they have shown to 
 
 from __future__ import annotations
 
+import re
+import secrets
+import string
 from datetime import timedelta
+from functools import cache
+from pathlib import Path
 
+import yaml
 from sqlalchemy.orm import Session
 
 from rapport.channels import repository
@@ -17,11 +23,41 @@ from rapport.kit import clock, tokens
 from rapport.kit.settings import get_settings
 
 LIFE = timedelta(minutes=15)
+LENGTH = 32
+ALPHABET = string.ascii_letters + string.digits
+WORDS = Path(__file__).parent / "link_words.yml"
+
+
+def text_with(token: str, language: str) -> str:
+    """What a customer is given to send where a link can only bring a text along."""
+    return _words()[language].format(token=token)
+
+
+def token_in(text: str) -> str | None:
+    """The token in a text that somebody was given to send, in any language; None in any other text.
+
+    They may have written something around it.
+    """
+    found = _given().search(" ".join(text.split()))
+    return next(token for token in found.groups() if token) if found else None
+
+
+@cache
+def _words() -> dict[str, str]:
+    words: dict[str, str] = yaml.safe_load(WORDS.read_text("utf-8"))["text"]
+    return words
+
+
+@cache
+def _given() -> re.Pattern[str]:
+    token = f"([A-Za-z0-9]{{{LENGTH}}})(?![A-Za-z0-9])"
+    texts = (re.escape(words).replace(re.escape("{token}"), token) for words in _words().values())
+    return re.compile("|".join(texts), re.IGNORECASE)
 
 
 def create(session: Session, channel: str, customer_id: int) -> str:
     """A token that stands for the customer on a channel: 32 letters and digits, good once, for a while."""
-    token = tokens.new_token()
+    token = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
     session.add(
         ChannelLink(
             token_hash=_hash(token),
