@@ -9,6 +9,7 @@ from rich.console import Console
 
 from rapport.cli import (
     api_keys,
+    channel,
     chat,
     doctor,
     imports,
@@ -41,6 +42,7 @@ app.command("value")(value.command)
 app.add_typer(nlu.app, name="nlu")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(api_keys.app, name="api-key")
+app.add_typer(channel.app, name="channel")
 app.add_typer(loyalty.app, name="loyalty")
 app.add_typer(offers.app, name="offers")
 app.add_typer(webhooks.app, name="webhooks")
