@@ -84,8 +84,8 @@ def _tables(shop: Shop) -> Iterator[tuple[str, str, Iterator[list[tuple[object, 
     )
     yield (
         "identity",
-        "customer_id,kind,value",
-        _chunks(shop.customers, lambda i: (i + 1, "email", f"c{i + 1}@example.com")),
+        "customer_id,kind,value,mailbox",
+        _chunks(shop.customers, lambda i: (i + 1, "email", *[f"c{i + 1}@example.com"] * 2)),
     )
     yield (
         "product",

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import (
     and_,
     bindparam,
+    func,
     or_,
     select,
     update,
@@ -22,12 +23,28 @@ from rapport.kit.upsert import insert
 from rapport.value import rules
 from rapport.value.models import CustomerValue, ModelRun, RfmCut
 
-# Built once: everyone who chats waits for it.
+# Built once: everyone who chats waits for it. What is counted is 0 for somebody who was never valued.
+_COUNTED = (CustomerValue.orders, CustomerValue.revenue_minor, CustomerValue.margin_minor)
+_FOUND = (
+    CustomerValue.segment,
+    CustomerValue.recency,
+    CustomerValue.frequency,
+    CustomerValue.monetary,
+    CustomerValue.first_order_at,
+    CustomerValue.last_order_at,
+    CustomerValue.clv_minor,
+    CustomerValue.clv_low_minor,
+    CustomerValue.clv_high_minor,
+    CustomerValue.p_buy,
+    CustomerValue.expected_next_at,
+    CustomerValue.method,
+    CustomerValue.computed_at,
+    CustomerValue.run_id,
+)
 _STANDING = (
-    select(Customer.stage, CustomerValue)
+    select(Customer.stage, *(func.coalesce(column, 0).label(column.key) for column in _COUNTED), *_FOUND)
     .outerjoin(CustomerValue, CustomerValue.customer_id == Customer.id)
     .where(Customer.id == bindparam("customer"))
-    .execution_options(populate_existing=True)
 )
 
 
@@ -111,7 +128,7 @@ def store(session: Session, customer_id: int, values: dict[str, Any]) -> None:
     )
 
 
-def standing_of(session: Session, customer_id: int) -> tuple[str, CustomerValue | None] | None:
+def standing_of(session: Session, customer_id: int) -> dict[str, Any] | None:
     """Stage and values of a customer, by two look-ups of a key in one question; None if there is none."""
-    row = session.execute(_STANDING, {"customer": customer_id}).first()
-    return (row[0], row[1]) if row else None
+    row = session.execute(_STANDING, {"customer": customer_id}).mappings().first()
+    return dict(row) if row else None

@@ -65,31 +65,7 @@ class Standing:
 def standing(session: Session, customer_id: int) -> Standing | None:
     """Where this customer stands, as computed last; None when there is no such customer."""
     found = repository.standing_of(session, customer_id)
-    if found is None:
-        return None
-    stage, value = found
-    if value is None:
-        return Standing(stage, None, None, None, None, 0, None, None, 0, 0, *(None,) * 8)
-    return Standing(
-        stage=stage,
-        segment=value.segment,
-        recency=value.recency,
-        frequency=value.frequency,
-        monetary=value.monetary,
-        orders=value.orders,
-        first_order_at=value.first_order_at,
-        last_order_at=value.last_order_at,
-        revenue_minor=value.revenue_minor,
-        margin_minor=value.margin_minor,
-        clv_minor=value.clv_minor,
-        clv_low_minor=value.clv_low_minor,
-        clv_high_minor=value.clv_high_minor,
-        p_buy=value.p_buy,
-        expected_next_at=value.expected_next_at,
-        method=value.method,
-        computed_at=value.computed_at,
-        run_id=value.run_id,
-    )
+    return Standing(**found) if found is not None else None
 
 
 def update_after_order(session: Session, customer_id: int) -> None:

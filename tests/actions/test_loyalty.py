@@ -364,7 +364,7 @@ def test_what_came_unasked_names_the_consent(
     with session_scope(engine) as session:
         consent = shop.consent(session, ann, at=NOW - 9 * DAY)
         shop.offer(session, "birthday", amount_minor=5000, occasion="birthday")
-        known = people.known(session, ann, NOW)
+        known = people.known(session, ann, lookups.offers(session, "birthday"), NOW)
         given = people.consent_for_presents(session, ann, NOW)
         assert given is not None and given.id == consent
         cause = issuing.Cause(asked=False, grant_key="birthday:1", consent=given)

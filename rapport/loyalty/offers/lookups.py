@@ -5,11 +5,10 @@ Built once: building a statement costs more than running it, and everyone who ch
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Integer, and_, bindparam, case, func, or_, select
+from sqlalchemy import Integer, and_, bindparam, case, func, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from rapport.customers.models import Identity, Interest
@@ -19,11 +18,12 @@ from rapport.shop.models import Order, Product, Refund
 from rapport.shop.repository import KEPT, PAID
 
 _CUSTOMER = bindparam("customer", type_=Integer)
-_CUSTOMERS = bindparam("customers", expanding=True, type_=Integer)
 _own = aliased(Identity)
 # Not a join: SQLite would read the whole table to leave out the doubles.
 _MAILBOXES = select(_own.mailbox).where(_own.customer_id == _CUSTOMER, _own.mailbox.is_not(None))
 _SAME_MAILBOX = select(Identity.customer_id).where(Identity.mailbox.in_(_MAILBOXES))
+# The customer and whoever shares a mailbox with them.
+_TOGETHER = union_all(select(_CUSTOMER), _SAME_MAILBOX)
 _refunded = (
     select(func.coalesce(func.sum(Refund.amount_minor), 0))
     .where(Refund.order_id == Order.id)
@@ -33,7 +33,7 @@ _refunded = (
 _ORDERS = select(
     func.coalesce(func.sum(case((and_(Order.customer_id == _CUSTOMER, PAID), 1), else_=0)), 0), func.count()
 ).where(
-    Order.customer_id.in_(_CUSTOMERS),
+    Order.customer_id.in_(_TOGETHER),
     KEPT,
     or_(_refunded == 0, _refunded < Order.total_minor),
 )
@@ -48,9 +48,9 @@ _OFFERS = (
     .order_by(Offer.id)
 )
 _USES = (
-    select(Coupon.offer_id, func.count())
+    select(Coupon.offer_id, func.sum(case((Coupon.customer_id == _CUSTOMER, 1), else_=0)), func.count())
     .where(
-        Coupon.customer_id.in_(_CUSTOMERS),
+        Coupon.customer_id.in_(_TOGETHER),
         or_(
             Coupon.state == "redeemed",
             and_(Coupon.state.in_(GOOD), Coupon.expires_at > bindparam("now")),
@@ -66,12 +66,12 @@ def same_mailbox(session: Session, customer_id: int) -> list[int]:
     return sorted({customer_id, *session.scalars(_SAME_MAILBOX, {"customer": customer_id})})
 
 
-def orders_of(session: Session, customer_id: int, together: Sequence[int]) -> tuple[int, int]:
-    """(how many orders the customer paid for and kept, how many these have together, paid or not).
+def orders_of(session: Session, customer_id: int) -> tuple[int, int]:
+    """(how many orders the customer paid for, how many all at their mailboxes have together, paid or not).
 
     None of them cancelled or paid back whole.
     """
-    row = session.execute(_ORDERS, {"customer": customer_id, "customers": list(together)}).one()
+    row = session.execute(_ORDERS, {"customer": customer_id}).one()
     return int(row[0]), int(row[1])
 
 
@@ -118,10 +118,11 @@ def _terms(row: Any) -> OfferTerms:
     )
 
 
-def uses(session: Session, customers: Sequence[int], now: datetime) -> dict[int, int]:
-    """How many codes of each offer, by its id, these customers used, can still use, or had taken away.
+def uses(session: Session, customer_id: int, now: datetime) -> dict[int, tuple[int, int]]:
+    """How many codes of each offer, by its id, the customer used, can still use, or had taken away; and how
+    many all at their mailboxes did.
 
     One the shop took back for a mistake of its own does not count.
     """
-    rows = session.execute(_USES, {"customers": list(customers), "now": now})
-    return {row[0]: row[1] for row in rows}
+    rows = session.execute(_USES, {"customer": customer_id, "now": now})
+    return {row[0]: (int(row[1]), int(row[2])) for row in rows}

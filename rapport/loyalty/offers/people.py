@@ -20,14 +20,10 @@ from rapport.value import service as value
 
 @dataclass(frozen=True)
 class Known:
-    """A person as the rules see them, and where that comes from, for "why did I get this?".
-
-    `together`: they and whoever else is reached at their mailbox.
-    """
+    """A person as the rules see them, and where that comes from, for "why did I get this?"."""
 
     person: Person
     standing: dict[str, Any]
-    together: tuple[int, ...]
 
     def snapshot(self, interests: tuple[str, ...]) -> dict[str, Any]:
         """What an explanation needs later, as it is now; of the interests only those that mattered."""
@@ -41,11 +37,11 @@ class Known:
         }
 
 
-def known(session: Session, customer_id: int, now: datetime) -> Known:
-    """The customer now. Who was never valued has no segment and no scores."""
+def known(session: Session, customer_id: int, offers: Sequence[OfferTerms], now: datetime) -> Known:
+    """The customer now, as far as these offers ask. Who was never valued has no segment and no scores."""
     standing = value.standing(session, customer_id)
-    together = tuple(lookups.same_mailbox(session, customer_id))
-    orders, ordered = lookups.orders_of(session, customer_id, together)
+    orders, ordered = lookups.orders_of(session, customer_id)
+    interested = any(offer.audience.interests for offer in offers)
     person = Person(
         customer_id=customer_id,
         stage=standing.stage if standing else "know",
@@ -53,10 +49,10 @@ def known(session: Session, customer_id: int, now: datetime) -> Known:
         ordered=ordered,
         segment=standing.segment if standing else None,
         tier=ledger.tier(session, customer_id, now).key,
-        interests=lookups.interests_of(session, customer_id),
+        interests=lookups.interests_of(session, customer_id) if interested else frozenset(),
     )
     if standing is None or standing.segment is None:
-        return Known(person, {}, together)
+        return Known(person, {})
     return Known(
         person,
         {
@@ -67,7 +63,6 @@ def known(session: Session, customer_id: int, now: datetime) -> Known:
             "computed_at": standing.computed_at.isoformat() if standing.computed_at else None,
             "run_id": standing.run_id,
         },
-        together,
     )
 
 
@@ -76,12 +71,9 @@ def uses(session: Session, known: Known, offers: Sequence[OfferTerms], now: date
 
     Of offers for newcomers those of all at their mailbox: another plus-address makes nobody new.
     """
-    own = lookups.uses(session, [known.person.customer_id], now) if offers else {}
-    newcomers = [offer.id for offer in offers if offer.audience.max_orders is not None]
-    if not newcomers or len(known.together) == 1:
-        return own
-    shared = lookups.uses(session, known.together, now)
-    return own | {offer_id: shared.get(offer_id, 0) for offer_id in newcomers}
+    found = lookups.uses(session, known.person.customer_id, now) if offers else {}
+    newcomers = {offer.id for offer in offers if offer.audience.max_orders is not None}
+    return {offer_id: shared if offer_id in newcomers else own for offer_id, (own, shared) in found.items()}
 
 
 def consent_for_presents(session: Session, customer_id: int, now: datetime) -> ConsentEvent | None:

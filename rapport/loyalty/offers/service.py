@@ -97,8 +97,9 @@ def offer_discount(session: Session, customer_id: int, message_key: str | None =
     discounts = [c for c in live if c.occasion != "points" and c.kind != "gift"]
     for coupon in (*answered, *discounts):
         return _discount(coupon, message_key)
-    known = people.known(session, customer_id, now)
-    for offer in _entitled(session, known, now):
+    offers = lookups.offers(session, "standing")
+    known = people.known(session, customer_id, offers, now)
+    for offer in _entitled(session, known, offers, now):
         cause = issuing.Cause(asked=True, message_key=message_key)
         if (issued := issuing.issue(session, offer, known, cause, now)) is not None:
             return _discount(issued, message_key, new=True)
@@ -108,8 +109,9 @@ def offer_discount(session: Session, customer_id: int, message_key: str | None =
 def entitled_offer(session: Session, customer_id: int) -> rules.OfferTerms | None:
     """The best offer the customer could be given a code of now; nothing is issued."""
     now = clock.now()
-    offers = _entitled(session, people.known(session, customer_id, now), now)
-    return offers[0] if offers else None
+    offers = lookups.offers(session, "standing")
+    entitled = _entitled(session, people.known(session, customer_id, offers, now), offers, now)
+    return entitled[0] if entitled else None
 
 
 def coupons(session: Session, customer_id: int) -> list[Discount]:
@@ -149,7 +151,7 @@ def redeem_points(session: Session, customer_id: int, points: int, *, key: str) 
         raise ConflictError("No codes are given for points at the moment.")
     if points < rule.minimum or (points - rule.minimum) % rule.step:
         raise InvalidInputError(f"Give at least {rule.minimum} points, in steps of {rule.step}.")
-    known = people.known(session, customer_id, now)
+    known = people.known(session, customer_id, offers, now)
     if not rules.is_open(offers[0], now) or not offers[0].audience.matches(known.person):
         raise ConflictError("No codes are given for points at the moment.")
     ledger.burn(session, customer_id, points, key=f"coupon:{key}", reason="coupon", at=now)
@@ -161,8 +163,9 @@ def redeem_points(session: Session, customer_id: int, points: int, *, key: str) 
     return _discount(issued, None, new=True)
 
 
-def _entitled(session: Session, known: people.Known, now: datetime) -> list[rules.OfferTerms]:
-    offers = lookups.offers(session, "standing")
+def _entitled(
+    session: Session, known: people.Known, offers: list[rules.OfferTerms], now: datetime
+) -> list[rules.OfferTerms]:
     uses = people.uses(session, known, offers, now)
     return rules.entitled(offers, known.person, uses, now, get_rulebook().typical_order_minor)
 

@@ -101,7 +101,7 @@ def _give_one(
     consent = people.consent_for_presents(session, customer_id, now)
     if consent is None:
         return False
-    known = people.known(session, customer_id, now)
+    known = people.known(session, customer_id, [offer], now)
     if not rules.entitled([offer], known.person, people.uses(session, known, [offer], now), now, 1):
         return False
     cause = issuing.Cause(asked=False, grant_key=grant_key, consent=consent, more=dict(more))

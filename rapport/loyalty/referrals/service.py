@@ -209,10 +209,11 @@ def give_friend(session: Session, referral: Referral, now: datetime) -> None:
     They asked for it by giving the code, so it rests on no consent. What they ordered with it, or since,
     makes them no less new: they are who they were when they gave the code.
     """
-    known = people.known(session, referral.referee_id, now)
-    before = repository.kept_orders_before(session, known.together, referral.claimed_at - rules.JUST_NOW)
-    known = replace(known, person=replace(known.person, orders=before, ordered=before))
     for_friends = lookups.offers(session, "referral")
+    known = people.known(session, referral.referee_id, for_friends, now)
+    together = lookups.same_mailbox(session, referral.referee_id)
+    before = repository.kept_orders_before(session, together, referral.claimed_at - rules.JUST_NOW)
+    known = replace(known, person=replace(known.person, orders=before, ordered=before))
     uses = people.uses(session, known, for_friends, now)
     for offer in offer_rules.entitled(for_friends, known.person, uses, now, 1):
         more = {"referral_id": referral.id}

@@ -62,10 +62,9 @@ def test_orders_paid_by_one_and_placed_by_all_at_a_mailbox(
     _order(session, ann, "delivered", refunded=5000)  # whole
     _order(session, ann, "paid", total=0)  # a present
     _order(session, again, "placed")
-    together = lookups.same_mailbox(session, ann.id)
-    assert together == [ann.id, again.id]
-    assert lookups.orders_of(session, ann.id, together) == (5, 7)
-    assert lookups.orders_of(session, again.id, together) == (0, 7)
+    assert lookups.same_mailbox(session, ann.id) == [ann.id, again.id]
+    assert lookups.orders_of(session, ann.id) == (5, 7)
+    assert lookups.orders_of(session, again.id) == (0, 7)
 
 
 def test_somebody_without_anything(session: Session) -> None:
@@ -73,6 +72,6 @@ def test_somebody_without_anything(session: Session) -> None:
     session.add(nobody)
     session.flush()
     assert lookups.same_mailbox(session, nobody.id) == [nobody.id]
-    assert lookups.orders_of(session, nobody.id, [nobody.id]) == (0, 0)
-    assert lookups.uses(session, [nobody.id], NOW) == {}
+    assert lookups.orders_of(session, nobody.id) == (0, 0)
+    assert lookups.uses(session, nobody.id, NOW) == {}
     assert lookups.interests_of(session, nobody.id) == frozenset()

@@ -25,9 +25,9 @@ CODE = "FJ-AAAA-0007"
 
 LOOK_UPS: dict[str, Callable[[Session], Any]] = {
     "live codes": lambda session: repository.live_coupons(session, 7, NOW),
-    "uses": lambda session: lookups.uses(session, [7], NOW),
+    "uses": lambda session: lookups.uses(session, 7, NOW),
     "same mailbox": lambda session: lookups.same_mailbox(session, 7),
-    "orders together": lambda session: lookups.orders_of(session, 7, [7, 8]),
+    "orders together": lambda session: lookups.orders_of(session, 7),
     "of a message": lambda session: repository.coupon_for_message(session, 7, "m"),
     "to speak of": lambda session: repository.coupons_to_speak_of(session, 7, NOW),
     "order marks": lambda session: repository.order_marks(session, 7, "FJ"),
@@ -144,7 +144,8 @@ def _scans(engine: Engine, statement: str, parameters: Any) -> list[str]:
         connection.rollback()
     if engine.dialect.name == "sqlite":
         lines = [row[-1].split() for row in rows]
-        return [words[1] for words in lines if words[0] == "SCAN" and "INDEX" not in words]
+        # A "CONSTANT ROW" is one made of the parameters.
+        return [words[1] for words in lines if words[0] == "SCAN" and not {"INDEX", "CONSTANT"} & set(words)]
     lines = [row[0].strip().removeprefix("->").split() for row in rows]
     return [words[3].strip('"') for words in lines if words[:3] == ["Seq", "Scan", "on"]]
 
