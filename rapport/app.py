@@ -11,8 +11,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from importlib.metadata import version
 from types import FrameType
 
@@ -26,6 +27,7 @@ from actions import server as actions
 from rapport import health
 from rapport.api import app as shop_api
 from rapport.channels import registry, site, webhook
+from rapport.channels.base import FetchingChannel, MessagingChannel
 from rapport.channels.sending import Sender
 from rapport.channels.web import WebChannel
 from rapport.channels.webhook import Webhooks
@@ -54,8 +56,14 @@ LAST_CALL_SECONDS = 8
 ACTIONS_PATH = "/actions/webhook"
 
 
-def create_app(settings: Settings | None = None, database: Engine | None = None) -> FastAPI:
+def create_app(
+    settings: Settings | None = None,
+    database: Engine | None = None,
+    channels: Mapping[str, MessagingChannel] | None = None,
+) -> FastAPI:
     """The app with all its parts; they start and stop with its lifespan.
+
+    Messaging apps are those that the settings switch on, unless others are given.
 
     Raises ConfigurationError when a file it needs is missing or wrong.
     """
@@ -65,8 +73,10 @@ def create_app(settings: Settings | None = None, database: Engine | None = None)
     events = Events()
     turns = Turns(database, rasa, events, Catalogue(database), load_response(TROUBLE, TROUBLE_FILE))
     engine = ConversationEngine(database, turns)
-    messaging = registry.make(settings)
+    messaging = registry.make(settings) if channels is None else channels
     sender = Sender(database, messaging)
+    received = Webhooks(settings, database, engine, messaging)
+    fetching = [channel for channel in messaging.values() if isinstance(channel, FetchingChannel)]
     mailer = make_mailer(settings)
     worker = Worker(database, mailer)
 
@@ -77,8 +87,12 @@ def create_app(settings: Settings | None = None, database: Engine | None = None)
         engine.start()
         worker.start()
         sender.start()
+        for channel in fetching:
+            channel.start(partial(received.take, channel))
         yield
         events.close()
+        for channel in fetching:
+            channel.stop()
         engine.stop()
         sender.stop(SHUTDOWN_SECONDS)
         worker.stop(SHUTDOWN_SECONDS)
@@ -89,8 +103,8 @@ def create_app(settings: Settings | None = None, database: Engine | None = None)
     )
     app.state.events = events
     problems.install(app)
-    app.include_router(WebChannel(settings, database, engine, events).router())
-    app.include_router(Webhooks(settings, database, engine, messaging).router())
+    app.include_router(WebChannel(settings, database, engine, events, messaging).router())
+    app.include_router(received.router())
     app.include_router(health.router(database, rasa))
     app.include_router(actions.router)
     app.include_router(webhooks.router(settings, database))

@@ -14,6 +14,7 @@ import httpx
 from sqlalchemy import Engine
 
 from rapport.app import create_app, make_server
+from rapport.channels.base import MessagingChannel
 from rapport.kit.settings import Settings
 from tests.fake_rasa import FakeRasa
 
@@ -32,9 +33,16 @@ def until(condition: Callable[[], T], seconds: float = 10, what: str = "") -> T:
 class RunningApp:
     """The app on a port of its own."""
 
-    def __init__(self, settings: Settings, database: Engine, rasa: FakeRasa, **changes: Any) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database: Engine,
+        rasa: FakeRasa,
+        channels: dict[str, MessagingChannel] | None = None,
+        **changes: Any,
+    ) -> None:
         settings = settings.model_copy(update={"rasa_port": rasa.port, "rate_limits": False, **changes})
-        self.app = create_app(settings, database)
+        self.app = create_app(settings, database, channels)
         self._server = make_server(self.app, "127.0.0.1", 0)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from fastapi import APIRouter
+
+from rapport.kit.errors import UnauthorizedError
 
 from rapport.kit.languages import DEFAULT_LANGUAGE
 
@@ -22,7 +24,7 @@ class InboundMessage:
     `provider_id` is unique on the channel: a second message with the same one changes nothing. `payload`
     is what a pressed button stands for: it comes from the stored reply, never from the client. `text` is
     then the button's title. `notice` names what is answered without the bot, which cannot read a voice
-    message; "" that nothing more is to be said to it.
+    message; "" that nothing more is to be said to it. `subject` is a mail's.
     """
 
     channel: str
@@ -30,6 +32,7 @@ class InboundMessage:
     text: str
     payload: str | None = None
     notice: str | None = None
+    subject: str | None = None
 
 
 class Channel(ABC):
@@ -70,6 +73,7 @@ class Said:
     text: str = ""
     button: str | None = None
     link: str | None = None
+    subject: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,15 +83,17 @@ class Unreadable:
     sender: Sender
     provider_id: str
     what: str
+    subject: str | None = None
 
 
 @dataclass(frozen=True)
 class Left:
-    """The person blocked us (`back` False), or let us in again."""
+    """The person blocked us (`back` False), or let us in again. `at`: when, if the provider says so."""
 
     sender: Sender
     provider_id: str
     back: bool = False
+    at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -143,7 +149,8 @@ class Target:
     """Where a part goes: the person's address, and what belongs to this message alone.
 
     `key` is the same whenever the same part is sent again, for providers (and mail programs) that can tell.
-    `thread` is the provider's id of the person's newest message, which an answer may refer to.
+    `thread` is the provider's id of the person's newest message, which an answer may refer to, and `subject`
+    what it was about, where messages have one.
     """
 
     address: str
@@ -151,6 +158,7 @@ class Target:
     language: str
     thread: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    subject: str | None = None
 
 
 class RefusedError(Exception):
@@ -186,7 +194,9 @@ class Limits:
     """What one message on a channel can hold. `buttons` 0: none, they are numbered in the text instead.
 
     `title`: characters of a button's title. `window`: how long after a person's last message they may be
-    written to without a template; None where there is no such rule.
+    written to without a template; None where there is no such rule. `text_with_buttons`: characters of a
+    text that has buttons, where that is less. `utf16`: characters of texts are counted in UTF-16, where most
+    emoji are two.
     """
 
     text: int
@@ -194,6 +204,8 @@ class Limits:
     title: int = 0
     images: bool = True
     window: timedelta | None = None
+    utf16: bool = False
+    text_with_buttons: int | None = None
 
 
 @dataclass(frozen=True)
@@ -210,11 +222,14 @@ class MessagingChannel(ABC):
     """A messaging app. Adding one: a subclass, and its line in registry.py; the shared tests cover it.
 
     `authenticates`: whether nobody but the owner of an address can send from it. Mail and SMS can be forged.
+    `per_sender`: how many messages in how many seconds one person may send. `has_subjects`: as mails do.
     """
 
     name: ClassVar[str]
     limits: ClassVar[Limits]
     authenticates: ClassVar[bool] = True
+    per_sender: ClassVar[tuple[int, float]] = (30, 60)
+    has_subjects: ClassVar[bool] = False
 
     @abstractmethod
     def check(self, request: Request) -> None:
@@ -252,3 +267,22 @@ class MessagingChannel(ABC):
     def acknowledgement(self) -> tuple[str, str]:
         """(body, media type) of what tells the provider that all is stored."""
         return '{"ok":true}', "application/json"
+
+    def acknowledge(self, request: Request) -> tuple[str, str]:
+        """The same for one request, where the provider takes more than that as an answer."""
+        return self.acknowledgement()
+
+
+class FetchingChannel(MessagingChannel):
+    """A channel whose provider does not call us: it fetches what comes in, in a thread of its own."""
+
+    @abstractmethod
+    def start(self, take: Callable[[Request], None]) -> None:
+        """Begin. `take` has stored what a request tells when it returns, and has not when it raises."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End after what is in hand."""
+
+    def check(self, request: Request) -> None:
+        raise UnauthorizedError("Nobody is to call this address.")

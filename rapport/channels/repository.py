@@ -10,7 +10,10 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     CursorResult,
+    case,
+    delete,
     exists,
+    func,
     insert,
     literal_column,
     or_,
@@ -29,15 +32,24 @@ OPEN: ColumnElement[bool] = literal_column("delivery.status IN ('queued', 'sendi
 # --- contact points ----------------------------------------------------------------------------------------
 
 
-def contact(session: Session, channel: str, addresses: Collection[str]) -> ContactPoint | None:
-    """The person one of these addresses is; locked until the transaction ends."""
+def contact(session: Session, channel: str, addresses: Sequence[str]) -> ContactPoint | None:
+    """The person one of these addresses is, by the first of them that is known; locked until the transaction
+    ends. Ids of one person may have become two before it was known that they belong together.
+    """
     query = select(ContactPoint).where(ContactPoint.channel == channel, ContactPoint.address.in_(addresses))
-    return session.scalar(query.order_by(ContactPoint.id).limit(1).with_for_update())
+    order = case({address: place for place, address in enumerate(addresses)}, value=ContactPoint.address)
+    return session.scalar(query.order_by(order, ContactPoint.id).limit(1).with_for_update())
 
 
 def contact_of(session: Session, conversation_id: str) -> ContactPoint | None:
     """Who a conversation in a messaging app is with."""
     return session.scalar(select(ContactPoint).where(ContactPoint.conversation_id == conversation_id))
+
+
+def locked_contact_of(session: Session, conversation_id: str) -> ContactPoint | None:
+    """The same, as it is now; locked until the transaction ends."""
+    query = select(ContactPoint).where(ContactPoint.conversation_id == conversation_id)
+    return session.scalar(query.with_for_update(), execution_options={"populate_existing": True})
 
 
 def contacts_of(session: Session, customer_id: int) -> Sequence[ContactPoint]:
@@ -103,13 +115,11 @@ def _due(now: datetime) -> ColumnElement[bool]:
     return (Delivery.next_attempt_at <= now) & free
 
 
-def note(session: Session, delivery_id: int, lease_until: datetime, **values: Any) -> bool:
+def note(session: Session, delivery_id: int, lease: datetime, **values: Any) -> bool:
     """Write down what became of a claimed delivery; False when the lease was lost to another."""
     return _changed(
         session,
-        update(Delivery)
-        .where(Delivery.id == delivery_id, Delivery.lease_until == lease_until)
-        .values(**values),
+        update(Delivery).where(Delivery.id == delivery_id, Delivery.lease_until == lease).values(**values),
     )
 
 
@@ -147,10 +157,26 @@ def message(session: Session, delivery: Delivery) -> tuple[str, dict[str, Any], 
     return row.text or "", row.content or {}, row.language or "en"
 
 
+def subject(session: Session, channel: str, provider_id: str | None) -> str | None:
+    """What a message that came in was about."""
+    query = select(Message.content).where(Message.channel == channel, Message.provider_id == provider_id)
+    return (session.scalar(query) or {}).get("subject") if provider_id else None
+
+
 def by_provider_id(session: Session, channel: str, provider_id: str) -> Delivery | None:
     """The delivery that made this message on the wire."""
     query = select(Delivery).where(Delivery.channel == channel, Delivery.provider_id == provider_id)
     return session.scalar(query.order_by(Delivery.id).limit(1))
+
+
+def figures(session: Session) -> dict[str, tuple[int, int, int]]:
+    """(people, deliveries that wait, deliveries that failed) by channel."""
+    counted = select(ContactPoint.channel, func.count()).group_by(ContactPoint.channel)
+    people = dict(session.execute(counted).tuples().all())
+    waits, failed = func.count().filter(OPEN), func.count().filter(Delivery.status == "failed")
+    sent = session.execute(select(Delivery.channel, waits, failed).group_by(Delivery.channel)).tuples()
+    found = {channel: (waiting, lost) for channel, waiting, lost in sent}
+    return {name: (people.get(name, 0), *found.get(name, (0, 0))) for name in {*people, *found}}
 
 
 # --- links -------------------------------------------------------------------------------------------------
@@ -158,6 +184,14 @@ def by_provider_id(session: Session, channel: str, provider_id: str) -> Delivery
 
 def link(session: Session, token_hash: str) -> ChannelLink | None:
     return session.scalar(select(ChannelLink).where(ChannelLink.token_hash == token_hash))
+
+
+def drop_old_links(session: Session, customer_id: int, now: datetime) -> None:
+    """Forget the customer's links that nobody can follow any more."""
+    _changed(
+        session,
+        delete(ChannelLink).where(ChannelLink.customer_id == customer_id, ChannelLink.expires_at <= now),
+    )
 
 
 def use_link(session: Session, link_id: int, now: datetime) -> bool:

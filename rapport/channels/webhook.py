@@ -44,7 +44,14 @@ class Webhooks(Channel):
         self._database = database
         self._engine = engine
         self._channels = channels
-        self._limits = inbound.Limits(on=settings.rate_limits)
+        self._limits = {
+            name: inbound.Limits(
+                per_sender=Rate(*channel.per_sender),
+                notices=Rate(1, channel.per_sender[1]),
+                on=settings.rate_limits,
+            )
+            for name, channel in channels.items()
+        }
         self._wrong_signatures = Rate(30, 60)
 
     def router(self) -> APIRouter:
@@ -58,9 +65,8 @@ class Webhooks(Channel):
         channel = self._channel(name)
         given = await self._given(request)
         self._check(channel, given, request)
-        for conversation_id in await to_thread.run_sync(self.store, channel, given):
-            self._engine.wake(conversation_id)
-        body, media_type = channel.acknowledgement()
+        await to_thread.run_sync(self.take, channel, given)
+        body, media_type = channel.acknowledge(given)
         return Response(body, media_type=media_type)
 
     async def shake_hands(self, name: str, request: HttpRequest) -> Response:
@@ -75,11 +81,16 @@ class Webhooks(Channel):
             raise NotFoundError("There is nothing to read here.")
         return PlainTextResponse(answer)
 
+    def take(self, channel: MessagingChannel, given: Request) -> None:
+        """Store what a request tells; when this returns, it is stored and will be answered."""
+        for conversation_id in self.store(channel, given):
+            self._engine.wake(conversation_id)
+
     def store(self, channel: MessagingChannel, given: Request) -> list[str]:
         """In one transaction all that a request tells; returns the conversations to be answered."""
         events = channel.read(given)
         with session_scope(self._database) as session:
-            found = [inbound.take(session, channel, event, self._limits) for event in events]
+            found = [inbound.take(session, channel, event, self._limits[channel.name]) for event in events]
         return [conversation_id for conversation_id in dict.fromkeys(found) if conversation_id]
 
     def _channel(self, name: str) -> MessagingChannel:
