@@ -105,22 +105,21 @@ class FakeGraph(Provider):
 
     # --- webhooks ------------------------------------------------------------------------------------------
 
-    def post(self, *entries: Body, secret: str = APP_SECRET) -> int:
-        """Entries in one signed body, as Meta writes it; the status it was answered with."""
+    def signed(self, *entries: Body, secret: str = APP_SECRET) -> tuple[bytes, dict[str, str]]:
+        """(body, headers) of a webhook, as Meta writes it."""
         body = json.dumps({"object": self.object, "entry": list(entries)}).replace("/", "\\/").encode()
-        return self.post_body(body, hmac.new(secret.encode(), body, hashlib.sha256).hexdigest())
+        signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "facebookexternalua",
+            "X-Hub-Signature-256": f"sha256={signature}",
+        }
+        return body, headers
 
-    def post_body(self, body: bytes, signature: str) -> int:
-        answer = requests.post(
-            f"{self.url}/channels/{self.name}",
-            data=body,
-            headers={
-                "Content-Type": "application/json",
-                "User-Agent": "facebookexternalua",
-                "X-Hub-Signature-256": f"sha256={signature}",
-            },
-            timeout=10,
-        )
+    def post(self, *entries: Body, secret: str = APP_SECRET) -> int:
+        """Entries in one webhook; the status it was answered with."""
+        body, headers = self.signed(*entries, secret=secret)
+        answer = requests.post(f"{self.url}/channels/{self.name}", data=body, headers=headers, timeout=10)
         return answer.status_code
 
     # --- the API -------------------------------------------------------------------------------------------
