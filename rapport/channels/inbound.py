@@ -6,8 +6,9 @@ not the one to answer.
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -25,14 +26,15 @@ from rapport.channels.base import (
     Unreadable,
 )
 from rapport.channels.models import ContactPoint
-from rapport.channels.outbound import report, stop_unasked
+from rapport.channels.outbound import report
 from rapport.conversations import repository as conversations_repository
 from rapport.conversations import service as conversations
 from rapport.conversations.models import Conversation
-from rapport.customers import contact
+from rapport.customers import contact, verification
+from rapport.customers import repository as customers_repository
 from rapport.customers import service as customers
 from rapport.customers.models import Customer, Identity
-from rapport.customers.rules import VERIFIED_FOR
+from rapport.customers.rules import VERIFIED_FOR, normalise_identity
 from rapport.kit import clock, languages
 from rapport.kit.errors import ConflictError, RapportError, TooManyRequestsError
 from rapport.kit.rates import Rate
@@ -86,10 +88,12 @@ def take(session: Session, channel: MessagingChannel, event: Event, limits: Limi
     point.last_inbound_at, point.thread = clock.now(), event.provider_id
     point.unreachable_since = point.unreachable_reason = None
     conversation = repository.conversation(session, point.conversation_id)
-    if channel.authenticates and point.linked_at is not None:
+    if channel.authenticates and point.linked_at is not None and _is_nobody_else(conversation, point):
         conversation.customer_id = point.customer_id
         conversation.verified_until = clock.now() + VERIFIED_FOR
     inbound = _inbound(session, channel, event, point, limits.notice(event.sender.address, channel.name, new))
+    if event.subject is not None:
+        inbound = replace(inbound, subject=event.subject)
     try:
         _message, added = conversations.receive(session, conversation, inbound)
     except ConflictError:
@@ -97,6 +101,11 @@ def take(session: Session, channel: MessagingChannel, event: Event, limits: Limi
         log.warning("A message came again on %s with other content.", channel.name)
         return None
     return conversation.id if added and inbound.notice != "" else None
+
+
+def _is_nobody_else(conversation: Conversation, point: ContactPoint) -> bool:
+    """False while they have shown by a code to be another customer as well: that counts until it ends."""
+    return verification.current_customer_id(conversation) in (None, point.customer_id)
 
 
 def _contact(session: Session, channel: MessagingChannel, sender: Sender) -> tuple[ContactPoint, bool]:
@@ -116,21 +125,11 @@ def _contact(session: Session, channel: MessagingChannel, sender: Sender) -> tup
 
 
 def _new_contact(session: Session, channel: MessagingChannel, sender: Sender) -> ContactPoint:
-    customer = customers.find_by_identity(session, channel.name, sender.address)
-    if customer is None:
-        customer = Customer(language=languages.normalise(sender.language))
-        session.add(customer)
-        session.add(
-            Identity(
-                customer=customer,
-                kind=channel.name,
-                value=sender.address,
-                verified_at=clock.now() if channel.authenticates else None,
-            )
-        )
-        session.flush()
-        customers.note(session, customer.id, "registered")
-    conversation = conversations.start(session, channel.name, sender.language)
+    # An address that we know already is its owner's: of mail most are. It opens nothing by itself.
+    value = normalise_identity(channel.name, sender.address) or sender.address
+    identity = customers_repository.find_identity(session, channel.name, value)
+    customer = identity.customer if identity is not None else _prospect(session, channel, sender, value)
+    conversation = conversations.start(session, channel.name, sender.language or customer.language)
     point = ContactPoint(
         channel=channel.name,
         address=sender.address,
@@ -143,7 +142,19 @@ def _new_contact(session: Session, channel: MessagingChannel, sender: Sender) ->
     return point
 
 
+def _prospect(session: Session, channel: MessagingChannel, sender: Sender, value: str) -> Customer:
+    customer = Customer(language=languages.normalise(sender.language))
+    verified_at = clock.now() if channel.authenticates else None
+    session.add(customer)
+    session.add(Identity(customer=customer, kind=channel.name, value=value, verified_at=verified_at))
+    session.flush()
+    customers.note(session, customer.id, "registered")
+    return customer
+
+
 def _left(point: ContactPoint, event: Left) -> None:
+    if event.at is not None and event.at < point.last_inbound_at:
+        return  # it comes late: they have written since
     point.unreachable_since = None if event.back else clock.now()
     point.unreachable_reason = None if event.back else "blocked"
 
@@ -166,25 +177,29 @@ def _inbound(
     def as_text(notice: str | None) -> InboundMessage:
         return InboundMessage(channel.name, event.provider_id, text[:MAX_STORED], notice=notice)
 
-    # STOP counts however much was written before it.
-    if rules.is_stop(text):
-        return as_text(_stop(session, point, event.provider_id))
+    conversation = repository.conversation(session, point.conversation_id)
+    chosen = _button(session, conversation, event.button)
+    # A button of ours is what it stands for. STOP counts however much was written before it.
+    if chosen is None and rules.is_stop(text):
+        return as_text(_stop(session, point, conversation, event.provider_id))
     if limited is not None:
         return as_text(limited)
     if event.link is not None:
-        return as_text(notices.LINKED if links.follow(session, point, event.link) else notices.LINK_EXPIRED)
+        return as_text(links.follow(session, point, event.link))
     if len(text) > MAX_TEXT:
         return as_text(notices.TOO_LONG)
-    conversation = repository.conversation(session, point.conversation_id)
-    pressed = event.button or _typed_button(session, conversation, text)
-    if pressed is not None:
-        try:
-            title, payload = conversations.button(session, conversation, pressed)
-        except RapportError:
-            pass  # a button of another time: what it says is read as a text
-        else:
-            return InboundMessage(channel.name, event.provider_id, title, payload)
+    chosen = chosen or _button(session, conversation, _typed_button(session, conversation, text))
+    if chosen is not None:
+        return InboundMessage(channel.name, event.provider_id, *chosen)
     return as_text(None if text else "other")
+
+
+def _button(session: Session, conversation: Conversation, pressed: str | None) -> tuple[str, str] | None:
+    """(title, payload) of a button; None for one of another time: what it says is read as a text."""
+    try:
+        return conversations.button(session, conversation, pressed) if pressed is not None else None
+    except RapportError:
+        return None
 
 
 def _typed_button(session: Session, conversation: Conversation, text: str) -> str | None:
@@ -194,11 +209,19 @@ def _typed_button(session: Session, conversation: Conversation, text: str) -> st
     return f"{sequence}:{name}" if name is not None else None
 
 
-def _stop(session: Session, point: ContactPoint, provider_id: str) -> str:
-    """Everything unasked ends, on all channels. Said once; who says it again is heard all the same."""
-    contact.unsubscribe(session, point.customer_id, f"{point.conversation_id}:{provider_id}"[:80])
-    stop_unasked(session, point.customer_id)
-    if point.stopped_at is not None:
+def _stop(session: Session, point: ContactPoint, conversation: Conversation, provider_id: str) -> str:
+    """Everything unasked ends, on all channels, for whoever this may be: who writes, whom they have shown to
+    be, and whose number it is.
+
+    Said once; who says it again is heard all the same. Something they agreed to since makes it new.
+    """
+    people = {point.customer_id} | customers.known_by_number(session, point.channel, point.address)
+    if (shown := verification.current_customer_id(conversation)) is not None:
+        people.add(shown)
+    # Providers' ids are longer than a source may be.
+    key = f"{conversation.id}:{hashlib.sha256(provider_id.encode()).hexdigest()[:40]}"
+    left = [contact.unsubscribe(session, customer_id, key) for customer_id in sorted(people)]
+    if point.stopped_at is not None and not any(left):
         return ""
     point.stopped_at = clock.now()
     return notices.STOPPED

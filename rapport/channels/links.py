@@ -15,11 +15,13 @@ from pathlib import Path
 import yaml
 from sqlalchemy.orm import Session
 
-from rapport.channels import repository
+from rapport.channels import notices, repository
 from rapport.channels.models import ChannelLink, ContactPoint
 from rapport.customers import merging
+from rapport.customers import repository as customers
 from rapport.customers.rules import VERIFIED_FOR
 from rapport.kit import clock, tokens
+from rapport.kit.errors import ConflictError, InvalidInputError
 from rapport.kit.settings import get_settings
 
 LIFE = timedelta(minutes=15)
@@ -57,6 +59,7 @@ def _given() -> re.Pattern[str]:
 
 def create(session: Session, channel: str, customer_id: int) -> str:
     """A token that stands for the customer on a channel: 32 letters and digits, good once, for a while."""
+    repository.drop_old_links(session, customer_id, clock.now())
     token = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
     session.add(
         ChannelLink(
@@ -70,27 +73,32 @@ def create(session: Session, channel: str, customer_id: int) -> str:
     return token
 
 
-def follow(session: Session, point: ContactPoint, token: str) -> bool:
-    """Join whoever brings the token with its customer; False for one that is not good (any more) here."""
+def follow(session: Session, point: ContactPoint, token: str) -> str:
+    """Join whoever brings the token with its customer; returns the notice that answers them."""
     found = repository.link(session, _hash(token))
     if found is None or found.channel != point.channel:
-        return False
+        return notices.LINK_EXPIRED
     if not repository.use_link(session, found.id, clock.now()):
-        return False
-    return joined(session, point, found.customer_id, "link")
+        return notices.LINK_EXPIRED
+    # What they get to see is no more than before: somebody else may have sent them that link.
+    return notices.LINKED if joined(session, point, found.customer_id, "link") else notices.LINK_REFUSED
 
 
 def joined(session: Session, point: ContactPoint, customer_id: int, why: str) -> bool:
-    """The person at this contact point has shown to be this customer; False when that can't be.
+    """The person at this contact point, which is locked, has shown to be this customer; False when that
+    changes nothing.
 
     Who was only a prospect is merged into the customer. Somebody who is a customer already stays who they
-    are: two customers are never merged by a claim.
+    are: two customers are never merged by a claim. And where anybody can write in another's name (mail, SMS)
+    nobody is merged: a code shows whose the account is, not whose the address is that it was sent from.
     """
     if point.customer_id != customer_id:
-        if not merging.is_prospect(session, point.customer_id):
+        if not customers.has_proven(session, point.customer_id, point.channel):
             return False
-        merging.merge(session, point.customer_id, customer_id, why)
-    point.customer_id = customer_id
+        try:
+            merging.merge(session, point.customer_id, customer_id, why)
+        except (InvalidInputError, ConflictError):
+            return False
     point.linked_at = point.linked_at or clock.now()
     conversation = repository.conversation(session, point.conversation_id)
     conversation.customer_id = customer_id

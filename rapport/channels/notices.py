@@ -26,8 +26,8 @@ UNREADABLE = (
 )
 # Rates, size, consent and links.
 TOO_FAST, BUSY, TOO_LONG, STOPPED = "too_fast", "busy", "too_long", "stopped"
-LINKED, LINK_EXPIRED = "linked", "link_expired"
-NOTICES = (*UNREADABLE, TOO_FAST, BUSY, TOO_LONG, STOPPED, LINKED, LINK_EXPIRED)
+LINKED, LINK_EXPIRED, LINK_REFUSED = "linked", "link_expired", "link_refused"
+NOTICES = (*UNREADABLE, TOO_FAST, BUSY, TOO_LONG, STOPPED, LINKED, LINK_EXPIRED, LINK_REFUSED)
 
 
 def reply(notice: str, language: str, turn: int) -> Reply:

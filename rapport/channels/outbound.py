@@ -5,14 +5,14 @@ decided twice. sending.py takes it from there.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from rapport.channels import repository
+from rapport.channels import repository, rules
 from rapport.channels.base import Report
 from rapport.conversations.models import Conversation
 from rapport.kit import clock
@@ -51,10 +51,12 @@ def queue(
     event.listen(session, "after_commit", lambda _session: queued.set(), once=True)
 
 
-def stop_unasked(session: Session, customer_id: int) -> None:
-    """Send the customer nothing more of what they did not ask for, on any channel."""
+def stop_unasked(session: Session, customer_id: int, channels: Collection[str] | None = None) -> None:
+    """Send the customer nothing more of what they did not ask for: on these channels, or on all."""
     points = repository.contacts_of(session, customer_id)
-    repository.cancel_unasked(session, [point.conversation_id for point in points])
+    named = [point.conversation_id for point in points if channels is None or point.channel in channels]
+    if named:
+        repository.cancel_unasked(session, named)
 
 
 def report(session: Session, channel: str, told: Report) -> None:
@@ -69,12 +71,12 @@ def report(session: Session, channel: str, told: Report) -> None:
             delivery.read_at = delivery.read_at or now
     elif told.status == "failed" and delivery.status == "sent" and delivery.delivered_at is None:
         delivery.last_error = (told.reason or "refused later")[:300]
-        if told.after is not None and not delivery.asked:
+        at = now + timedelta(seconds=told.after or 0) * 2 ** min(delivery.attempts - 1, 4)
+        worth_it = at - delivery.created_at <= rules.GIVE_UP_UNASKED_AFTER
+        if told.after is not None and not delivery.asked and worth_it:
             delivery.status, delivery.lease_until = "queued", None
             delivery.parts_sent, delivery.provider_id = 0, None
-            delivery.next_attempt_at = now + timedelta(seconds=told.after) * 2 ** min(
-                delivery.attempts - 1, 4
-            )
+            delivery.next_attempt_at = at
         else:
             delivery.status = "failed"
         if told.gone:

@@ -23,6 +23,8 @@ FIRST_DELAY = timedelta(seconds=1)
 LONGEST_DELAY = timedelta(minutes=10)
 # An answer that comes a day late answers nobody.
 GIVE_UP_AFTER = timedelta(hours=24)
+# What nobody waits for may be held back for some days (CAPPED_FOR) and still be worth it.
+GIVE_UP_UNASKED_AFTER = timedelta(days=7)
 # What a provider holds back because a person got too much advertising may go out a day later, then two …
 CAPPED_FOR = timedelta(hours=24)
 
@@ -39,11 +41,10 @@ def _stop_words() -> frozenset[str]:
 
 
 def _plain(text: str) -> str:
-    """Lower case, without accents and punctuation."""
+    """Lower case, without accents, punctuation and little pictures."""
     letters = unicodedata.normalize("NFKD", text.casefold())
-    return " ".join(
-        re.sub(r"[^a-zøæå ]", " ", "".join(c for c in letters if not unicodedata.combining(c))).split()
-    )
+    kept = "".join(character for character in letters if not unicodedata.combining(character))
+    return " ".join(re.sub(r"[\W_]+", " ", kept).split())
 
 
 def parts(text: str, content: Mapping[str, Any], sequence: int, limits: Limits) -> list[Part]:
@@ -59,7 +60,9 @@ def parts(text: str, content: Mapping[str, Any], sequence: int, limits: Limits) 
     if not fit(buttons, limits):
         text, buttons = f"{text}\n\n{numbered(buttons)}".strip(), []
     image = content.get("image") if limits.images else None
-    pieces = split(text, limits.text)
+    pieces = split(text, limits.text, limits.utf16)
+    if buttons and limits.text_with_buttons:
+        pieces[-1:] = split(pieces[-1], limits.text_with_buttons, limits.utf16) if pieces else []
     if not pieces and not image:
         return []
     found = [Part(text=piece) for piece in pieces[:-1]]
@@ -89,16 +92,28 @@ def chosen(text: str, buttons: Sequence[Mapping[str, Any]]) -> str | None:
     return next((str(b["id"]) for b in buttons if b["title"].casefold().rstrip(".!)") == said), None)
 
 
-def split(text: str, limit: int) -> list[str]:
+def split(text: str, limit: int, utf16: bool = False) -> list[str]:
     """A text in pieces of at most `limit` characters, broken where a reader would: at an empty line, a line's
     end, a sentence's end, a blank; only a longer word is cut.
     """
     pieces, rest = [], text.strip()
-    while len(rest) > limit:
-        end = _break(rest, limit)
+    while (fitting := _fitting(rest, limit, utf16)) < len(rest):
+        end = _break(rest, fitting)
         pieces.append(rest[:end].rstrip())
         rest = rest[end:].lstrip()
     return [*pieces, rest] if rest else pieces
+
+
+def _fitting(text: str, limit: int, utf16: bool) -> int:
+    """How many of the first characters fit. In UTF-16 most emoji count as two."""
+    if not utf16 or 2 * len(text) <= limit:
+        return min(len(text), limit)
+    units = 0
+    for number, character in enumerate(text):
+        units += 1 + (ord(character) > 0xFFFF)
+        if units > limit:
+            return number
+    return len(text)
 
 
 def _break(text: str, limit: int) -> int:
@@ -111,14 +126,16 @@ def _break(text: str, limit: int) -> int:
     return limit
 
 
-def next_attempt(attempts: int, now: datetime, since: datetime, after: float | None) -> datetime | None:
+def next_attempt(
+    attempts: int, now: datetime, since: datetime, after: float | None, asked: bool = True
+) -> datetime | None:
     """When to try again after so many failed attempts, or `after` seconds if the provider asked for it.
 
     None when it is not worth it any more.
     """
     delay: timedelta = min(FIRST_DELAY * 2 ** min(attempts - 1, 20), LONGEST_DELAY)
     at = now + (max(timedelta(seconds=after), FIRST_DELAY) if after is not None else delay)
-    return at if at - since <= GIVE_UP_AFTER else None
+    return at if at - since <= (GIVE_UP_AFTER if asked else GIVE_UP_UNASKED_AFTER) else None
 
 
 def may_write(last_inbound_at: datetime, now: datetime, limits: Limits, part: Part) -> bool:

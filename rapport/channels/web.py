@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeVar
 
 from anyio import to_thread
@@ -14,12 +14,14 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import Engine
 from sse_starlette import EventSourceResponse
 
-from rapport.channels import web_input, web_stream
-from rapport.channels.base import Channel
+from rapport.channels import links, web_input, web_stream
+from rapport.channels.base import Channel, MessagingChannel
 from rapport.channels.web_schemas import (
     Accepted,
     ButtonRequest,
     History,
+    LinkRequest,
+    LinkResponse,
     MessageRequest,
     Replies,
     SessionRequest,
@@ -32,9 +34,9 @@ from rapport.conversations.events import Events, Place
 from rapport.conversations.models import Message
 from rapport.conversations.rules import PublicMessage
 from rapport.customers import verification
-from rapport.kit import addresses, problems, tokens
+from rapport.kit import addresses, clock, problems, tokens
 from rapport.kit.database import read_scope, session_scope
-from rapport.kit.errors import UnauthorizedError
+from rapport.kit.errors import ForbiddenError, NotFoundError, UnauthorizedError
 from rapport.kit.rates import Rate
 from rapport.kit.settings import Settings
 
@@ -55,7 +57,12 @@ class WebChannel(Channel):
     name = web_input.CHANNEL
 
     def __init__(
-        self, settings: Settings, database: Engine, engine: ConversationEngine, events: Events
+        self,
+        settings: Settings,
+        database: Engine,
+        engine: ConversationEngine,
+        events: Events,
+        messaging: Mapping[str, MessagingChannel],
     ) -> None:
         self._key = settings.secret_key.get_secret_value()
         self._proxies = addresses.parse_proxies(settings.trusted_proxies)
@@ -63,9 +70,11 @@ class WebChannel(Channel):
         self._database = database
         self._engine = engine
         self._events = events
+        self._messaging = messaging
         self._sessions_per_address = Rate(20, 60)
         self._messages_per_address = Rate(240, 60)
         self._messages_per_conversation = Rate(30, 60)
+        self._links_per_conversation = Rate(10, 60)
 
     def router(self) -> APIRouter:
         router = APIRouter(prefix="/api/chat", tags=["chat"])
@@ -109,6 +118,14 @@ class WebChannel(Channel):
                 **problems.documented(401, 422, 429, 503),
             },
             summary="What is being said",
+        )
+        router.add_api_route(
+            "/links",
+            self.link,
+            methods=["POST"],
+            status_code=201,
+            responses=problems.documented(403, 404, *bad),
+            summary="Go on in a messaging app",
         )
         return router
 
@@ -158,6 +175,11 @@ class WebChannel(Channel):
         self._events.check_room(place)
         return web_stream.respond(self._database, self._events, place, after=int(last_event_id))
 
+    async def link(self, request: Request, body: LinkRequest, credentials: Credentials) -> LinkResponse:
+        """A link that takes a verified customer to a messaging app as themselves; it is good once."""
+        self._limit(self._messages_per_address, self._address(request))
+        return await self._in_thread(self._link, self._token_hash(credentials), body.channel)
+
     # In threads, with a transaction each
 
     def _start(self, wanted: SessionRequest, client_hash: str | None) -> SessionResponse:
@@ -189,6 +211,22 @@ class WebChannel(Channel):
     def _conversation_id(self, token_hash: str) -> str:
         with read_scope(self._database) as session:
             return service.by_token_hash(session, token_hash).id
+
+    def _link(self, token_hash: str, channel_name: str) -> LinkResponse:
+        with session_scope(self._database) as session:
+            conversation = service.by_token_hash(session, token_hash)
+            self._limit(self._links_per_conversation, conversation.id)
+            channel = self._messaging.get(channel_name)
+            if channel is None:
+                raise NotFoundError("There is no such channel here, or it is not switched on.")
+            customer_id = verification.current_customer_id(conversation)
+            if customer_id is None:
+                raise ForbiddenError("Only who has shown who they are gets a link.")
+            expires_at = clock.now() + links.LIFE
+            url = channel.link(links.create(session, channel_name, customer_id), conversation.language)
+            if url is None:
+                raise NotFoundError("No link leads into this channel.")
+            return LinkResponse(url=url, expires_at=expires_at.isoformat())
 
     def _look(self, message_id: int) -> tuple[str, list[PublicMessage] | None]:
         with read_scope(self._database) as session:

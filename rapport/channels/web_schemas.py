@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 # Not empty, not only blanks, no NUL. The exact rules (length after trimming) are the route's.
 CLIENT_ID_PATTERN = r"^[\x21-\x7e]{1,100}$"
 BUTTON_PATTERN = r"^[0-9]{1,9}:[a-z0-9]{1,10}$"
+CHANNEL_PATTERN = r"^[a-z]{1,20}$"
 
 
 def _check_characters(value: str) -> str:
@@ -130,3 +131,19 @@ class History(BaseModel):
     status: Status
     language: str
     more: bool
+
+
+class LinkRequest(_Request):
+    """A wish to go on in a messaging app."""
+
+    channel: Annotated[
+        StrictStr,
+        Field(pattern=CHANNEL_PATTERN, description="Which one: `telegram`, `whatsapp`, `messenger` …"),
+    ]
+
+
+class LinkResponse(BaseModel):
+    """A link into the app that shows there who the customer is: for them alone, and good once."""
+
+    url: str
+    expires_at: str

@@ -2,75 +2,176 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, Table, select, update
+from sqlalchemy import ColumnElement, Table, exists, or_, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+# Importing the models fills Base.metadata: a table it lacks would not be looked at.
+import rapport.channels.models
+import rapport.conversations.models
+import rapport.loyalty.offers.models
+import rapport.loyalty.points.models
+import rapport.loyalty.referrals.models
+import rapport.shop.models
+import rapport.value.models  # noqa: F401
+from rapport.customers import repository
 from rapport.kit.database import Base
 
-Moved = dict[str, list[int | str]]
+Ids = list[int | str]
 
-# What a prospect may have. Of topics they both like the prospect keeps theirs, and the customer's own wishes
-# about contact count.
+# What a prospect may have, and what changes hands. Of what they both like the prospect keeps their own, and
+# of how they want to be contacted becomes one (refusals.py).
 MOVED = ("identity", "consent_event", "conversation", "contact_point", "channel_link", "case", "verification")
-# Whoever has any of these is more than a prospect: (table, column).
-STANDING = (
-    ("order", "customer_id"),
-    ("external_ref", "customer_id"),
-    ("account", "customer_id"),
-    ("coupon", "customer_id"),
-    ("referral", "referrer_id"),
-    ("referral", "referee_id"),
-)
+INTEREST, POLICY = "interest", "contact_policy"
+# Somebody with one of these is known for more than writing from an app.
+STANDING_KINDS = ("email", "phone")
+# Having been merged is nothing that somebody has.
+_PAST = ("customer_merge", "from_id")
 
 
 def has_standing(session: Session, customer_id: int) -> bool:
-    """Whether they have bought, have an account somewhere, points or codes, or a mail address."""
-    for name, column in STANDING:
-        owner = _table(name).c[column]
-        if session.execute(select(owner).where(owner == customer_id).limit(1)).first():
-            return True
+    """Whether there is anything of theirs that a prospect cannot have: a mail address or number, an order, an
+    account in a shop, points, codes, somebody who was merged into them …
+    """
     identity = _table("identity").c
-    mail = select(identity.id).where(identity.customer_id == customer_id, identity.kind == "email").limit(1)
-    return session.execute(mail).first() is not None
+    theirs = [
+        exists().where(column == customer_id)
+        for table in Base.metadata.sorted_tables
+        if table.name not in (*MOVED, INTEREST, POLICY)
+        for column in _owners(table)
+        if (table.name, column.name) != _PAST
+    ]
+    known = exists().where(identity.customer_id == customer_id, identity.kind.in_(STANDING_KINDS))
+    return bool(session.scalar(select(or_(known, *theirs))))
 
 
-def give(session: Session, from_id: int, into_id: int) -> Moved:
+def lock(session: Session, customer_ids: Collection[int], points: Ids, conversations: Ids) -> None:
+    """Keep others from these customers, contact points and conversations, and from the points' conversations.
+
+    In the order in which messages take the same locks, so that nobody waits for each other.
+    """
+    point, conversation = _table("contact_point").c, _table("conversation").c
+    held = session.scalars(
+        select(point.conversation_id).where(point.id.in_(points)).order_by(point.id).with_for_update()
+    ).all()
+    session.execute(
+        select(conversation.id)
+        .where(conversation.id.in_({*conversations, *held}))
+        .order_by(conversation.id)
+        .with_for_update(key_share=True)
+    )
+    for customer_id in sorted(customer_ids):
+        repository.lock_customer(session, customer_id)
+
+
+def ids_of(session: Session, name: str, customer_id: int) -> Ids:
+    """The ids of what somebody has in a table."""
+    table = _table(name)
+    mine = table.c.customer_id == customer_id
+    return list(session.scalars(select(_key(table)).where(mine).order_by(_key(table))))
+
+
+def give(session: Session, from_id: int, into_id: int) -> dict[str, Ids]:
     """Give all of one person's to another; returns the ids of what changed hands, by table."""
-    moved = {name: _change(session, name, from_id, into_id) for name in MOVED}
-    interest = _table("interest").c
-    liked = select(interest.topic).where(interest.customer_id == into_id)
-    moved["interest"] = _change(session, "interest", from_id, into_id, interest.topic.not_in(liked))
-    policy = _table("contact_policy").c
-    if session.execute(select(policy.customer_id).where(policy.customer_id == into_id)).first() is None:
-        moved["contact_policy"] = _change(session, "contact_policy", from_id, into_id)
+    _take_from_conversations(session, from_id)
+    moved = {name: ids_of(session, name, from_id) for name in MOVED}
+    for name, ids in moved.items():
+        _hand_over(session, name, ids, from_id, into_id)
+    liked = ids_of(session, INTEREST, from_id)
+    moved[INTEREST] = _hand_over_interests(session, liked, from_id, into_id)
     session.expire_all()
     return {name: ids for name, ids in moved.items() if ids}
 
 
-def give_back(session: Session, from_id: int, to_id: int, moved: Moved) -> None:
-    """Give back what `give` gave, as far as `from_id` still has it."""
-    for name, ids in moved.items():
-        table = _table(name)
-        _execute(
-            session,
-            update(table)
-            .where(_key(table).in_(ids), table.c.customer_id == from_id)
-            .values(customer_id=to_id),
-        )
+def give_back(session: Session, from_id: int, to_id: int, moved: Mapping[str, Ids]) -> None:
+    """Give back what `give` gave, as far as `from_id` still has it.
+
+    What was somebody's conversation is nobody's until they show again who they are.
+    """
+    for name in MOVED:
+        if name == "contact_point":
+            _part(session, moved.get(name, []), from_id)
+        _hand_over(session, name, moved.get(name, []), from_id, to_id)
+    _hand_over_interests(session, moved.get(INTEREST, []), from_id, to_id)
     session.expire_all()
 
 
-def _change(
-    session: Session, name: str, from_id: int, into_id: int, *also: ColumnElement[bool]
-) -> list[int | str]:
+def has_stopped(session: Session, customer_id: int) -> bool:
+    """Whether they said STOP in one of their apps."""
+    point = _table("contact_point").c
+    return bool(
+        session.scalar(
+            select(exists().where(point.customer_id == customer_id, point.stopped_at.is_not(None)))
+        )
+    )
+
+
+def _take_from_conversations(session: Session, customer_id: int) -> None:
+    """What was said in a person's apps before anybody knew who they are is theirs."""
+    point, case = _table("contact_point"), _table("case")
+    talks = session.scalars(select(point.c.conversation_id).where(point.c.customer_id == customer_id)).all()
+    for conversation_id in talks:
+        repository.move_interests(session, conversation_id, customer_id)
+    session.execute(
+        update(case)
+        .where(case.c.conversation_id.in_(talks), case.c.customer_id.is_(None))
+        .values(customer_id=customer_id)
+    )
+
+
+def _part(session: Session, points: Ids, customer_id: int) -> None:
+    """These apps, as far as they are still the customer's, do not show any more who somebody is."""
+    point, conversation = _table("contact_point"), _table("conversation")
+    theirs = (point.c.id.in_(points), point.c.customer_id == customer_id)
+    talks = session.scalars(select(point.c.conversation_id).where(*theirs)).all()
+    session.execute(update(point).where(*theirs).values(linked_at=None))
+    session.execute(
+        update(conversation)
+        .where(conversation.c.id.in_(talks), conversation.c.customer_id == customer_id)
+        .values(customer_id=None, verified_until=None)
+    )
+
+
+def _hand_over(session: Session, name: str, ids: Sequence[int | str], from_id: int, to_id: int) -> None:
     table = _table(name)
-    ids = list(session.scalars(select(_key(table)).where(table.c.customer_id == from_id, *also)))
+    values: dict[str, Any] = {"customer_id": to_id}
+    if name == "conversation":
+        values["verified_until"] = None
     if ids:
-        _execute(session, update(table).where(_key(table).in_(ids)).values(customer_id=into_id))
-    # A policy has no id of its own: it is found by whose it is.
-    return [into_id] if ids and name == "contact_policy" else ids
+        session.execute(
+            update(table).where(_key(table).in_(ids), table.c.customer_id == from_id).values(values)
+        )
+
+
+def _hand_over_interests(session: Session, ids: Sequence[int | str], from_id: int, to_id: int) -> Ids:
+    """One by one: a topic that the other likes as well, perhaps since this very moment, stays."""
+    interest = _table(INTEREST)
+    handed = []
+    for interest_id in ids:
+        topic = select(interest.c.topic).where(interest.c.id == interest_id).scalar_subquery()
+        liked = select(interest.c.topic).where(interest.c.customer_id == to_id)
+        if session.scalar(select(topic.in_(liked))):
+            continue
+        try:
+            with session.begin_nested():
+                _hand_over(session, INTEREST, [interest_id], from_id, to_id)
+        except IntegrityError:
+            continue
+        handed.append(interest_id)
+    return handed
+
+
+def _owners(table: Table) -> list[Any]:
+    """The columns of a table that name a customer."""
+    return [
+        column
+        for column in table.columns
+        for key in column.foreign_keys
+        if key.column.table.name == "customer"
+    ]
 
 
 def _key(table: Table) -> ColumnElement[Any]:
@@ -79,7 +180,3 @@ def _key(table: Table) -> ColumnElement[Any]:
 
 def _table(name: str) -> Table:
     return Base.metadata.tables[name]
-
-
-def _execute(session: Session, statement: Any) -> int:
-    return cast("CursorResult[Any]", session.execute(statement)).rowcount

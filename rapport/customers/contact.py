@@ -12,12 +12,11 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from rapport.customers import repository, rules
+from rapport.customers import repository, rules, silence
 from rapport.customers.models import ContactPolicy
 from rapport.customers.service import note, record_consent
 from rapport.kit import clock
 from rapport.kit.errors import InvalidInputError
-from rapport.outreach import service as outreach
 
 
 @dataclass(frozen=True)
@@ -67,8 +66,8 @@ def set_channels(
     elif policy.preferred_channel in refused:
         policy.preferred_channel = None
     _changed(policy, message_key)
-    if "email" in refused:
-        _cancel_queued(session, customer_id)
+    if refused:
+        silence.cancel_unasked(session, customer_id, refused)
 
 
 def per_month(session: Session, customer_id: int) -> int:
@@ -102,7 +101,7 @@ def pause(session: Session, customer_id: int, until: datetime, message_key: str)
     policy = _policy(session, customer_id)
     policy.paused_until = until
     _changed(policy, message_key)
-    _cancel_queued(session, customer_id)
+    silence.cancel_unasked(session, customer_id)
 
 
 def resume(session: Session, customer_id: int, message_key: str) -> bool:
@@ -154,7 +153,7 @@ def unsubscribe(session: Session, customer_id: int, message_key: str) -> bool:
     All of them, whatever their purpose: someone who leaves does not know our names for what we send.
     """
     repository.lock_customer(session, customer_id)
-    _cancel_queued(session, customer_id)
+    silence.cancel_unasked(session, customer_id)
     source = _source(message_key)
     if repository.consent_recorded(session, customer_id, False, source):
         return True
@@ -188,10 +187,6 @@ def _policy(session: Session, customer_id: int) -> ContactPolicy:
 def _changed(policy: ContactPolicy, message_key: str | None) -> None:
     policy.message_key = message_key
     policy.updated_at = clock.now()
-
-
-def _cancel_queued(session: Session, customer_id: int) -> None:
-    outreach.cancel_unasked(session, repository.addresses_of(session, customer_id))
 
 
 def _source(message_key: str) -> str:

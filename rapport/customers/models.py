@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -110,7 +111,9 @@ class Interest(Base):
 
 
 class CustomerMerge(Base):
-    """A prospect that turned out to be a customer. `moved`: the ids of what changed hands, by table."""
+    """A prospect that turned out to be a customer. `moved`: the ids of what changed hands, by table; of
+    `contact_policy` what there was of both, and what became of it.
+    """
 
     __tablename__ = "customer_merge"
 
@@ -118,7 +121,7 @@ class CustomerMerge(Base):
     from_id: Mapped[int] = mapped_column(ForeignKey("customer.id"), index=True)
     into_id: Mapped[int] = mapped_column(ForeignKey("customer.id"), index=True)
     why: Mapped[str] = mapped_column(String(40))
-    moved: Mapped[dict[str, list[int | str]]] = mapped_column(JSON)
+    moved: Mapped[dict[str, Any]] = mapped_column(JSON)
     at: Mapped[datetime] = mapped_column(default=clock.now)
     undone_at: Mapped[datetime | None]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, case, delete, func, select, text, update
+from sqlalchemy import CursorResult, case, delete, func, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -15,6 +15,7 @@ from rapport.customers.models import (
     ConsentEvent,
     ContactPolicy,
     Customer,
+    CustomerMerge,
     ExternalRef,
     Identity,
     Interest,
@@ -45,6 +46,20 @@ def find_reference(session: Session, system: str, value: str) -> ExternalRef | N
     return session.scalar(select(ExternalRef).where(ExternalRef.system == system, ExternalRef.value == value))
 
 
+def owners_of_number(session: Session, kinds: Collection[str], number: str) -> set[int]:
+    """The customers known by this number under any of these kinds."""
+    query = select(Identity.customer_id).where(Identity.kind.in_(kinds), Identity.value == number)
+    return set(session.scalars(query))
+
+
+def has_proven(session: Session, customer_id: int, kind: str) -> bool:
+    """Whether an address of this kind was shown to be the customer's."""
+    query = select(Identity.id).where(
+        Identity.customer_id == customer_id, Identity.kind == kind, Identity.verified_at.is_not(None)
+    )
+    return session.scalar(query.limit(1)) is not None
+
+
 def identity_kinds_of(session: Session, customer_id: int) -> set[str]:
     """The kinds of addresses the customer has."""
     return set(session.scalars(select(Identity.kind).where(Identity.customer_id == customer_id)))
@@ -72,15 +87,19 @@ def latest_consent(session: Session, customer_id: int, purpose: str, channel: st
     )
 
 
-def granted_consents(session: Session, customer_id: int) -> list[tuple[str, str]]:
-    """(purpose, channel) of all that this customer agreed to and did not withdraw."""
+def consents_of(session: Session, customer_id: int) -> dict[tuple[str, str], bool]:
+    """Of each (purpose, channel) this customer was asked about, whether they agree to it now."""
     events = session.scalars(
         select(ConsentEvent)
         .where(ConsentEvent.customer_id == customer_id)
         .order_by(ConsentEvent.at, ConsentEvent.id)
     )
-    latest = {(event.purpose, event.channel): event.granted for event in events}
-    return [consent for consent, granted in latest.items() if granted]
+    return {(event.purpose, event.channel): event.granted for event in events}
+
+
+def granted_consents(session: Session, customer_id: int) -> list[tuple[str, str]]:
+    """(purpose, channel) of all that this customer agreed to and did not withdraw."""
+    return [consent for consent, granted in consents_of(session, customer_id).items() if granted]
 
 
 def consent_recorded(session: Session, customer_id: int, granted: bool, source: str) -> bool:
@@ -91,6 +110,27 @@ def consent_recorded(session: Session, customer_id: int, granted: bool, source: 
         ConsentEvent.source == source,
     )
     return session.scalar(query.limit(1)) is not None
+
+
+def stage_of(session: Session, customer_id: int) -> str:
+    return session.execute(select(Customer.stage).where(Customer.id == customer_id)).scalar_one()
+
+
+def merges(session: Session, customer_id: int | None, limit: int) -> Sequence[CustomerMerge]:
+    """The newest merges, or those into or out of one customer."""
+    query = select(CustomerMerge).order_by(CustomerMerge.id.desc()).limit(limit)
+    if customer_id is not None:
+        query = query.where(or_(CustomerMerge.from_id == customer_id, CustomerMerge.into_id == customer_id))
+    return session.scalars(query).all()
+
+
+def merged_into(session: Session, customer_id: int) -> int | None:
+    """Whom a record was merged into, if that was not undone."""
+    return session.scalar(
+        select(CustomerMerge.into_id).where(
+            CustomerMerge.from_id == customer_id, CustomerMerge.undone_at.is_(None)
+        )
+    )
 
 
 def lock_customer(session: Session, customer_id: int) -> None:

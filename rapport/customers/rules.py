@@ -31,6 +31,8 @@ CODES_PER_CLIENT = (30, timedelta(hours=1))
 IN_NAMES = str.maketrans("", "", "-'’")
 
 CHANNELS = ("email", "sms", "whatsapp", "telegram", "messenger", "web")
+# What people are called by their phone number.
+BY_NUMBER = ("phone", "sms", "whatsapp")
 REFUSABLE = (*CHANNELS, "phone")
 
 # Unasked messages a month: for whoever said nothing, and the most that a mere "more" leads to.
@@ -85,9 +87,16 @@ def normalise_identity(kind: str, value: str, country: str | None = None) -> str
     """An identity's value as it is stored, or None when it cannot be one of this kind."""
     if kind == "email":
         return normalise_email(value)
-    if kind in {"phone", "sms", "whatsapp"}:
+    if kind in BY_NUMBER:
         return normalise_phone(value, country)
     return value.strip() or None
+
+
+def number_of(kind: str, address: str) -> str | None:
+    """The phone number that an address of this kind is (WhatsApp leaves out the plus); None if it is none."""
+    if kind not in BY_NUMBER:
+        return None
+    return normalise_phone(f"+{address}" if address.isdigit() else address, None)
 
 
 def whose(

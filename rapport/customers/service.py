@@ -34,6 +34,12 @@ def find_by_identity(session: Session, kind: str, value: str) -> Customer | None
     return identity.customer if identity else None
 
 
+def known_by_number(session: Session, kind: str, address: str) -> set[int]:
+    """The ids of the customers who have the phone number that this address is, under whatever kind."""
+    number = rules.number_of(kind, address)
+    return repository.owners_of_number(session, rules.BY_NUMBER, number) if number else set()
+
+
 def ensure_customer(
     session: Session,
     *,

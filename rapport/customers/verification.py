@@ -12,6 +12,9 @@ from typing import Literal
 import jwt
 from sqlalchemy.orm import Session
 
+from rapport.channels import links
+from rapport.channels import repository as channels_repository
+from rapport.channels.outbound import WEB
 from rapport.conversations.models import Conversation
 from rapport.customers import lifecycle, repository, rules
 from rapport.customers.models import Customer, Identity, Verification
@@ -175,9 +178,19 @@ def _try(session: Session, conversation: Conversation, verification: Verificatio
         if verification.identity_id is not None:
             identity = session.get_one(Identity, verification.identity_id)
             identity.verified_at = now
+        _join(session, conversation, verification.customer_id)
         _mark_verified(session, conversation, verification.customer_id)
         return "verified"
     return "wrong" if verification.tries < rules.MAX_TRIES else "too_many"
+
+
+def _join(session: Session, conversation: Conversation, customer_id: int) -> None:
+    """In a messaging app a code shows once and for all who this is, if that can be."""
+    if conversation.channel == WEB:
+        return
+    point = channels_repository.locked_contact_of(session, conversation.id)
+    if point is not None:
+        links.joined(session, point, customer_id, "code")
 
 
 def _mark_verified(session: Session, conversation: Conversation, customer_id: int) -> None:

@@ -49,6 +49,7 @@ def test_every_address_is_described(app: RunningApp) -> None:
         "GET /api/demo/products",
         "GET /healthz",
         "GET /readyz",
+        "POST /api/chat/links",
         "POST /api/chat/messages",
         "POST /api/chat/sessions",
     ]

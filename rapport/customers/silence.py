@@ -1,0 +1,18 @@
+"""What is queued for somebody unasked is not sent any more."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy.orm import Session
+
+from rapport.channels import outbound
+from rapport.customers import repository
+from rapport.outreach import service as outreach
+
+
+def cancel_unasked(session: Session, customer_id: int, channels: Collection[str] | None = None) -> None:
+    """Send this customer nothing of what is waiting for them unasked: on these channels, or on all."""
+    if channels is None or "email" in channels:
+        outreach.cancel_unasked(session, repository.addresses_of(session, customer_id))
+    outbound.stop_unasked(session, customer_id, channels)
