@@ -29,7 +29,7 @@ add_app.command("telegram")(channel_telegram.add)
 
 @dataclass(frozen=True)
 class About:
-    """A channel, the settings it cannot do without, and what looks whether it works."""
+    """A way to a channel, the settings it cannot do without, and what looks whether it works."""
 
     name: str
     title: str
@@ -37,7 +37,16 @@ class About:
     check: Callable[[Settings], Iterable[Finding]] | None = None
 
 
-ABOUT = (About("telegram", "Telegram", ("telegram_token", "telegram_secret"), channel_telegram.check),)
+META = ("meta_app_secret", "meta_verify_token")
+TWILIO = ("twilio_account", "twilio_token")
+ABOUT = (
+    About("telegram", "Telegram", ("telegram_token", "telegram_secret"), channel_telegram.check),
+    About("whatsapp", "WhatsApp", (*META, "whatsapp_token", "whatsapp_phone_id")),
+    About("messenger", "Messenger", (*META, "messenger_token", "messenger_page")),
+    About("sms", "SMS (Twilio)", (*TWILIO, "twilio_sms_from")),
+    About("whatsapp", "WhatsApp (Twilio)", (*TWILIO, "twilio_whatsapp_from")),
+    About("email", "E-mail", ("imap_host", "imap_user", "imap_password", "smtp_host")),
+)
 
 
 @app.callback()
@@ -59,9 +68,12 @@ def list_channels() -> None:
     figures = _figures()
     table = Table("channel", "state", "people", "waiting", "failed", "to switch it on")
     for about in ABOUT:
-        people, waiting, failed = figures.get(about.name, (0, 0, 0))
-        state = "[green]on[/green]" if about.name in on else "off"
-        needed = "" if about.name in on else escape(_needed(about, settings))
+        is_on = about.name in on and not _missing(about, settings)
+        # Those of a channel with two ways stand at the one that is on, or else at the first.
+        found = figures.pop(about.name, None) if is_on or about.name not in on else None
+        people, waiting, failed = found or (0, 0, 0)
+        needed = "" if is_on else escape(_needed(about, settings))
+        state = "[green]on[/green]" if is_on else "off"
         table.add_row(about.title, state, str(people), str(waiting), str(failed), needed)
     console.print(table)
     for sentence in wrong:
@@ -76,15 +88,16 @@ def check(
 ) -> None:
     """Ask the providers whether all is well, and say what to do where it is not."""
     settings = get_settings()
-    known = {about.name: about for about in ABOUT}
-    if name is not None and name not in known:
-        raise NotFoundError(f"There is no channel {name}. There are: {', '.join(known)}.")
+    asked = [about for about in ABOUT if name in (None, about.name)]
+    if not asked:
+        names = dict.fromkeys(about.name for about in ABOUT)
+        raise NotFoundError(f"There is no channel {name}. There are: {', '.join(names)}.")
     on, wrong = _made(settings)
     if wrong:
         raise ConfigurationError("\n".join(wrong))
     if name is not None and name not in on:
-        raise ConfigurationError(f"{name} is off. {_needed(known[name], settings)}")
-    chosen = [about for about in ABOUT if about.name in on and name in (None, about.name)]
+        raise ConfigurationError(f"{name} is off. It needs {_needed(asked[0], settings)}")
+    chosen = [about for about in asked if about.name in on and not _missing(about, settings)]
     if not chosen:
         console.print("No messaging app is on. To begin: rapport channel add telegram")
     bad = False
@@ -108,15 +121,21 @@ def _made(settings: Settings) -> tuple[dict[str, MessagingChannel], list[str]]:
         except ConfigurationError as error:
             wrong.append(str(error))
             continue
-        if channel is not None:
+        if channel is not None and channel.name in on:
+            wrong.append(f"{channel.name} is set up in two ways: remove the settings of one.")
+        elif channel is not None:
             on[channel.name] = channel
     return on, wrong
 
 
 def _needed(about: About, settings: Settings) -> str:
-    missing = [f"RAPPORT_{name.upper()}" for name in about.needs if not _set(getattr(settings, name))]
-    how = f"rapport channel add {about.name}" if about.name in _guides() else "set it in .env"
-    return f"{', '.join(missing) or 'see below'}: {how}"
+    missing = ", ".join(f"RAPPORT_{name.upper()}" for name in _missing(about, settings))
+    guided = about.name in _guides() and not set(TWILIO) & set(about.needs)
+    return f"{missing or 'see below'}: {f'rapport channel add {about.name}' if guided else 'in .env'}"
+
+
+def _missing(about: About, settings: Settings) -> list[str]:
+    return [name for name in about.needs if not _set(getattr(settings, name))]
 
 
 def _set(value: object) -> bool:

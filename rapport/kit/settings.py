@@ -50,12 +50,73 @@ class Settings(BaseSettings):
         " new account there is the customer who has its address. Others become customers of their own.",
     )
     # Messaging apps: Telegram
+    telegram_token: SecretStr | None = Field(
+        default=None, description="Token of the shop's bot, from @BotFather; switches Telegram on."
+    )
+    telegram_secret: SecretStr | None = Field(
+        default=None,
+        description="What Telegram shows us with each call; 32 to 256 of A–Z, a–z, 0–9, _ and -.",
+    )
+    telegram_bot: str = Field(
+        default="", description="User name of the bot, for links to it. Without it Telegram is asked."
+    )
+    telegram_url: str = Field(
+        default="https://api.telegram.org", description="Where Telegram's Bot API is; another in tests."
+    )
 
     # Messaging apps: WhatsApp and Messenger (Meta)
+    meta_app_secret: SecretStr | None = Field(
+        default=None,
+        description="Secret of the Meta app, which signs what WhatsApp and Messenger bring.",
+    )
+    meta_verify_token: SecretStr | None = Field(
+        default=None,
+        description="Any words of yours; Meta says them when it asks whether a webhook's address is ours.",
+    )
+    meta_url: str = Field(
+        default="https://graph.facebook.com", description="Where Meta's Graph API is; another in tests."
+    )
+    whatsapp_token: SecretStr | None = Field(
+        default=None, description="Access token of the WhatsApp Cloud API; switches WhatsApp on."
+    )
+    whatsapp_phone_id: str = Field(
+        default="", description="Meta's id of the shop's number on WhatsApp (not the number itself)."
+    )
+    whatsapp_number: str = Field(
+        default="", description="That number itself, for links from the website; without it there are none."
+    )
+    messenger_token: SecretStr | None = Field(
+        default=None, description="Access token of the shop's Facebook page; switches Messenger on."
+    )
+    messenger_page: str = Field(default="", description="Id of the shop's Facebook page.")
 
     # Messaging apps: SMS and WhatsApp through Twilio
+    twilio_account: str | None = Field(
+        default=None, description="Account SID at Twilio (AC…); SMS and WhatsApp through Twilio need it."
+    )
+    twilio_token: SecretStr | None = Field(
+        default=None, description="Auth token of the Twilio account. Twilio signs what it sends us with it."
+    )
+    twilio_sms_from: str | None = Field(
+        default=None,
+        description="Number (+47…) or messaging service (MG…) that SMS come from; without it there are none.",
+    )
+    twilio_whatsapp_from: str | None = Field(
+        default=None,
+        description="WhatsApp number (+47…) or messaging service (MG…) at Twilio; without it there is none.",
+    )
+    twilio_url: str = Field(default="https://api.twilio.com", description="Address of Twilio's API.")
 
     # Mail that comes in
+    imap_host: str | None = Field(
+        default=None,
+        description="IMAP server of the mailbox whose mails the bot answers; without it none are read.",
+    )
+    imap_port: int = Field(default=993, ge=1, le=65535, description="Port of the IMAP server.")
+    imap_user: str | None = Field(default=None, description="User name at the IMAP server.")
+    imap_password: SecretStr | None = Field(default=None, description="Password at the IMAP server.")
+    imap_security: str = Field(default="tls", description="tls, starttls or none.")
+    imap_folder: str = Field(default="INBOX", description="Folder of the mailbox that is read.")
 
     database_url: str = Field(
         default=f"sqlite:///{ROOT / 'var' / 'rapport.db'}",
@@ -112,7 +173,7 @@ class Settings(BaseSettings):
             raise ValueError(f"needs at least {MINIMUM_SECRET_LENGTH} characters")
         return value
 
-    @field_validator("smtp_security")
+    @field_validator("smtp_security", "imap_security")
     @classmethod
     def _known_security(cls, value: str) -> str:
         if value not in {"starttls", "tls", "none"}:
