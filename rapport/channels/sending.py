@@ -131,11 +131,12 @@ class Sender:
             assert point is not None
             channel = self._channels[delivery.channel]
             key = f"{delivery.conversation_id}:{delivery.sequence}"
+            subject = repository.subject(session, channel.name, point.thread) if channel.has_subjects else None
             return Job(
                 delivery_id=delivery.id,
                 conversation_id=delivery.conversation_id,
                 channel=channel,
-                target=Target(point.address, key, language, point.thread, content.get("details", {})),
+                target=Target(point.address, key, language, point.thread, content.get("details", {}), subject),
                 parts=rules.parts(text, content, delivery.sequence, channel.limits),
                 done=delivery.parts_sent,
                 asked=delivery.asked,
@@ -188,7 +189,7 @@ class Sender:
             self._note(job, status="unknown", lease_until=None, last_error="no answer from the provider")
 
     def _later(self, job: Job, reason: str, after: float | None) -> None:
-        at = rules.next_attempt(job.attempts, clock.now(), job.created_at, after)
+        at = rules.next_attempt(job.attempts, clock.now(), job.created_at, after, job.asked)
         if at is None:
             self._note(job, status="failed", lease_until=None, last_error=reason[:300])
         else:

@@ -72,7 +72,11 @@ def receive(session: Session, conversation: Conversation, inbound: InboundMessag
             status=rules.status_of(status, inbound.notice),
             text=inbound.text,
             payload=inbound.payload,
-            content={} if inbound.notice is None else {"notice": inbound.notice},
+            content={
+                name: value
+                for name, value in (("notice", inbound.notice), ("subject", inbound.subject))
+                if value is not None
+            },
             attempts=0,
             at=now,
         )

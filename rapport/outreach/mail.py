@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes, policy
 from email.errors import MessageError
-from email.headerregistry import Address
+from email.headerregistry import Address, HeaderRegistry, MessageIDHeader
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 from pathlib import Path
@@ -20,13 +20,37 @@ from rapport.kit.settings import Settings
 
 TIMEOUT_SECONDS = 10
 
+# Another mail's id is never broken or encoded, however long it is: programs compare it as it stands.
+_HEADERS = HeaderRegistry()
+for _name in ("In-Reply-To", "References"):
+    _HEADERS.map_to_type(_name, MessageIDHeader)
+_POLICY = policy.SMTP.clone(header_factory=_HEADERS)
+
 
 class RefusedError(Exception):
-    """The server will not take this mail, now or later. The text holds no address."""
+    """The server will not take this mail, now or later; `gone`: nor any other to this address.
+
+    The text holds no address.
+    """
+
+    def __init__(self, reason: str, gone: bool = False) -> None:
+        super().__init__(reason)
+        self.gone = gone
 
 
 class TryAgainError(Exception):
-    """It did not work this time. The text holds no address."""
+    """It did not work this time; `server`: nor would it have worked with any other mail.
+
+    The text holds no address.
+    """
+
+    def __init__(self, reason: str, server: bool = False) -> None:
+        super().__init__(reason)
+        self.server = server
+
+
+class InDoubtError(TryAgainError):
+    """The line broke while the mail was handed over: it may be on its way."""
 
 
 class Mailer(ABC):
@@ -49,10 +73,21 @@ class StoredMail:
 
 
 def build_mail(
-    *, sender: str, recipient: str, subject: str, text: str, language: str, message_id: str, at: datetime
+    *,
+    sender: str,
+    recipient: str,
+    subject: str,
+    text: str,
+    language: str,
+    message_id: str,
+    at: datetime,
+    answers: str | None = None,
 ) -> EmailMessage:
-    """A mail as it goes over the wire. Raises ValueError when a header cannot be written safely."""
-    mail = EmailMessage(policy=policy.SMTP)
+    """A mail as it goes over the wire; `answers` is the Message-ID of the one it answers.
+
+    Raises ValueError when a header cannot be written safely.
+    """
+    mail = EmailMessage(policy=_POLICY)
     # Addresses are built from parts, so that "a@b.no, c@d.no" is an error and not two recipients.
     name, address = parseaddr(sender)
     try:
@@ -63,8 +98,10 @@ def build_mail(
     mail["Subject"] = " ".join(subject.split())
     mail["Date"] = format_datetime(at)
     mail["Message-ID"] = message_id
+    if answers is not None:
+        mail["In-Reply-To"] = mail["References"] = answers
     # No holiday reply comes back, and no mailing list repeats it.
-    mail["Auto-Submitted"] = "auto-generated"
+    mail["Auto-Submitted"] = "auto-generated" if answers is None else "auto-replied"
     mail.set_content(text, charset="utf-8")
     mail["Content-Language"] = language  # after the content, which takes all Content- headers with it
     return mail
@@ -86,7 +123,7 @@ class FolderMailer(Mailer):
             part.chmod(0o600)
             part.replace(self._folder / name)
         except OSError as error:
-            raise TryAgainError(f"cannot write to {self._folder}: {error.strerror}") from None
+            raise TryAgainError(f"cannot write to {self._folder}: {error.strerror}", server=True) from None
 
     def list(self) -> list[StoredMail]:
         """Every mail, the newest first."""
@@ -134,7 +171,7 @@ class SmtpMailer(Mailer):
             server = self._connect()
         except (smtplib.SMTPException, OSError) as error:
             # Whatever it is (down, no STARTTLS, wrong password), it is not this mail's fault.
-            raise TryAgainError(_reason(error)) from None
+            raise TryAgainError(_reason(error), server=True) from None
         try:
             server.send_message(mail)
         except smtplib.SMTPNotSupportedError as error:  # an address only SMTPUTF8 can carry
@@ -145,7 +182,7 @@ class SmtpMailer(Mailer):
         except smtplib.SMTPResponseException as error:
             raise _refusal(error.smtp_code, _reason(error)) from None
         except (smtplib.SMTPException, OSError) as error:
-            raise TryAgainError(_reason(error)) from None
+            raise InDoubtError(_reason(error)) from None
         finally:
             _leave(server)
 
@@ -154,7 +191,7 @@ class SmtpMailer(Mailer):
         try:
             _leave(self._connect())
         except (smtplib.SMTPException, OSError) as error:
-            raise TryAgainError(_reason(error)) from None
+            raise TryAgainError(_reason(error), server=True) from None
 
     def _connect(self) -> smtplib.SMTP:
         server: smtplib.SMTP
@@ -195,8 +232,14 @@ def _leave(server: smtplib.SMTP) -> None:
         server.close()
 
 
+# RFC 3463: no such mailbox, no such domain, moved, switched off.
+_NOBODY_THERE = re.compile(r"^5\d\d[ -]+5\.(1\.(1|2|3|6|10)|2\.1)\b")
+
+
 def _refusal(code: int, reason: str) -> Exception:
-    return RefusedError(reason) if code >= 500 else TryAgainError(reason)
+    if code < 500:
+        return TryAgainError(reason)
+    return RefusedError(reason, gone=_NOBODY_THERE.match(reason) is not None)
 
 
 def _reason(error: Exception) -> str:

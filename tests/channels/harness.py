@@ -115,10 +115,31 @@ def _messenger() -> Provider:
     return Messenger()
 
 
+def _sms() -> Provider:
+    from tests.channels.fakes.twilio import TwilioSmsProvider
+
+    return TwilioSmsProvider()
+
+
+def _twilio_whatsapp() -> Provider:
+    from tests.channels.fakes.twilio import TwilioWhatsAppProvider
+
+    return TwilioWhatsAppProvider()
+
+
+def _email() -> Provider:
+    from tests.channels.fakes.mailbox import MailProvider
+
+    return MailProvider()
+
+
 # How each is made, by name. Imported when needed: the tests of one channel need no other.
 PROVIDERS: dict[str, Callable[[], Provider]] = {
     "toy": _toy,
     "telegram": _telegram,
     "whatsapp": _whatsapp,
     "messenger": _messenger,
+    "sms": _sms,
+    "whatsapp through twilio": _twilio_whatsapp,
+    "email": _email,
 }
