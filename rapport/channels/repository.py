@@ -172,9 +172,9 @@ def by_provider_id(session: Session, channel: str, provider_id: str) -> Delivery
 def figures(session: Session) -> dict[str, tuple[int, int, int]]:
     """(people, deliveries that wait, deliveries that failed) by channel."""
     counted = select(ContactPoint.channel, func.count()).group_by(ContactPoint.channel)
-    people = dict(session.execute(counted).tuples().all())
+    people: dict[str, int] = dict(session.execute(counted).all())
     waits, failed = func.count().filter(OPEN), func.count().filter(Delivery.status == "failed")
-    sent = session.execute(select(Delivery.channel, waits, failed).group_by(Delivery.channel)).tuples()
+    sent = session.execute(select(Delivery.channel, waits, failed).group_by(Delivery.channel))
     found = {channel: (waiting, lost) for channel, waiting, lost in sent}
     return {name: (people.get(name, 0), *found.get(name, (0, 0))) for name in {*people, *found}}
 

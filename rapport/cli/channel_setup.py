@@ -123,10 +123,10 @@ def checked_url(url: str, ports: Collection[int] = (443,)) -> str:
             f"{url} does not begin with https://, and nothing else is called: put a web server with a"
             " certificate in front of Rapport (docs/channels.md)."
         )
+    if host and not _is_public(host):
+        raise ConfigurationError(f"{host} cannot be reached from the internet: give the public name.")
     if parts.query or parts.fragment or parts.username or not (_is_address(host) or HOST.fullmatch(host)):
         raise ConfigurationError(f"{url} is not the address of a site, like https://chat.your-shop.com.")
-    if not _is_public(host):
-        raise ConfigurationError(f"{host} cannot be reached from the internet: give the public name.")
     if port not in ports:
         listed = ", ".join(map(str, sorted(ports)))
         raise ConfigurationError(f"Port {port} is never called; it may be {listed}.")
@@ -144,7 +144,7 @@ def _is_address(host: str) -> bool:
 def _is_public(host: str) -> bool:
     if _is_address(host):
         return ipaddress.ip_address(host).is_global
-    return not host.lower().endswith(AT_HOME)
+    return "." in host and not host.lower().endswith(AT_HOME)
 
 
 def save(values: Mapping[str, str]) -> list[str]:
