@@ -131,12 +131,16 @@ class Sender:
             assert point is not None
             channel = self._channels[delivery.channel]
             key = f"{delivery.conversation_id}:{delivery.sequence}"
-            subject = repository.subject(session, channel.name, point.thread) if channel.has_subjects else None
+            subject = (
+                repository.subject(session, channel.name, point.thread) if channel.has_subjects else None
+            )
             return Job(
                 delivery_id=delivery.id,
                 conversation_id=delivery.conversation_id,
                 channel=channel,
-                target=Target(point.address, key, language, point.thread, content.get("details", {}), subject),
+                target=Target(
+                    point.address, key, language, point.thread, content.get("details", {}), subject
+                ),
                 parts=rules.parts(text, content, delivery.sequence, channel.limits),
                 done=delivery.parts_sent,
                 asked=delivery.asked,
@@ -158,7 +162,18 @@ class Sender:
             if not rules.may_write(job.last_inbound_at, clock.now(), job.channel.limits, part):
                 raise RefusedError("they have not written for too long: only a template may be sent")
             target = replace(job.target, key=f"{job.target.key}:{number}")
-            provider_id = job.channel.send(target, part)
+            try:
+                provider_id = job.channel.send(target, part)
+            except RefusedError as error:
+                # Nobody goes without their answer because a picture of it could not be fetched.
+                if error.gone or part.image is None or number == len(job.parts):
+                    raise
+                log.warning(
+                    "A picture of delivery %d on %s was left out: %s",
+                    job.delivery_id,
+                    job.channel.name,
+                    error,
+                )
             if number < len(job.parts):
                 lease_until = clock.now() + rules.LEASE
                 self._note(job, parts_sent=number, provider_id=provider_id, lease_until=lease_until)

@@ -183,6 +183,21 @@ def test_a_kill_between_parts_repeats_no_part_that_was_noted(
     assert len(keys) == len(set(keys)) == 2
 
 
+def test_a_picture_that_is_refused_keeps_no_words_back(
+    engine: Engine, channel: ToyChannel, sender: Sender
+) -> None:
+    conversation = hear(engine, channel)
+    say(engine, conversation, "what you asked for", image="https://x.example/gone.jpg")
+    say(engine, conversation, "", image="https://x.example/gone.jpg")
+    channel.failures.extend(["refuse", "ok", "refuse"])
+    sender.send_next()
+    sender.send_next()
+    assert [what.text for _, _, what in channel.accepted] == ["what you asked for"]
+    with read_scope(engine) as session:
+        statuses = session.scalars(select(Delivery.status).order_by(Delivery.sequence)).all()
+    assert statuses == ["sent", "failed"]  # the second was nothing but the picture
+
+
 def test_outside_the_window_only_a_template_goes(engine: Engine, channel: ToyChannel, sender: Sender) -> None:
     channel.limits = Limits(text=200, window=timedelta(hours=24))  # type: ignore[misc]
     talk = hear(engine, channel)
