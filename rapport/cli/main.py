@@ -11,6 +11,7 @@ from rapport.cli import (
     api_keys,
     channel,
     chat,
+    customers,
     doctor,
     imports,
     jobs,
@@ -43,6 +44,7 @@ app.add_typer(nlu.app, name="nlu")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(api_keys.app, name="api-key")
 app.add_typer(channel.app, name="channel")
+app.add_typer(customers.app, name="customers")
 app.add_typer(loyalty.app, name="loyalty")
 app.add_typer(offers.app, name="offers")
 app.add_typer(webhooks.app, name="webhooks")
