@@ -51,7 +51,7 @@ def test_merges_are_shown_and_undone(shop: Engine) -> None:
         f"{ann} Ann [Berg]�",
         "typed the code",
         "by a link",
-        "wishes about contact, app",
+        "app, wishes about contact",
         "(whatsapp)",
     ):
         assert said in shown
