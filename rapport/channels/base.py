@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 from fastapi import APIRouter
 
 from rapport.kit.errors import UnauthorizedError
-
 from rapport.kit.languages import DEFAULT_LANGUAGE
 
 MAX_TEXT = 4000

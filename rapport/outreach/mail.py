@@ -23,7 +23,7 @@ TIMEOUT_SECONDS = 10
 # Another mail's id is never broken or encoded, however long it is: programs compare it as it stands.
 _HEADERS = HeaderRegistry()
 for _name in ("In-Reply-To", "References"):
-    _HEADERS.map_to_type(_name, MessageIDHeader)
+    _HEADERS.map_to_type(_name, MessageIDHeader)  # type: ignore[arg-type]  # what it is for all others
 _POLICY = policy.SMTP.clone(header_factory=_HEADERS)
 
 
