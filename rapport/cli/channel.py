@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rapport.channels.base import MessagingChannel
-from rapport.cli import channel_setup, channel_telegram
+from rapport.cli import channel_messenger, channel_setup, channel_telegram, channel_whatsapp
 from rapport.cli.channel_setup import Finding, console
 from rapport.kit.errors import ConfigurationError, NotFoundError
 from rapport.kit.settings import Settings, get_settings
@@ -25,6 +25,8 @@ app = typer.Typer(help="Messaging apps (docs/channels.md).", no_args_is_help=Tru
 add_app = typer.Typer(help="Switch a messaging app on, step by step.", no_args_is_help=True)
 app.add_typer(add_app, name="add")
 add_app.command("telegram")(channel_telegram.add)
+add_app.command("whatsapp")(channel_whatsapp.add)
+add_app.command("messenger")(channel_messenger.add)
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,8 @@ META = ("meta_app_secret", "meta_verify_token")
 TWILIO = ("twilio_account", "twilio_token")
 ABOUT = (
     About("telegram", "Telegram", ("telegram_token", "telegram_secret"), channel_telegram.check),
-    About("whatsapp", "WhatsApp", (*META, "whatsapp_token", "whatsapp_phone_id")),
-    About("messenger", "Messenger", (*META, "messenger_token", "messenger_page")),
+    About("whatsapp", "WhatsApp", (*META, "whatsapp_token", "whatsapp_phone_id"), channel_whatsapp.check),
+    About("messenger", "Messenger", (*META, "messenger_token", "messenger_page"), channel_messenger.check),
     About("sms", "SMS (Twilio)", (*TWILIO, "twilio_sms_from")),
     About("whatsapp", "WhatsApp (Twilio)", (*TWILIO, "twilio_whatsapp_from")),
     About("email", "E-mail", ("imap_host", "imap_user", "imap_password", "smtp_host")),

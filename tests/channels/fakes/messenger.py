@@ -46,6 +46,7 @@ class Messenger(FakeGraph):
         super().__init__()
         self.scopes = ["pages_messaging", "pages_manage_metadata"]
         self.profile: Body = {}
+        self.is_page = True
 
     def settings(self) -> dict[str, Any]:
         own = {"messenger_token": SecretStr(self.token), "messenger_page": PAGE_ID}
@@ -104,7 +105,11 @@ class Messenger(FakeGraph):
 
     def answer(self, call: Call) -> Any:
         if call.method == "GET" and call.path in ("me", PAGE_ID):
-            return {"name": "Fjordly", "id": PAGE_ID}
+            if not self.is_page:
+                raise Refusal(
+                    400, 100, "(#100) Tried accessing nonexisting field (category) on node type (User)"
+                )
+            return {"name": "Fjordly", "id": PAGE_ID, "category": "Shopping"}
         if call.path in (f"{PAGE_ID}/subscribed_apps", "me/subscribed_apps"):
             if call.method == "POST":
                 fields = call.body["subscribed_fields"].split(",")

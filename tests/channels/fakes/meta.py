@@ -25,7 +25,7 @@ from tests.channels.harness import Provider, Sent
 
 APP_ID, APP_NAME = "670843887433847", "Fjordly"
 APP_SECRET = "0123456789abcdef0123456789abcdef"
-VERIFY_TOKEN = "words of the shop's own"
+VERIFY_TOKEN = "words-of-the-shop"
 TOKEN = "EAAJB0test0token"
 Body = dict[str, Any]
 
@@ -77,6 +77,10 @@ class FakeGraph(Provider):
         self.subscriptions: list[Body] = []
         self.subscribed_apps: list[Body] = []
         self.hold = 0.0
+        self.expires_at = 0
+        self.names_accounts = True
+        # Where addresses on the internet really lead: https://shop.example → http://127.0.0.1:…
+        self.routes: dict[str, str] = {}
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -173,8 +177,9 @@ class FakeGraph(Provider):
     def _debug(self, token: str) -> Body:
         if token != self.token:
             return {"data": {"is_valid": False, "error": {"code": 190, "message": "Invalid token"}}}
-        granular = [{"scope": scope, "target_ids": self.targets()} for scope in self.scopes]
-        data = {"app_id": APP_ID, "is_valid": True, "expires_at": 0, "scopes": self.scopes}
+        targets = {"target_ids": self.targets()} if self.names_accounts else {}
+        granular = [{"scope": scope, **targets} for scope in self.scopes]
+        data = {"app_id": APP_ID, "is_valid": True, "expires_at": self.expires_at, "scopes": self.scopes}
         return {"data": {**data, "granular_scopes": granular}}
 
     def targets(self) -> list[str]:
@@ -187,7 +192,18 @@ class FakeGraph(Provider):
             "hub.challenge": "1158201444",
             "hub.verify_token": body["verify_token"],
         }
-        answer = requests.get(body["callback_url"], params=asked, timeout=5)
+        address = body["callback_url"]
+        for public, real in self.routes.items():
+            address = address.replace(public, real)
+        try:
+            answer = requests.get(address, params=asked, timeout=5)
+        except requests.RequestException as problem:
+            raise Refusal(
+                400,
+                2200,
+                "(#2200) Callback verification failed with the following errors:"
+                f" curl_errno = 7; {type(problem).__name__}",
+            ) from None
         if answer.status_code != 200 or answer.text != "1158201444":
             raise Refusal(
                 400,
