@@ -17,7 +17,6 @@ from rapport.channels.base import (
     FetchingChannel,
     InDoubtError,
     Limits,
-    MessagingChannel,
     Part,
     RefusedError,
     Request,
@@ -63,6 +62,10 @@ class Email(FetchingChannel):
     def stop(self) -> None:
         self._fetcher.stop()
 
+    def trouble(self) -> str | None:
+        """What keeps us from reading the mailbox, or None."""
+        return self._fetcher.trouble()
+
     def read(self, request: Request) -> Sequence[Event]:
         mail = mail_reading.read(request.body, self._ours)
         if mail.reports:
@@ -106,7 +109,7 @@ class Email(FetchingChannel):
         return message_id
 
 
-def make(settings: Settings, context: ssl.SSLContext | None = None) -> MessagingChannel | None:
+def make(settings: Settings, context: ssl.SSLContext | None = None) -> Email | None:
     """The channel, if there is a mailbox. Raises ConfigurationError when something is missing for it."""
     if not settings.imap_host:
         return None

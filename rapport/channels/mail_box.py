@@ -94,6 +94,14 @@ class Fetcher:
         self._thread = threading.Thread(target=self._run, args=(take,), name="mailbox", daemon=True)
         self._thread.start()
 
+    def trouble(self) -> str | None:
+        """Log in once and open the folder: what is wrong, or None."""
+        try:
+            with self._open():
+                return None
+        except TROUBLES as error:
+            return _reason(error)
+
     def stop(self, timeout: float = 2.0) -> None:
         """End after the mail in hand."""
         self._stopping.set()

@@ -16,7 +16,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from rapport.channels.base import MessagingChannel
-from rapport.cli import channel_messenger, channel_setup, channel_telegram, channel_whatsapp
+from rapport.cli import (
+    channel_email,
+    channel_messenger,
+    channel_setup,
+    channel_telegram,
+    channel_twilio,
+    channel_whatsapp,
+)
 from rapport.cli.channel_setup import Finding, console
 from rapport.kit.errors import ConfigurationError, NotFoundError
 from rapport.kit.settings import Settings, get_settings
@@ -45,9 +52,9 @@ ABOUT = (
     About("telegram", "Telegram", ("telegram_token", "telegram_secret"), channel_telegram.check),
     About("whatsapp", "WhatsApp", (*META, "whatsapp_token", "whatsapp_phone_id"), channel_whatsapp.check),
     About("messenger", "Messenger", (*META, "messenger_token", "messenger_page"), channel_messenger.check),
-    About("sms", "SMS (Twilio)", (*TWILIO, "twilio_sms_from")),
-    About("whatsapp", "WhatsApp (Twilio)", (*TWILIO, "twilio_whatsapp_from")),
-    About("email", "E-mail", ("imap_host", "imap_user", "imap_password", "smtp_host")),
+    About("sms", "SMS (Twilio)", (*TWILIO, "twilio_sms_from"), channel_twilio.check_sms),
+    About("whatsapp", "WhatsApp (Twilio)", (*TWILIO, "twilio_whatsapp_from"), channel_twilio.check_whatsapp),
+    About("email", "E-mail", ("imap_host", "imap_user", "imap_password", "smtp_host"), channel_email.check),
 )
 
 

@@ -6,7 +6,6 @@ import ipaddress
 import re
 import sys
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from rapport.cli import env_file
+from rapport.cli.doctor import Finding as Finding
 from rapport.kit.errors import ConfigurationError
 from rapport.kit.settings import ROOT, Settings, get_settings
 
@@ -26,16 +26,6 @@ HOST = re.compile(r"(?=.{4,253}$)([a-z0-9-]{1,63}\.)+[a-z][a-z0-9-]{1,62}", re.I
 # Names that lead nowhere from outside.
 AT_HOME = (".local", ".localhost", ".internal", ".lan", ".home", ".test", ".invalid")
 LOCAL_SECONDS = 3.0
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one look found; `advice` says what to do when it is not fine."""
-
-    name: str
-    state: str  # ok, warning or wrong
-    detail: str
-    advice: str = ""
 
 
 def show(finding: Finding) -> None:

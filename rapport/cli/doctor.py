@@ -62,7 +62,15 @@ def examine() -> Iterator[Finding]:
         return
     source = ".env and environment" if (ROOT / ".env").is_file() else "environment only, there is no .env"
     yield Finding("Settings", "ok", f"read from {source}")
-    checks: list[Callable[[Settings], Finding]] = [_shop_file, _knowledge, _database, _model, _running, _mail]
+    checks: list[Callable[[Settings], Finding]] = [
+        _shop_file,
+        _knowledge,
+        _database,
+        _model,
+        _running,
+        mail,
+        _channels,
+    ]
     for check in checks:
         yield check(settings)
 
@@ -150,7 +158,8 @@ def _running(settings: Settings) -> Finding:
     return Finding("Running", "ok", f"no; ports {settings.port} and {settings.rasa_port} are free")
 
 
-def _mail(settings: Settings) -> Finding:
+def mail(settings: Settings) -> Finding:
+    """Whether the mail server takes us."""
     if not settings.smtp_host:
         return Finding(
             "Mail", "ok", f"no server set: written to {settings.var_dir / 'mail'}, shown at /dev/mail"
@@ -166,3 +175,15 @@ def _mail(settings: Settings) -> Finding:
     except (OSError, smtplib.SMTPException) as error:
         return Finding("Mail", "wrong", f"{where}: {error}", "look at the RAPPORT_SMTP_… settings")
     return Finding("Mail", "ok", where)
+
+
+def _channels(settings: Settings) -> Finding:
+    from rapport.channels import registry
+
+    try:
+        on = registry.make(settings)
+    except RapportError as error:
+        return Finding("Messaging apps", "wrong", str(error), "rapport channel list")
+    if not on:
+        return Finding("Messaging apps", "ok", "none is on (rapport channel add telegram)")
+    return Finding("Messaging apps", "ok", f"{', '.join(on)} (rapport channel check asks the providers)")

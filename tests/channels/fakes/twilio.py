@@ -56,6 +56,9 @@ class FakeTwilio:
         self.accepted: list[Fields] = []
         self.failures: deque[str] = deque()
         self.opted_out: set[str] = set()
+        self.account = {"sid": ACCOUNT, "status": "active", "type": "Full"}
+        # Where the number's messages are brought.
+        self.number = {"phone_number": NUMBER, "sms_url": "", "sms_method": "POST"}
         self.lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -106,10 +109,25 @@ class FakeTwilio:
             disable_nagle_algorithm = True
             wbufsize = -1
 
+            def _knows(self) -> bool:
+                wanted = "Basic " + base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode()
+                return self.headers["Authorization"] == wanted
+
+            def do_GET(self) -> None:
+                if not self._knows():
+                    return self._send(*_error(20003))
+                path, _, query = self.path.partition("?")
+                if path == f"/2010-04-01/Accounts/{ACCOUNT}.json":
+                    return self._send(200, fake.account)
+                if path == f"/2010-04-01/Accounts/{ACCOUNT}/IncomingPhoneNumbers.json":
+                    asked = dict(parse_qsl(query)).get("PhoneNumber")
+                    found = [fake.number] if asked == fake.number["phone_number"] else []
+                    return self._send(200, {"incoming_phone_numbers": found, "page": 0})
+                return self._send(*_error(20404, path=self.path))
+
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                wanted = "Basic " + base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode()
-                if self.headers["Authorization"] != wanted:
+                if not self._knows():
                     return self._send(*_error(20003))
                 if self.path != f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json":
                     return self._send(*_error(20404, path=self.path))
