@@ -22,9 +22,12 @@ class ShowProduct(CrmAction):
     """Products named in the message, what there is of a category, or the product the talk is about."""
 
     action_name = "action_show_product"
+    writes = True
 
     def answer(self, turn: Turn) -> list[Event]:
         skus, categories = named(turn, "product"), named(turn, "category")
+        if turn.customer_id is not None and (skus or categories):
+            customers.note(turn.session, turn.customer_id, "asked_about_product")
         # "How long is the warranty on the tent?" asks for no list of tents.
         if answer_topic(turn) and not skus:
             return []

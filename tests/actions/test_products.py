@@ -13,8 +13,9 @@ from sqlalchemy import Engine, select
 from rapport.conversations import service as conversations
 from rapport.conversations.models import Case, Message
 from rapport.customers import service as customers
+from rapport.customers.models import Customer
 from rapport.kit import clock
-from rapport.kit.database import session_scope
+from rapport.kit.database import read_scope, session_scope
 from rapport.kit.languages import LANGUAGES
 from rapport.shop.models import Order, OrderItem, Product, ProductText
 from tests.actions.conftest import NOW, Answer, Chat, new_chat
@@ -402,3 +403,9 @@ def test_when_an_order_under_way_is_expected(
     assert answer.said == ["utter_delivery_period", "utter_delivery_expected"]
     assert "3" in answer.texts(language)[1] and "2026" in answer.texts(language)[1]
     assert new_chat(engine).run("action_delivery_period").said == ["utter_delivery_period"]
+
+
+def test_who_asks_about_a_product_has_shown_interest(engine: Engine, anns_chat: Chat, ann: int) -> None:
+    say(anns_chat, "action_show_product", ("category", "tents"))
+    with read_scope(engine) as session:
+        assert session.scalars(select(Customer.stage).where(Customer.id == ann)).one() == "interest"

@@ -116,7 +116,7 @@ def claim(session: Session, code: str, referee_id: int, *, key: str, at: datetim
     rule = get_rulebook().referral
     if rule is None:
         raise ReferralError(Refusal.CLOSED)
-    if not offers.lock_customer(session, referee_id):
+    if not offers.lock_mailbox(session, referee_id):
         raise NotFoundError("There is no such customer.")
     written = _written(code)
     fingerprint = hashlib.sha256(f"{written}\0{referee_id}".encode()).hexdigest()

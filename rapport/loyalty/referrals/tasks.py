@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+from rapport.customers import service as customers
 from rapport.loyalty.offers import repository as offers
 from rapport.loyalty.offers.rulebook import ReferralRule
 from rapport.loyalty.points import service as ledger
@@ -67,6 +68,7 @@ def _settle(session: Session, referral: Referral, rule: ReferralRule, now: datet
         reason="referral",
         at=now,
     )
+    customers.note(session, referral.referrer_id, "recommended")
     referral.state, referral.points, referral.settled_at = "rewarded", rule.points, now
     session.flush()
     if rule.friend_gets == "with_reward" and not offers.has_open_complaint(session, referral.referee_id):

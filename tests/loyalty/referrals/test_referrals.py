@@ -12,7 +12,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from rapport.conversations.models import Case
-from rapport.customers.models import Identity
+from rapport.customers.models import Customer, Identity
 from rapport.kit import clock
 from rapport.kit.database import session_scope
 from rapport.kit.errors import NotFoundError
@@ -100,6 +100,7 @@ def test_the_whole_way(engine: Engine, ann: int) -> None:
     assert _states(engine) == [("rewarded", None)]
     with session_scope(engine) as session:
         assert ledger.balance(session, ann) == POINTS
+        assert session.get_one(Customer, ann).stage == "trust"  # who recommends us trusts us
         assert ledger.balance(session, friend) == 0
         program = service.program(session, ann)
         assert program is not None
