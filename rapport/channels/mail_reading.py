@@ -97,8 +97,14 @@ def _id(head: Message, raw: bytes) -> str:
     return found.group() if found else "sha256:" + hashlib.sha256(raw).hexdigest()
 
 
+def _raws(head: Message, name: str) -> list[str]:
+    """All headers of a name as they stand; what is no ASCII, which it should be, is decoded."""
+    values = [str(value) for key, value in head.raw_items() if key.lower() == name.lower()]
+    return [_decoded(value.encode("utf-8", "surrogateescape"), None) for value in values]
+
+
 def _raw(head: Message, name: str) -> str:
-    return str(head.get(name, ""))
+    return next(iter(_raws(head, name)), "")
 
 
 def _header(head: Message, name: str) -> str:
@@ -114,7 +120,7 @@ def _header(head: Message, name: str) -> str:
 
 def _addresses(head: Message, name: str) -> list[str]:
     try:
-        pairs = getaddresses([str(value) for value in head.get_all(name, [])])
+        pairs = getaddresses(_raws(head, name))
     except (ValueError, IndexError, TypeError):
         return []
     return [address for _, address in pairs if address]

@@ -112,12 +112,15 @@ class Mailbox:
             self._client.login(USER, PASSWORD)
         return self._client
 
-    def deliver(self, mail: EmailMessage | bytes, seen: bool = False) -> None:
+    def deliver(self, mail: EmailMessage | bytes, seen: bool = False, days_ago: int = 0) -> None:
         """Put a mail into the mailbox, as the mail server does."""
         raw = mail if isinstance(mail, bytes) else mail.as_bytes(policy=policy.SMTP)
         with self._lock:
             done, answer = self._logged_in().append(
-                "INBOX", r"(\Seen)" if seen else "", imaplib.Time2Internaldate(time.time()), raw
+                "INBOX",
+                r"(\Seen)" if seen else "",
+                imaplib.Time2Internaldate(time.time() - days_ago * 86400),
+                raw,
             )
         assert done == "OK", answer
 

@@ -1,0 +1,352 @@
+"""A mail as it comes: charsets, parts, machines and what comes back."""
+
+from __future__ import annotations
+
+from email import policy
+from email.message import EmailMessage
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rapport.channels import mail_reading
+from rapport.channels.base import Report
+from rapport.channels.mail_reading import Mail, read
+from tests.channels.fakes.mailbox import USER, a_mail
+
+ANN = "ann@example.com"
+
+
+def raw(*lines: str | bytes, body: bytes | str = b"Where is my order?") -> bytes:
+    head = [line if isinstance(line, bytes) else line.encode() for line in lines]
+    given = [b"From: Ann <ann@example.com>", b"Message-ID: <1@example.com>", *head]
+    return b"\r\n".join([*given, b"", body if isinstance(body, bytes) else body.encode()])
+
+
+def parsed(mail: EmailMessage) -> Mail:
+    return read(mail.as_bytes(policy=policy.SMTP), {USER})
+
+
+def test_a_plain_mail() -> None:
+    mail = a_mail(
+        "Ann.Berg@Example.com", "Hei på deg!\n\n-- \nAnn", subject="Spørsmål – æøå", message_id="<a.1@b.no>"
+    )
+    mail["Content-Language"] = "nb"
+    assert parsed(mail) == Mail(
+        id="<a.1@b.no>",
+        sender="ann.berg@example.com",
+        subject="Spørsmål – æøå",
+        text="Hei på deg!",
+        language="nb",
+        attached=None,
+        automatic=False,
+    )
+
+
+def test_alternatives_and_attachments() -> None:
+    mail = a_mail(ANN, "Plain words")
+    mail.add_alternative("<p>Other <b>words</b></p>", subtype="html")
+    assert (parsed(mail).text, parsed(mail).attached) == ("Plain words", None)
+    mail.add_attachment(b"%PDF", "application", "pdf", filename="a.pdf")
+    mail.add_attachment("read me", filename="a.txt")
+    assert (parsed(mail).text, parsed(mail).attached) == ("Plain words", "file")
+    html = a_mail(ANN)
+    html.set_content("<p>Only&nbsp;<b>this</b></p><blockquote>old</blockquote>", subtype="html")
+    assert parsed(html).text == "Only this"
+    empty = a_mail(ANN, "")
+    empty.add_alternative("<p>Words after all</p>", subtype="html")
+    assert parsed(empty).text == "Words after all"
+
+
+@pytest.mark.parametrize(
+    ("main", "sub", "what"),
+    [
+        ("image", "png", "image"),
+        ("audio", "ogg", "voice"),
+        ("video", "mp4", "video"),
+        ("text", "vcard", "contact"),
+        ("application", "zip", "file"),
+        ("text", "calendar", "file"),
+    ],
+)
+def test_what_hangs_on_it(main: str, sub: str, what: str) -> None:
+    mail = a_mail(ANN, "")
+    mail.add_attachment(b"x", main, sub, filename="x")
+    assert parsed(mail).attached == what
+    mail.add_attachment(b"x", "image", "gif", filename="logo.gif")
+    assert parsed(mail).attached == (what if what != "image" else "image")
+
+
+def test_a_mail_within_a_mail_is_not_read() -> None:
+    inner = a_mail("eve@example.com", "Cancel my order!", message_id="<inner@example.com>")
+    for _ in range(3):
+        outer = a_mail(ANN, "See below")
+        outer.add_attachment(inner)
+        inner = outer
+    assert (parsed(outer).text, parsed(outer).attached) == ("See below", "file")
+
+
+@pytest.mark.parametrize(
+    ("charset", "encoding", "body"),
+    [
+        ("utf-8", "8bit", "Hvor er pakken på 5 €?".encode()),
+        ("iso-8859-1", "8bit", "Hvor er pakken på 5 ¤?".encode("iso-8859-1")),
+        ("utf-8", "quoted-printable", b"Hvor er pakken p=C3=A5 5 =E2=82=AC?"),
+        ("utf-8", "base64", b"SHZvciBlciBwYWtrZW4gcMOlIDUg4oKsPw=="),
+        ("us-ascii", "8bit", "Hvor er pakken på 5 €?".encode()),  # a lie
+        ("utf-8", "8bit", "Hvor er pakken på 5 €?".encode("cp1252")),  # another
+        ("x-unknown", "8bit", "Hvor er pakken på 5 €?".encode()),
+        ("x-unknown", "8bit", "Hvor er pakken på 5 €?".encode("cp1252")),
+        ("hex", "8bit", "Hvor er pakken på 5 €?".encode()),
+        ("punycode", "8bit", "Hvor er pakken på 5 €?".encode()),
+        ("", "8bit", "Hvor er pakken på 5 €?".encode()),
+        ("\0", "8bit", "Hvor er pakken på 5 €?".encode()),
+        ("utf-16", "base64", b"//5IAHYAbwByACAAZQByACAAcABhAGsAawBlAG4AIABwAOUAIAA1ACAArCA/AA=="),
+        ("utf-8", "x-unknown", "Hvor er pakken på 5 €?".encode()),
+    ],
+)
+def test_charsets_true_wrong_and_unknown(charset: str, encoding: str, body: bytes) -> None:
+    head = f'Content-Type: text/plain; charset="{charset}"', f"Content-Transfer-Encoding: {encoding}"
+    assert read(raw(*head, body=body)).text in ("Hvor er pakken på 5 €?", "Hvor er pakken på 5 ¤?")
+
+
+@pytest.mark.parametrize(
+    ("header", "subject"),
+    [
+        (b"Subject: =?utf-8?q?=C3=86rlig?=", "Ærlig"),
+        (b"Subject: =?iso-8859-1?Q?=C6rlig?= talt", "Ærlig talt"),
+        ("Subject: Ærlig".encode(), "Ærlig"),
+        ("Subject: Ærlig".encode("cp1252"), "Ærlig"),
+        (b"Subject: =?x-unknown?b?w4ZybGln?=", "Ærlig"),
+        (b"Subject: =?utf-8?b?not base64!?=", None),
+        (b"Subject: a\r\n  b", "a b"),
+        (b"X: y", ""),
+        (b"Subject:", ""),
+    ],
+)
+def test_subjects(header: bytes, subject: str | None) -> None:
+    found = read(raw(header)).subject
+    assert subject is None or found == subject
+
+
+def test_who_it_is_from() -> None:
+    assert read(raw("Reply-To: other@example.com")).sender == "other@example.com"
+    assert read(raw("Reply-To: nonsense@")).sender == ANN
+    assert read(raw("Reply-To: a@example.com, b@example.com")).sender is None
+    for line in (b"From: \xff\xfe", b"From: Ann", b"From: <>", b"From: a@b@c", b"To: x"):
+        assert read(line + b"\r\n\r\nhello").sender is None
+    assert read(b"").sender is None
+
+
+def test_ids() -> None:
+    assert read(raw()).id == "<1@example.com>"
+    without = b"From: ann@example.com\r\n\r\nhello"
+    assert read(without).id == read(without).id != read(without + b"!").id
+    for odd in (b"nonsense", b"<>", b"<a b@c>", b"<" + b"x" * 300 + b"@c>", b"<a\xff@c>"):
+        found = read(b"Message-ID: " + odd + b"\r\n" + without).id
+        assert found.startswith("sha256:") and len(found) <= 200
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Auto-Submitted: auto-replied",
+        "Auto-Submitted: auto-generated (holiday)",
+        "auto-submitted: AUTO-NOTIFIED; x=y",
+        "Precedence: bulk",
+        "Precedence: Junk",
+        "Precedence: list",
+        "List-Id: <news.example.com>",
+        "List-Unsubscribe: <mailto:x@example.com>",
+        "X-Autoreply: yes",
+        "X-Auto-Response-Suppress: DR, OOF, AutoReply",
+        "X-Spam-Flag: YES",
+        "Return-Path: <>",
+        "Sender: mailer-daemon@example.com",
+        "Reply-To: noreply@example.com",
+        f"Sender: {USER.upper()}",
+        "Subject: Automatic reply: Your order",
+        "Subject: Respuesta automática: x",
+        "Subject: Autosvar: x",
+        "Subject: =?utf-8?q?R=C4=83spuns_automat=3A_x?=",
+        "Content-Type: multipart/report; report-type=disposition-notification; boundary=x",
+    ],
+)
+def test_what_no_person_wrote(line: str) -> None:
+    assert read(raw(line), {USER}).automatic
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "MAILER-DAEMON@example.com",
+        "noreply@example.com",
+        "no-reply@x.example.com",
+        "do_not_reply@example.com",
+        "bounces+123@example.com",
+        "postmaster@example.com",
+        USER,
+    ],
+)
+def test_who_is_no_person(sender: str) -> None:
+    assert parsed(a_mail(sender, "hello")).automatic
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Auto-Submitted: no",
+        "Precedence: normal",
+        "Return-Path: <ann@example.com>",
+        "X-Spam-Flag: NO",
+        "X: y",
+        "Subject: Out of stock?",
+        "Subject: I got no reply",
+        "X-Auto-Response-Suppress: None",
+    ],
+)
+def test_what_people_write(line: str) -> None:
+    assert not read(raw(line), {USER}).automatic
+    assert not parsed(a_mail("noreen@example.com", "hello")).automatic
+
+
+def bounce(action: str = "failed", status: str = "5.1.1", original: str = "message/rfc822") -> bytes:
+    lines = f"""From: MAILER-DAEMON@mx.example.com (Mail Delivery System)
+To: {USER}
+Subject: Undelivered Mail Returned to Sender
+Auto-Submitted: auto-replied
+Message-ID: <20260301@mx.example.com>
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary="B"
+
+--B
+Content-Type: text/plain; charset=us-ascii
+
+I'm sorry to have to inform you that your message could not be delivered.
+--B
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.example.com
+Arrival-Date: Sun, 1 Mar 2026 12:00:00 +0000
+
+Final-Recipient: rfc822; ann@example.com
+Action: {action}
+Status: {status} (no such user)
+Diagnostic-Code: smtp; 550 5.1.1 <ann@example.com>: Recipient address rejected
+
+--B
+Content-Type: {original}
+
+Received: from somewhere
+Message-ID: <0123abcd@fjordly.example>
+From: Fjordly <{USER}>
+To: ann@example.com
+
+Your code is 123456
+--B--
+"""
+    return lines.replace("\n", "\r\n").encode()
+
+
+@pytest.mark.parametrize("original", ["message/rfc822", "text/rfc822-headers", "message/rfc822-headers"])
+def test_bounces(original: str) -> None:
+    mail = read(bounce(original=original), {USER})
+    assert mail.reports == (Report("<0123abcd@fjordly.example>", "failed", "bounced: 5.1.1", gone=True),)
+    assert mail.automatic
+
+
+def test_bounces_that_say_something_else() -> None:
+    assert read(bounce("delayed", "4.4.1")).reports == ()
+    assert read(bounce("delivered", "2.0.0")).reports == ()
+    [full] = read(bounce(status="5.2.2")).reports
+    assert (full.reason, full.gone) == ("bounced: 5.2.2", False)
+    [odd] = read(bounce(status="nonsense")).reports
+    assert (odd.reason, odd.gone) == ("bounced: 5.0.0", False)
+    assert read(bounce().replace(b"<0123abcd@fjordly.example>", b"nothing")).reports == ()
+    # What claims to be one without being a report is nobody's word.
+    assert read(bounce().replace(b"multipart/report", b"multipart/mixed")).reports == ()
+
+
+# --- anything at all ---------------------------------------------------------------------------------------
+
+HEADERS = ["From", "To", "Subject", "Message-ID", "Reply-To", "Content-Type", "Content-Transfer-Encoding"]
+HEADERS += ["Return-Path", "Auto-Submitted", "Precedence", "Content-Disposition", "MIME-Version", "Sender"]
+VALUES = [
+    "ann@example.com",
+    "=?utf-8?b?w4Y=?=",
+    "=?",
+    "<>",
+    '"',
+    "text/plain; charset*=x''%ff",
+    "multipart/mixed",
+]
+VALUES += [
+    "multipart/report; boundary=b",
+    'multipart/mixed; boundary="b"',
+    "message/rfc822",
+    "text/html",
+    "base64",
+]
+VALUES += [
+    "message/delivery-status",
+    "(",
+    "a:b;",
+    "quoted-printable",
+    "x-uuencode",
+    "multipart/alternative;",
+    "@",
+]
+lines = st.builds(
+    lambda name, value: f"{name}: {value}".encode("utf-8", "surrogatepass"),
+    st.sampled_from(HEADERS),
+    st.one_of(st.sampled_from(VALUES), st.text(max_size=60)),
+)
+blocks = st.lists(
+    st.one_of(lines, st.binary(max_size=60), st.sampled_from([b"", b"--b", b"--b--", b"begin 644 x"])),
+    max_size=25,
+)
+
+
+def check(mail: Mail) -> None:
+    """Nothing in it harms the database or the answer."""
+    assert len(mail.id) <= 200 and mail.id.isascii() and len(mail.subject) <= 200
+    for text in (mail.text, mail.subject, mail.id, mail.sender or "", mail.language or ""):
+        text.encode()
+        assert "\0" not in text
+    assert "\n" not in mail.subject
+
+
+@given(st.binary(max_size=3000))
+@settings(max_examples=300, deadline=None)
+def test_no_bytes_harm_the_reader(content: bytes) -> None:
+    check(read(content))
+
+
+@given(blocks)
+@settings(max_examples=500, deadline=None)
+def test_no_mail_harms_the_reader(content: list[bytes]) -> None:
+    check(read(b"\r\n".join(content), {USER}))
+
+
+def test_parts_in_parts_in_parts() -> None:
+    deep = b"".join(
+        b'Content-Type: multipart/mixed; boundary="b%d"\r\n\r\n--b%d\r\n' % (n, n) for n in range(3000)
+    )
+    mail = read(b"From: ann@example.com\r\n" + deep + b"\r\nhello")
+    check(mail)
+    assert mail.sender == ANN
+    check(read(b"From: ann@example.com\r\n" + b"Content-Type: message/rfc822\r\n\r\n" * 5000))
+
+
+def test_half_a_mail_is_read_as_far_as_it_goes() -> None:
+    mail = a_mail(ANN, "Where is my order?")
+    mail.add_attachment(b"\0" * 100_000, "application", "pdf", filename="a.pdf")
+    whole = mail.as_bytes(policy=policy.SMTP)
+    assert read(whole[:20_000]).text == "Where is my order?"
+    for end in range(0, 3000, 37):
+        check(read(whole[:end]))
+
+
+def test_what_comes_after_our_limit_is_no_reason_to_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mail_reading.mail_text, "LONGEST", 100)
+    assert len(parsed(a_mail(ANN, "word " * 1000)).text) <= 100
