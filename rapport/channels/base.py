@@ -6,12 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
-
-from fastapi import APIRouter
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rapport.kit.errors import UnauthorizedError
 from rapport.kit.languages import DEFAULT_LANGUAGE
+
+if TYPE_CHECKING:  # commands need none of it
+    from fastapi import APIRouter
 
 MAX_TEXT = 4000
 
@@ -96,6 +97,14 @@ class Left:
 
 
 @dataclass(frozen=True)
+class Stopped:
+    """The person told the provider that they want nothing unasked from us. It is heard as STOP is, in silence."""
+
+    sender: Sender
+    provider_id: str
+
+
+@dataclass(frozen=True)
 class Report:
     """What became of something we sent: `status` is delivered, read or failed.
 
@@ -110,7 +119,7 @@ class Report:
     after: float | None = None
 
 
-Event = Said | Unreadable | Left | Report
+Event = Said | Unreadable | Left | Stopped | Report
 
 
 # --- messaging apps: out -----------------------------------------------------------------------------------
