@@ -66,7 +66,8 @@ class FakeRasa:
         self._server.shutdown()
         self._server.server_close()
         for connection in list(self._connections):
-            connection.shutdown(2)
+            with suppress(OSError):  # its other end may be gone already
+                connection.shutdown(2)
 
     def restart(self) -> None:
         """Listens on the same port again, with what was saved."""
