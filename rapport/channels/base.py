@@ -98,7 +98,7 @@ class Left:
 
 @dataclass(frozen=True)
 class Stopped:
-    """The person told the provider that they want nothing unasked from us. It is heard as STOP is, in silence."""
+    """The person told the provider that they want nothing unasked from us: heard as STOP is, in silence."""
 
     sender: Sender
     provider_id: str

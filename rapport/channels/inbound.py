@@ -23,6 +23,7 @@ from rapport.channels.base import (
     Report,
     Said,
     Sender,
+    Stopped,
     Unreadable,
 )
 from rapport.channels.models import ContactPoint
@@ -80,6 +81,9 @@ def take(session: Session, channel: MessagingChannel, event: Event, limits: Limi
         report(session, channel.name, event)
         return None
     if conversations_repository.by_provider_id(session, channel.name, event.provider_id) is not None:
+        return None
+    if isinstance(event, Stopped):
+        _stopped(session, channel, event)
         return None
     point, new = _contact(session, channel, event.sender)
     if isinstance(event, Left):
@@ -181,7 +185,7 @@ def _inbound(
     chosen = _button(session, conversation, event.button)
     # A button of ours is what it stands for. STOP counts however much was written before it.
     if chosen is None and rules.is_stop(text):
-        return as_text(_stop(session, point, conversation, event.provider_id))
+        return as_text(_stop(session, point, conversation, event))
     if limited is not None:
         return as_text(limited)
     if event.link is not None:
@@ -209,19 +213,42 @@ def _typed_button(session: Session, conversation: Conversation, text: str) -> st
     return f"{sequence}:{name}" if name is not None else None
 
 
-def _stop(session: Session, point: ContactPoint, conversation: Conversation, provider_id: str) -> str:
-    """Everything unasked ends, on all channels, for whoever this may be: who writes, whom they have shown to
-    be, and whose number it is.
-
-    Said once; who says it again is heard all the same. Something they agreed to since makes it new.
+def _stop(session: Session, point: ContactPoint, conversation: Conversation, event: Said) -> str:
+    """Everything unasked ends, on all channels. Said once; who says it again is heard all the same. Something
+    they agreed to since makes it new.
     """
-    people = {point.customer_id} | customers.known_by_number(session, point.channel, point.address)
-    if (shown := verification.current_customer_id(conversation)) is not None:
-        people.add(shown)
-    # Providers' ids are longer than a source may be.
-    key = f"{conversation.id}:{hashlib.sha256(provider_id.encode()).hexdigest()[:40]}"
-    left = [contact.unsubscribe(session, customer_id, key) for customer_id in sorted(people)]
-    if point.stopped_at is not None and not any(left):
+    left = _unsubscribe(session, point.channel, event, point, conversation)
+    if point.stopped_at is not None and not left:
         return ""
     point.stopped_at = clock.now()
     return notices.STOPPED
+
+
+def _stopped(session: Session, channel: MessagingChannel, event: Stopped) -> None:
+    """They said it to the provider: nobody is answered. Who never wrote here may be known by their number."""
+    point = repository.contact(session, channel.name, (event.sender.address, *event.sender.aliases))
+    conversation = repository.conversation(session, point.conversation_id) if point is not None else None
+    _unsubscribe(session, channel.name, event, point, conversation)
+
+
+def _unsubscribe(
+    session: Session,
+    channel: str,
+    event: Said | Stopped,
+    point: ContactPoint | None,
+    conversation: Conversation | None,
+) -> bool:
+    """For whoever this may be: who writes, whom they have shown to be, and whose number it is. Whether there
+    was anything to end.
+    """
+    people: set[int] = {point.customer_id} if point is not None else set()
+    for address in (event.sender.address, *event.sender.aliases):
+        people |= customers.known_by_number(session, channel, address)
+    shown = verification.current_customer_id(conversation) if conversation is not None else None
+    if shown is not None:
+        people.add(shown)
+    # Providers' ids are longer than a source may be.
+    key = hashlib.sha256(event.provider_id.encode()).hexdigest()[:40]
+    key = f"{conversation.id if conversation is not None else channel}:{key}"
+    left = [contact.unsubscribe(session, customer_id, key) for customer_id in sorted(people)]
+    return any(left)

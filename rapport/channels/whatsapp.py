@@ -26,6 +26,7 @@ from rapport.channels.base import (
     Request,
     Said,
     Sender,
+    Stopped,
     Target,
     Template,
     Unreadable,
@@ -54,6 +55,8 @@ KINDS = {
     "edit": "edit",
     "revoke": "delete",
 }
+# What the app is to be told of: messages, what became of ours, and who pressed "stop" in WhatsApp itself.
+FIELDS = ("messages", "user_preferences")
 # Nobody said anything: a number changed, or somebody only opened the chat.
 SILENT = frozenset({"system", "request_welcome"})
 
@@ -82,7 +85,7 @@ class WhatsAppChannel(meta.MetaChannel):
             event
             for entry in records(body, "entry")
             for change in records(entry, "changes")
-            if change.get("field") == "messages"
+            if change.get("field") in FIELDS
             for event in self._events(record(change, "value"))
         ]
 
@@ -98,6 +101,10 @@ class WhatsAppChannel(meta.MetaChannel):
             event = _event(message, sender) if sender and text(message, "id") else None
             if event is not None:
                 yield event
+        for wish in records(value, "user_preferences"):
+            stopped = _stopped(wish, contacts)
+            if stopped is not None:
+                yield stopped
         for status in records(value, "statuses"):
             report = self._report(status)
             if report is not None:
@@ -170,6 +177,14 @@ def _sender(message: dict[str, Any], contacts: list[dict[str, Any]]) -> Sender |
     )
     known = list(dict.fromkeys(i for i in ids if i))
     return Sender(known[0], tuple(known[1:]), _language(known)) if known else None
+
+
+def _stopped(wish: dict[str, Any], contacts: list[dict[str, Any]]) -> Stopped | None:
+    """Advertising was stopped in WhatsApp. That it is wanted again has to be said to us."""
+    sender = _sender({"from": text(wish, "wa_id"), "from_user_id": text(wish, "user_id")}, contacts)
+    if sender is None or wish.get("value") != "stop" or wish.get("category") != "marketing_messages":
+        return None
+    return Stopped(sender, meta.message_id("stop", sender.address, text(wish, "timestamp")))
 
 
 def _language(ids: Sequence[str]) -> str | None:

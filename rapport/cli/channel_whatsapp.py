@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from rapport.channels.meta import records, text
+from rapport.channels.whatsapp import FIELDS
 from rapport.cli import channel_meta, channel_setup
 from rapport.cli.channel_meta import Kind
 from rapport.cli.channel_setup import MARKS, Finding, console, done
@@ -19,7 +20,7 @@ from rapport.kit.settings import Settings
 KIND = Kind(
     "whatsapp",
     "whatsapp_business_account",
-    ("messages",),
+    FIELDS,
     ("whatsapp_business_messaging", "whatsapp_business_management"),
 )
 

@@ -29,6 +29,8 @@ from rapport.channels.base import (
 from rapport.channels.models import ContactPoint, Delivery
 from rapport.conversations import repository as conversations_repository
 from rapport.conversations.models import Conversation, Message
+from rapport.customers import contact
+from rapport.customers import service as customers
 from rapport.customers.models import Customer
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
@@ -167,10 +169,10 @@ def test_who_writes_is_known_by_their_id_and_by_their_number(
     # An older webhook, without the id; and as it is while the message has none, but the contact has.
     old = {key: value for key, value in message.items() if key != "from_user_id"}
     value = {"metadata": {"phone_number_id": PHONE_ID}, "messages": [old]}
-    contact = fake.contact(person)
-    entry = {"changes": [{"field": "messages", "value": {**value, "contacts": [contact]}}]}
+    shown = fake.contact(person)
+    entry = {"changes": [{"field": "messages", "value": {**value, "contacts": [shown]}}]}
     assert read(channel, fake, entry)[0] == Said(both, "wamid.1", "Hi")
-    contact.pop("user_id")
+    shown.pop("user_id")
     [said] = read(channel, fake, entry | {"changes": [{"field": "messages", "value": value}]})
     assert isinstance(said, Said) and said.sender == Sender(fake.phone(person))
     # Somebody who hides their number, and one whose number is written in two ways.
@@ -178,8 +180,8 @@ def test_who_writes_is_known_by_their_id_and_by_their_number(
     [said] = read(channel, fake, fake.entry(messages=[fake.message(person, "text", {"body": "Hi"})]))
     assert isinstance(said, Said) and said.sender == Sender(person)
     mexican = {**old, "from": "5215512345678"}
-    contact = {"wa_id": "525512345678", "user_id": "MX.1", "parent_user_id": "MX.ENT.2"}
-    change = {"field": "messages", "value": {**value, "messages": [mexican], "contacts": [contact]}}
+    mine = {"wa_id": "525512345678", "user_id": "MX.1", "parent_user_id": "MX.ENT.2"}
+    change = {"field": "messages", "value": {**value, "messages": [mexican], "contacts": [mine]}}
     [said] = read(channel, fake, {"changes": [change]})
     assert isinstance(said, Said)
     assert said.sender == Sender("MX.1", ("525512345678", "5215512345678", "MX.ENT.2"), "es")
@@ -729,6 +731,47 @@ def test_a_link_makes_them_the_customer(
     until(lambda: len(fake.sent(person)) == 1)
     assert column(sqlite_engine, ContactPoint.customer_id) == [customer_id]
     assert column(sqlite_engine, Conversation.customer_id) == [customer_id]
+
+
+@pytest.mark.parametrize("known_by", ["link", "number", "nothing"])
+def test_who_stops_advertising_in_whatsapp_is_heard_in_silence(
+    app: RunningApp, fake: WhatsApp, person: str, sqlite_engine: Engine, known_by: str
+) -> None:
+    with session_scope(sqlite_engine) as session:
+        customer = customers.ensure_customer(session, identities=[("phone", f"+{fake.phone(person)}")])
+        customer_id = customer.id
+        contact.subscribe(session, customer_id, "c1:m1")
+        token = links.create(session, "whatsapp", customer_id)
+    if known_by == "link":
+        fake.say(person, links.text_with(token, "en"))
+        until(lambda: len(fake.sent(person)) == 1)
+    if known_by == "nothing":
+        fake.hidden.add(person)
+    before = len(fake.sent(person))
+    assert fake.prefer(person, "resume") == 200
+    assert fake.prefer(person, "stop") == 200
+    with session_scope(sqlite_engine) as session:
+        assert contact.is_subscribed(session, customer_id) == (known_by == "nothing")
+        # Agreed to again; what Meta tells a second time is history.
+        contact.subscribe(session, customer_id, "c1:m2")
+    assert fake.prefer(person, "stop") == 200
+    with session_scope(sqlite_engine) as session:
+        assert contact.is_subscribed(session, customer_id)
+        assert len(session.scalars(select(ContactPoint)).all()) == (known_by == "link")
+    assert len(fake.sent(person)) == before
+
+
+def test_stop_counts_for_whose_number_it_is(
+    app: RunningApp, fake: WhatsApp, person: str, sqlite_engine: Engine
+) -> None:
+    with session_scope(sqlite_engine) as session:
+        customer = customers.ensure_customer(session, identities=[("phone", f"+{fake.phone(person)}")])
+        customer_id = customer.id
+        contact.subscribe(session, customer_id, "c1:m1")
+    fake.say(person, "STOP")
+    until(lambda: len(fake.sent(person)) == 1)
+    with session_scope(sqlite_engine) as session:
+        assert not contact.is_subscribed(session, customer_id)
 
 
 # --- beside an independent reading of the same protocol ----------------------------------------------------

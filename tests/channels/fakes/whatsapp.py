@@ -188,6 +188,21 @@ class WhatsApp(FakeGraph):
             ]
         return self.post(self.entry(statuses=[told]))
 
+    def prefer(self, person: str, value: str, timestamp: int = 1731705721) -> int:
+        """Somebody stops or resumes advertising, in WhatsApp's own menu."""
+        wish: Body = {
+            "user_id": person,
+            "detail": f"User requested to {value} marketing messages",
+            "category": "marketing_messages",
+            "value": value,
+            "timestamp": timestamp,
+        }
+        if person not in self.hidden:
+            wish["wa_id"] = self.phone(person)
+        entry = self.entry(contacts=[self.contact(person)], user_preferences=[wish])
+        entry["changes"][0]["field"] = "user_preferences"
+        return self.post(entry)
+
     # --- the API -------------------------------------------------------------------------------------------
 
     def answer(self, call: Call) -> Any:
