@@ -76,7 +76,8 @@ def _number(settings: Settings, number: str, wanted: str) -> Finding:
             "Address", "wrong", "the account has no such number", "look at RAPPORT_TWILIO_SMS_FROM"
         )
     there = found[0].get("sms_url") or ""
-    if (there, found[0].get("sms_method")) == (wanted, "POST"):
+    # What follows # tells Twilio how often to try, and belongs to no address.
+    if (there.partition("#")[0], found[0].get("sms_method")) == (wanted, "POST"):
         return Finding("Address", "ok", wanted)
     return Finding("Address", "wrong", f"messages are brought to {there or 'nowhere'}", advice)
 

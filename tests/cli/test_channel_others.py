@@ -40,6 +40,9 @@ def test_twilio_is_well(settings: Settings, sms: TwilioSmsProvider) -> None:
     assert found["Account"].startswith("ok")
     assert found["Address"] == f"ok: {URL}/channels/sms "
     assert "rapport up" in found["App"]
+    sms.fake.number["sms_url"] = f"{URL}/channels/sms#rc=5&rp=all"  # how often Twilio is to try
+    found = states(channel_twilio.check_sms(with_twilio(settings, sms)))
+    assert found["Address"] == f"ok: {URL}/channels/sms "
 
 
 @pytest.mark.parametrize(
