@@ -10,13 +10,14 @@ from sqlalchemy import Engine
 from actions.base import private_actions
 from rapport.conversations import service as conversations
 from rapport.conversations.requests import KINDS
-from rapport.customers.models import Verification
+from rapport.customers.models import CustomerMerge, Verification
 from rapport.customers.verification import current_customer_id
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
 from rapport.loyalty.offers.models import Offer
 from rapport.outreach.models import OutboxMessage
 from tests.actions.conftest import ANN, NOW, Chat, mailed_code, new_chat, rows
+from tests.channels import people
 
 FORM = "verification_form"
 VALIDATE = "validate_verification_form"
@@ -299,3 +300,23 @@ def test_a_code_of_one_chat_opens_no_other(ann: int, engine: Engine) -> None:
         code = mailed_code(session)
     assert other.fill(VALIDATE, code=code).slots == {"code": None}
     assert verified_customer(other) is None
+
+
+def test_a_code_typed_in_a_messaging_app_joins_it_with_the_customer(ann: int, engine: Engine) -> None:
+    with session_scope(engine) as session:
+        people.write(session, people.TELEGRAM, "77", "how many points do I have?")
+        chat = Chat(people.talk_of(session, people.TELEGRAM, "77").id, engine)
+    chat.loop = FORM
+    chat.fill(VALIDATE, email=ANN)
+    with read_scope(engine) as session:
+        code = mailed_code(session)
+    first, again = (chat.fill(VALIDATE, "m9", code=code) for _ in range(2))
+    assert first == again and first.slots["code"] == "done"
+    assert verified_customer(chat) == ann
+    chat.loop = None
+    assert chat.run("action_after_verification", pending_action="action_points_balance").next == [
+        "action_points_balance"
+    ]
+    assert rows(engine, CustomerMerge) == 1
+    with session_scope(engine) as session:
+        assert people.point_of(session, people.TELEGRAM, "77").customer_id == ann
