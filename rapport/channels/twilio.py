@@ -25,6 +25,7 @@ from rapport.channels.base import (
     Request,
     Said,
     Sender,
+    Stopped,
     Target,
     TryAgainError,
     Unreadable,
@@ -117,14 +118,13 @@ class Twilio(MessagingChannel):
 
     def _message(self, form: Form, sender: Sender, message_id: str) -> Sequence[Event]:
         text, opting = form.first("Body"), form.first("OptOutType")
-        # Twilio answers these by itself; the person was let in again, or got the help text.
+        # Twilio answers these by itself. The word may be one that only the shop's settings there know.
+        if opting == "STOP":
+            return [Stopped(sender, message_id)]
         if opting == "START":
             return [Left(sender, message_id, back=True)]
         if opting == "HELP":
             return []
-        if opting == "STOP":
-            # The word may be one that only the shop's settings at Twilio know.
-            return [Said(sender, message_id, text if rules.is_stop(text) else "STOP")]
         if button := form.first("ButtonPayload"):
             return [Said(sender, message_id, form.first("ButtonText") or text, button)]
         if not text.strip():

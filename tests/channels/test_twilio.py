@@ -33,7 +33,9 @@ from rapport.channels.base import (
 )
 from rapport.channels.models import ContactPoint, Delivery
 from rapport.channels.twilio import EMPTY_TWIML, TwilioSms, TwilioWhatsApp
-from rapport.kit.database import read_scope
+from rapport.customers import contact
+from rapport.customers.models import ConsentEvent
+from rapport.kit.database import read_scope, session_scope
 from rapport.kit.errors import ConfigurationError, InvalidInputError, UnauthorizedError
 from rapport.kit.settings import Settings
 from tests.channels.fakes.twilio import (
@@ -252,12 +254,11 @@ def test_what_twilio_handles_itself() -> None:
     def opting(kind: str, word: str) -> list[Event]:
         return events(channel, inbound(ANN, word, OptOutType=kind, MessageSid="SM1"))
 
-    assert opting("STOP", "Stopp!") == [Said(ann, "SM1", "Stopp!")]
-    assert opting("STOP", "NOMORE") == [
-        Said(ann, "SM1", "STOP")
-    ]  # a word only the shop's settings there know
+    assert opting("STOP", "NOMORE") == [Stopped(ann, "SM1")]  # a word only the settings there know
     assert opting("START", "START") == [Left(ann, "SM1", back=True)]
     assert opting("HELP", "HELP") == []
+    # Without advanced opt-out nobody tells us that Twilio has answered.
+    assert events(channel, inbound(ANN, "STOP", MessageSid="SM1")) == [Said(ann, "SM1", "STOP")]
 
 
 @pytest.mark.parametrize(
@@ -425,7 +426,7 @@ def test_delivery_is_noted(
     provider.close()
 
 
-def test_stop_at_twilio_is_stop_here_and_not_confirmed_twice(
+def test_stop_at_twilio_is_stop_here_and_confirmed_by_one(
     settings: Settings, sqlite_engine: Engine, rasa: FakeRasa
 ) -> None:
     provider = TwilioSmsProvider()
@@ -438,15 +439,25 @@ def test_stop_at_twilio_is_stop_here_and_not_confirmed_twice(
             session.expunge_all()
             return found
 
+    provider.say(ANN, "hello")
+    until(lambda: len(provider.sent(ANN)) == 1, 10)
+    with session_scope(sqlite_engine) as session:
+        agreed = {"purpose": "newsletter", "channel": "sms", "granted": True, "wording_version": "1"}
+        contact.record_consent(session, point().customer_id, **agreed, source="test")
     provider.fake.opted_out.add(ANN)  # Twilio has told them so by the time it tells us
-    assert provider.post(inbound(ANN, "NOMORE", OptOutType="STOP")) == 200
+    for _ in range(2):
+        assert provider.post(inbound(ANN, "NOMORE", OptOutType="STOP", MessageSid="SM1")) == 200
+    with read_scope(sqlite_engine) as session:
+        assert session.scalars(select(ConsentEvent.granted).order_by(ConsentEvent.id)).all() == [True, False]
+    # What Twilio does not tell about is not taken from us: that says enough.
+    provider.say(ANN, "STOP")
     until(lambda: point().unreachable_since is not None, 10)
-    assert point().stopped_at is not None and provider.sent(ANN) == [] and rasa.turns == []
+    assert len(provider.sent(ANN)) == 1 and len(rasa.turns) == 1
     provider.fake.opted_out.clear()
     assert provider.post(inbound(ANN, "START", OptOutType="START")) == 200
     assert point().unreachable_since is None
     provider.say(ANN, "hello again")
-    until(lambda: provider.sent(ANN), 10)
+    until(lambda: len(provider.sent(ANN)) == 2, 10)
     app.stop()
     provider.close()
 
