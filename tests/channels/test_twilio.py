@@ -26,6 +26,7 @@ from rapport.channels.base import (
     Request,
     Said,
     Sender,
+    Stopped,
     Target,
     Template,
     TryAgainError,
