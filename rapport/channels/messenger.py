@@ -22,7 +22,7 @@ from rapport.channels.base import (
     Target,
     Unreadable,
 )
-from rapport.channels.meta import record, records, text
+from rapport.channels.meta import record, records, text, texts
 from rapport.kit.languages import DEFAULT_LANGUAGE
 from rapport.kit.settings import Settings
 
@@ -67,7 +67,7 @@ class MessengerChannel(meta.MetaChannel):
         if text(record(item, "recipient"), "id") != self._own_id or person in ("", self._own_id):
             return
         # "read" says until when they have read, not what: nothing to be noted by.
-        for sent in _texts(record(item, "delivery"), "mids"):
+        for sent in texts(record(item, "delivery"), "mids"):
             yield Report(sent, "delivered")
         event = _event(item, Sender(person))
         if event is not None:
@@ -112,7 +112,7 @@ def _event(item: dict[str, Any], sender: Sender) -> Event | None:
     if message := record(item, "message"):
         return _message(message, sender, at)
     if postback := record(item, "postback"):
-        sent = text(postback, "mid") or meta.message_id("postback", sender.address, at)
+        sent = meta.message_id(text(postback, "mid") or f"postback:{sender.address}:{at}")
         pressed = text(postback, "payload")
         words = GREETING if pressed == GET_STARTED else text(postback, "title")
         return Said(sender, sent, words, pressed or None, _link(postback))
@@ -129,7 +129,7 @@ def _event(item: dict[str, Any], sender: Sender) -> Event | None:
 
 
 def _message(message: dict[str, Any], sender: Sender, at: str) -> Event | None:
-    sent = text(message, "mid") or meta.message_id("message", sender.address, at)
+    sent = meta.message_id(text(message, "mid") or f"message:{sender.address}:{at}")
     if message.get("is_echo"):
         return None
     if message.get("is_deleted"):
@@ -152,11 +152,6 @@ def _link(value: dict[str, Any]) -> str | None:
     """The token of the link that led here. Advertisements and other links of the shop's have other words."""
     found = text(record(value, "referral"), "ref")
     return found if TOKEN.fullmatch(found) else None
-
-
-def _texts(value: dict[str, Any], key: str) -> list[str]:
-    found = value.get(key)
-    return [item for item in found if isinstance(item, str)] if isinstance(found, list) else []
 
 
 def _content(part: Part) -> dict[str, Any]:

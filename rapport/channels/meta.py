@@ -207,7 +207,17 @@ def text(value: Any, key: str) -> str:
     found = value.get(key) if isinstance(value, dict) else None
     if isinstance(found, bool) or not isinstance(found, str | int):
         return ""
-    return str(found).replace("\0", "").encode("utf-8", "replace").decode()
+    return _storable(str(found))
+
+
+def texts(value: Any, key: str) -> list[str]:
+    """The texts in the list under `key`."""
+    found = value.get(key) if isinstance(value, dict) else None
+    return [_storable(item) for item in found if isinstance(item, str)] if isinstance(found, list) else []
+
+
+def _storable(words: str) -> str:
+    return words.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def number(value: Any, key: str) -> int | None:
@@ -217,6 +227,6 @@ def number(value: Any, key: str) -> int | None:
 
 
 def message_id(*parts: str) -> str:
-    """An id of ours for what has none of its own, no longer than we can store."""
+    """An id of these parts, no longer than we can store."""
     joined = ":".join(part for part in parts if part)
     return joined if len(joined) <= LONGEST_ID else hashlib.sha256(joined.encode()).hexdigest()

@@ -201,7 +201,7 @@ def _language(ids: Sequence[str]) -> str | None:
 
 
 def _event(message: dict[str, Any], sender: Sender) -> Event | None:
-    kind, sent = text(message, "type"), text(message, "id")
+    kind, sent = text(message, "type"), meta.message_id(text(message, "id"))
     if kind == "text":
         words = text(record(message, "text"), "body")
         return Said(sender, sent, words, link=links.token_in(words))
@@ -219,7 +219,8 @@ def _event(message: dict[str, Any], sender: Sender) -> Event | None:
         return Unreadable(sender, sent, "reaction") if text(record(message, "reaction"), "emoji") else None
     if kind in ("edit", "revoke"):
         # Should it come with the id of what it changes, it must not pass for that.
-        sent = sent if sent != text(record(message, kind), "original_message_id") else f"{sent}:{kind}"
+        if sent == meta.message_id(text(record(message, kind), "original_message_id")):
+            sent = meta.message_id(sent, kind)
         return Unreadable(sender, sent, KINDS[kind])
     caption = text(record(message, kind), "caption").strip()
     if caption:
