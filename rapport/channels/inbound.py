@@ -89,6 +89,8 @@ def take(session: Session, channel: MessagingChannel, event: Event, limits: Limi
     if isinstance(event, Left):
         _left(point, event)
         return None
+    if clock.now() - point.last_inbound_at > links.LASTS:
+        point.linked_at = None
     point.last_inbound_at, point.thread = clock.now(), event.provider_id
     point.unreachable_since = point.unreachable_reason = None
     conversation = repository.conversation(session, point.conversation_id)
@@ -229,6 +231,8 @@ def _stopped(session: Session, channel: MessagingChannel, event: Stopped) -> Non
     point = repository.contact(session, channel.name, (event.sender.address, *event.sender.aliases))
     conversation = repository.conversation(session, point.conversation_id) if point is not None else None
     _unsubscribe(session, channel.name, event, point, conversation)
+    if point is not None:
+        point.stopped_at = point.stopped_at or clock.now()  # else a merge would know nothing of it
 
 
 def _unsubscribe(

@@ -25,6 +25,8 @@ from rapport.kit.errors import ConflictError, InvalidInputError
 from rapport.kit.settings import get_settings
 
 LIFE = timedelta(minutes=15)
+# Who did not write for so long shows once more who they are: a phone number may have another owner by then.
+LASTS = timedelta(days=90)
 LENGTH = 32
 ALPHABET = string.ascii_letters + string.digits
 WORDS = Path(__file__).parent / "link_words.yml"

@@ -88,6 +88,21 @@ def test_who_is_known_there_is_known_with_each_message(session: Session, ann: in
         assert verified_as(session, conversation) == ann
 
 
+def test_after_a_long_silence_they_show_it_once_more(session: Session, ann: int) -> None:
+    write(session, WHATSAPP, "4791234567")
+    verify(session, WHATSAPP, "4791234567", ANN)
+    conversation = talk_of(session, WHATSAPP, "4791234567")
+    with clock.freeze(NOW + links.LASTS):
+        write(session, WHATSAPP, "4791234567")
+        assert verified_as(session, conversation) == ann
+    with clock.freeze(NOW + 2 * links.LASTS + HOUR):
+        write(session, WHATSAPP, "4791234567")
+        assert verified_as(session, conversation) is None
+        assert verify(session, WHATSAPP, "4791234567", ANN) == "verified"
+        assert point_of(session, WHATSAPP, "4791234567").linked_at == clock.now()
+    assert len(merges(session)) == 1
+
+
 @pytest.mark.parametrize("wrong", ["wrong", "expired", "used", "somebody else's", "of nobody"])
 def test_a_wrong_code_never_merges(session: Session, ann: int, bob: int, wrong: str) -> None:
     write(session, TELEGRAM, "77")

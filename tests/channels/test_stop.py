@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from rapport.channels import links, notices, rules
+from rapport.channels import inbound, links, notices, rules
+from rapport.channels.base import Said, Sender, Stopped
 from rapport.conversations.models import Message
 from rapport.customers import contact, merging, service
 from rapport.customers.models import ConsentEvent, CustomerMerge, Identity
@@ -248,15 +249,15 @@ def test_the_same_message_twice_stops_once(session: Session, ann: int) -> None:
     message = write(session, TELEGRAM, "77", "STOP")
     contact.subscribe(session, ann, "c:2")
     assert message.provider_id is not None
-    said = people.Said(people.Sender("77"), message.provider_id, "STOP")
-    assert people.inbound.take(session, TELEGRAM, said, people.NO_LIMITS) is None
+    said = Said(Sender("77"), message.provider_id, "STOP")
+    assert inbound.take(session, TELEGRAM, said, people.NO_LIMITS) is None
     assert contact.is_subscribed(session, ann)
 
 
 def test_messages_of_long_ids_are_told_apart(session: Session, ann: int) -> None:
     for number in range(2):
-        said = people.Said(people.Sender("77"), "wamid." + "A" * 90 + str(number), "STOP")
-        people.inbound.take(session, TELEGRAM, said, people.NO_LIMITS)
+        said = Said(Sender("77"), "wamid." + "A" * 90 + str(number), "STOP")
+        inbound.take(session, TELEGRAM, said, people.NO_LIMITS)
         assert not contact.is_subscribed(session, ann)
         contact.subscribe(session, ann, f"c:{number + 2}")
 
@@ -290,6 +291,14 @@ def test_after_a_merge_was_undone_it_counts_for_the_prospect_alone(session: Sess
     )
     assert write(session, TELEGRAM, "88", "stop").content == CONFIRMED
     assert contact.is_subscribed(session, ann)
+
+
+def test_told_to_the_provider_it_counts_for_whom_they_become(session: Session, ann: int) -> None:
+    write(session, WHATSAPP, "x1")
+    told = Stopped(Sender("x1"), "in-stop")
+    assert inbound.take(session, WHATSAPP, told, people.NO_LIMITS) is None
+    write(session, WHATSAPP, "x1", link=links.create(session, "whatsapp", ann))
+    assert not contact.is_subscribed(session, ann)
 
 
 def test_who_shows_to_be_another_customer_stops_for_both(session: Session, ann: int) -> None:
