@@ -86,6 +86,7 @@ class Fetcher:
         self._folder = folder
         self._context = context or ssl.create_default_context()
         self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
         self._told: str | None = None
         # Mails that could not be stored: uid → (not before, for how long).
         self._put_off: dict[str, tuple[float, float]] = {}
@@ -105,7 +106,8 @@ class Fetcher:
     def stop(self, timeout: float = 2.0) -> None:
         """End after the mail in hand."""
         self._stopping.set()
-        self._thread.join(timeout)
+        if self._thread is not None:
+            self._thread.join(timeout)
 
     def _run(self, take: Callable[[bytes], None]) -> None:
         pause = FIRST_PAUSE
@@ -155,7 +157,8 @@ class Fetcher:
 
     def _take_new(self, box: BaseMailBox, take: Callable[[bytes], None]) -> None:
         since = (clock.now() - OLDEST).date()
-        for uid in sorted(box.uids(AND(seen=False, date_gte=since), charset=None), key=int):
+        new = AND(seen=False, deleted=False, date_gte=since)
+        for uid in sorted(box.uids(new, charset=None), key=int):
             if self._stopping.is_set():
                 return
             now = time.monotonic()

@@ -11,11 +11,10 @@ import logging
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from email import message_from_bytes
-from email.errors import HeaderParseError
 from email.header import decode_header
 from email.message import Message
-from email.parser import BytesHeaderParser
+from email.parser import BytesHeaderParser, BytesParser
+from email.policy import Compat32
 from email.utils import getaddresses
 
 from rapport.channels import mail_text
@@ -24,7 +23,10 @@ from rapport.customers.rules import normalise_email
 
 log = logging.getLogger(__name__)
 
-MAX_ID = 200
+# What the library makes of a longer header takes the square of its length, of more parts in parts their
+# number times the lines.
+LONGEST_HEADER = 2000
+MOST_MULTIPARTS = 30
 MESSAGE_ID = re.compile(r"<[!-;=?-~]{3,198}>")
 DEEPEST = 20
 # Codecs that are no charset, take time in proportion to the square of the text, or run escapes.
@@ -63,11 +65,24 @@ class Mail:
     reports: tuple[Report, ...] = ()
 
 
+class _Bounded(Compat32):
+    """Headers are cut where no honest one is as long."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:LONGEST_HEADER]
+
+
+POLICY = _Bounded()
+
+
 def read(raw: bytes, ours: Collection[str] = ()) -> Mail:
     """What a mail says. `ours` are our own addresses: what comes from them is nobody's."""
-    head = BytesHeaderParser().parsebytes(raw)
+    head = BytesHeaderParser(policy=POLICY).parsebytes(raw)
     try:
-        whole = message_from_bytes(raw)
+        if raw.lower().count(b"multipart/") > MOST_MULTIPARTS:
+            raise RecursionError
+        whole = BytesParser(policy=POLICY).parsebytes(raw)
         text, attached = _body(whole)
         reports = tuple(_reports(whole))
     except Exception as error:  # noqa: BLE001 - parts in parts in parts, and what the parser trips over
@@ -112,7 +127,7 @@ def _header(head: Message, name: str) -> str:
     raw = _raw(head, name)
     try:
         pieces = decode_header(raw)
-    except (HeaderParseError, ValueError, UnicodeError):
+    except Exception:  # noqa: BLE001 - many kinds, and all of them mean that it is not encoded as it should be
         pieces = [(raw, None)]
     found = [_decoded(piece, charset) if isinstance(piece, bytes) else piece for piece, charset in pieces]
     return " ".join(mail_text.plain("".join(found)).split())
@@ -121,7 +136,7 @@ def _header(head: Message, name: str) -> str:
 def _addresses(head: Message, name: str) -> list[str]:
     try:
         pairs = getaddresses(_raws(head, name))
-    except (ValueError, IndexError, TypeError):
+    except Exception:  # noqa: BLE001 - comments in comments in comments, and what else the parser trips over
         return []
     return [address for _, address in pairs if address]
 
@@ -239,6 +254,6 @@ def _id_within(part: Message) -> str:
         head = inner[0]
     else:
         payload = part.get_payload(decode=True)
-        head = BytesHeaderParser().parsebytes(payload if isinstance(payload, bytes) else b"")
+        head = BytesHeaderParser(policy=POLICY).parsebytes(payload if isinstance(payload, bytes) else b"")
     found = MESSAGE_ID.fullmatch(_raw(head, "Message-ID").strip())
     return found.group() if found else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from email import policy
 from email.message import EmailMessage
 
@@ -336,6 +337,36 @@ def test_parts_in_parts_in_parts() -> None:
     check(mail)
     assert mail.sender == ANN
     check(read(b"From: ann@example.com\r\n" + b"Content-Type: message/rfc822\r\n\r\n" * 5000))
+
+
+HOSTILE: dict[str, bytes] = {
+    "comments": b"From: " + b"(" * 100_000,
+    "angles": b"From: " + b"<" * 100_000,
+    "addresses": b"From: " + b"a@b.no, " * 50_000,
+    "encoded words": b"Subject: " + b"=?a?q?" * 80_000,
+    "quotes": b"Content-Type: text/plain; " + b'a="\\";' * 60_000,
+    "continuations": b"Content-Type: text/plain; " + b"; ".join(b"a*%d*=x" % n for n in range(40_000)),
+    "charset": b"Content-Type: text/plain; charset=" + b"x" * 400_000,
+    "lines in parts in parts": b"".join(
+        b'Content-Type: multipart/mixed; boundary="b%d"\r\n\r\n--b%d\r\n' % (n, n) for n in range(200)
+    )
+    + b"\n" * 500_000,
+    "parts": b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n' + b"--b\r\n\r\n" * 60_000,
+    "headers": b"X: y\r\n" * 80_000,
+    "folds": b"Subject: x\r\n" + b" y\r\n" * 120_000,
+    "blocks": b'Content-Type: multipart/report; boundary="b"\r\n\r\n--b\r\n'
+    b"Content-Type: message/delivery-status\r\n\r\n" + b"Action: x\r\n\r\n" * 40_000,
+    "soft breaks": b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + b"=\n" * 250_000,
+    "a letter from the archive": b"Content-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 x\n"
+    + b"M\n" * 200_000,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_nobody_can_keep_us_busy(name: str) -> None:
+    started = time.monotonic()
+    check(read(b"To: x\r\n" + HOSTILE[name][: 512 * 1024]))
+    assert time.monotonic() - started < 5
 
 
 def test_half_a_mail_is_read_as_far_as_it_goes() -> None:

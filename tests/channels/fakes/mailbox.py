@@ -112,13 +112,13 @@ class Mailbox:
             self._client.login(USER, PASSWORD)
         return self._client
 
-    def deliver(self, mail: EmailMessage | bytes, seen: bool = False, days_ago: int = 0) -> None:
+    def deliver(self, mail: EmailMessage | bytes, flags: str = "", days_ago: int = 0) -> None:
         """Put a mail into the mailbox, as the mail server does."""
         raw = mail if isinstance(mail, bytes) else mail.as_bytes(policy=policy.SMTP)
         with self._lock:
             done, answer = self._logged_in().append(
                 "INBOX",
-                r"(\Seen)" if seen else "",
+                flags,
                 imaplib.Time2Internaldate(time.time() - days_ago * 86400),
                 raw,
             )
