@@ -176,6 +176,8 @@ def _sender(message: dict[str, Any], contacts: list[dict[str, Any]]) -> Sender |
         text(contact, "parent_user_id") or text(message, "from_parent_user_id"),
     )
     known = list(dict.fromkeys(i for i in ids if i))
+    # As Twilio writes it: people stay who they are when a shop changes the way.
+    known += [f"+{i}" for i in known if i.isdigit()]
     return Sender(known[0], tuple(known[1:]), _language(known)) if known else None
 
 
@@ -193,7 +195,7 @@ def _language(ids: Sequence[str]) -> str | None:
         if found := USER_ID.fullmatch(one):
             return languages.of_country(found[1])
         try:
-            country = phonenumbers.region_code_for_number(phonenumbers.parse(f"+{one}"))
+            country = phonenumbers.region_code_for_number(phonenumbers.parse(f"+{one.lstrip('+')}"))
         except phonenumbers.NumberParseException:
             continue
         return languages.of_country(country or "")

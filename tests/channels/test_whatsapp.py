@@ -163,7 +163,7 @@ def test_what_meta_may_come_up_with_next_stops_nothing(
 def test_who_writes_is_known_by_their_id_and_by_their_number(
     channel: whatsapp.WhatsAppChannel, fake: WhatsApp, person: str
 ) -> None:
-    both = Sender(person, (fake.phone(person),))
+    both = Sender(person, (fake.phone(person), f"+{fake.phone(person)}"))
     message = fake.message(person, "text", {"body": "Hi"}, "1")
     assert read_one(channel, fake, message) == Said(both, "wamid.1", "Hi")
     # An older webhook, without the id; and as it is while the message has none, but the contact has.
@@ -174,7 +174,7 @@ def test_who_writes_is_known_by_their_id_and_by_their_number(
     assert read(channel, fake, entry)[0] == Said(both, "wamid.1", "Hi")
     shown.pop("user_id")
     [said] = read(channel, fake, entry | {"changes": [{"field": "messages", "value": value}]})
-    assert isinstance(said, Said) and said.sender == Sender(fake.phone(person))
+    assert isinstance(said, Said) and said.sender == Sender(fake.phone(person), (f"+{fake.phone(person)}",))
     # Somebody who hides their number, and one whose number is written in two ways.
     fake.hidden.add(person)
     [said] = read(channel, fake, fake.entry(messages=[fake.message(person, "text", {"body": "Hi"})]))
@@ -184,7 +184,8 @@ def test_who_writes_is_known_by_their_id_and_by_their_number(
     change = {"field": "messages", "value": {**value, "messages": [mexican], "contacts": [mine]}}
     [said] = read(channel, fake, {"changes": [change]})
     assert isinstance(said, Said)
-    assert said.sender == Sender("MX.1", ("525512345678", "5215512345678", "MX.ENT.2"), "es")
+    assert (said.sender.address, said.sender.language) == ("MX.1", "es")
+    assert said.sender.aliases[:3] == ("525512345678", "5215512345678", "MX.ENT.2")
 
 
 @pytest.mark.parametrize(
@@ -204,7 +205,7 @@ def test_so_does_the_number(
     message = {"from": phone, "id": "wamid.1", "type": "text", "text": {"body": "?"}, "from_user_id": ""}
     value = {"metadata": {"phone_number_id": PHONE_ID}, "messages": [message]}
     [said] = read(channel, fake, {"changes": [{"field": "messages", "value": value}]})
-    assert isinstance(said, Said) and said.sender == Sender(phone, (), language)
+    assert isinstance(said, Said) and said.sender == Sender(phone, (f"+{phone}",), language)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +234,9 @@ def test_what_is_said(
     button: str | None,
 ) -> None:
     said = read_one(channel, fake, fake.message(person, kind, content, "1"))
-    assert said == Said(Sender(person, (fake.phone(person),)), "wamid.1", text, button)
+    assert said == Said(
+        Sender(person, (fake.phone(person), f"+{fake.phone(person)}")), "wamid.1", text, button
+    )
 
 
 @pytest.mark.parametrize("what", WhatsApp.unreadable)
@@ -550,6 +553,18 @@ def test_somebody_known_by_their_number_stays_the_same_when_their_id_comes(
     until(lambda: len(fake.sent(person)) == 3)
     assert column(sqlite_engine, ContactPoint.address) == [person]
     assert len(column(sqlite_engine, Customer.id)) == 1
+
+
+def test_somebody_who_came_by_twilio_stays_the_same(
+    app: RunningApp, fake: WhatsApp, person: str, sqlite_engine: Engine
+) -> None:
+    fake.say(person, "one")
+    until(lambda: len(fake.sent(person)) == 1)
+    with session_scope(sqlite_engine) as session:
+        session.scalars(select(ContactPoint)).one().address = f"+{fake.phone(person)}"
+    fake.say(person, "two")
+    until(lambda: len(fake.sent(person)) == 2)
+    assert column(sqlite_engine, ContactPoint.address) == [person]
 
 
 def test_two_ids_that_were_two_people_are_no_trouble_when_they_turn_out_to_be_one(
