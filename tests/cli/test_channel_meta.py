@@ -196,6 +196,13 @@ def test_a_script_is_told_what_is_missing(file: Path, fake: FakeGraph) -> None:
     assert "The app secret is not given" in found
 
 
+def test_a_script_hands_over_both_secrets_unseen(file: Path, fake: FakeGraph) -> None:
+    given = ("--token", "-", "--app-secret", "-", "--url", URL, "--yes")
+    said(run(file, fake, "add", fake.name, *given, typed=f"{TOKEN}\n{APP_SECRET}\n"))
+    assert values(file)["RAPPORT_META_APP_SECRET"] == APP_SECRET
+    assert file.stat().st_mode & 0o077 == 0
+
+
 def test_a_token_without_permissions(file: Path, fake: FakeGraph) -> None:
     lacking = fake.scopes.pop()
     assert lacking in refused(add(file, fake))
