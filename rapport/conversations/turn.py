@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from datetime import datetime
 from enum import Enum, auto
 from typing import Any
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 # A message that brings Rasa down each time must not be sent for ever.
 MAX_ATTEMPTS = 5
 MAX_ENTITIES = 20
+NO = "/deny"
 
 
 class Outcome(Enum):
@@ -63,6 +65,9 @@ class Turns:
             return Outcome.NOTHING
         started = time.perf_counter()
         if head.notice is not None:
+            if head.notice == notices.STOPPED:
+                # To the bot it is a no: else what comes next would answer its open question.
+                self._ask(replace(head, text="", payload=NO), [])
             said = notices.reply(head.notice, head.conversation.language, head.message_id)
             answer = Answer(replies=[said])
         else:
