@@ -109,7 +109,8 @@ class Report:
     """What became of something we sent: `status` is delivered, read or failed.
 
     `gone`: nothing can reach this person here any more (blocked, number given up). `after`: the provider
-    holds back advertising to them; it may be tried again after so many seconds.
+    holds back advertising to them; it may be tried again after so many seconds. `again`: it did not arrive
+    for a passing reason.
     """
 
     message_id: str
@@ -117,6 +118,7 @@ class Report:
     reason: str | None = None
     gone: bool = False
     after: float | None = None
+    again: bool = False
 
 
 Event = Said | Unreadable | Left | Stopped | Report

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import event
@@ -14,10 +14,13 @@ from sqlalchemy.orm import Session
 
 from rapport.channels import repository, rules
 from rapport.channels.base import Report
+from rapport.channels.models import Delivery
 from rapport.conversations.models import Conversation
 from rapport.kit import clock
 
 WEB = "web"
+# What was taken and did not arrive is sent again until it was lost as often as this.
+MOST_LOST = 5
 
 # Set after a commit that left something to send; the sender waits for it.
 queued = threading.Event()
@@ -71,16 +74,26 @@ def report(session: Session, channel: str, told: Report) -> None:
             delivery.read_at = delivery.read_at or now
     elif told.status == "failed" and delivery.status == "sent" and delivery.delivered_at is None:
         delivery.last_error = (told.reason or "refused later")[:300]
-        at = now + timedelta(seconds=told.after or 0) * 2 ** min(delivery.attempts - 1, 4)
-        worth_it = at - delivery.created_at <= rules.GIVE_UP_UNASKED_AFTER
-        if told.after is not None and not delivery.asked and worth_it:
-            delivery.status, delivery.lease_until = "queued", None
-            delivery.parts_sent, delivery.provider_id = 0, None
-            delivery.next_attempt_at = at
-        else:
+        at = _again_at(session, delivery, told, now)
+        if at is None:
             delivery.status = "failed"
+        else:
+            # It is told of the last part; those before it arrived.
+            delivery.status, delivery.lease_until, delivery.provider_id = "queued", None, None
+            delivery.parts_sent = max(delivery.parts_sent - 1, 0)
+            delivery.next_attempt_at = at
         if told.gone:
             give_up(session, delivery.conversation_id, delivery.last_error)
+
+
+def _again_at(session: Session, delivery: Delivery, told: Report, now: datetime) -> datetime | None:
+    """When to send again what did not arrive; None when it is not worth it, or would come out of order."""
+    if told.after is not None and not delivery.asked:
+        at = now + timedelta(seconds=told.after) * 2 ** min(delivery.attempts - 1, 4)
+        return at if at - delivery.created_at <= rules.GIVE_UP_UNASKED_AFTER else None
+    if not told.again or delivery.attempts >= MOST_LOST or repository.overtaken(session, delivery):
+        return None
+    return rules.next_attempt(delivery.attempts, now, delivery.created_at, None, delivery.asked)
 
 
 def give_up(session: Session, conversation_id: str, reason: str) -> None:

@@ -169,6 +169,16 @@ def by_provider_id(session: Session, channel: str, provider_id: str) -> Delivery
     return session.scalar(query.order_by(Delivery.id).limit(1))
 
 
+def overtaken(session: Session, delivery: Delivery) -> bool:
+    """Whether something later has gone out in its conversation."""
+    later = exists().where(
+        Delivery.conversation_id == delivery.conversation_id,
+        Delivery.sequence > delivery.sequence,
+        Delivery.status.in_(("sending", "sent")),
+    )
+    return bool(session.scalar(select(later)))
+
+
 def figures(session: Session) -> dict[str, tuple[int, int, int]]:
     """(people, deliveries that wait, deliveries that failed) by channel."""
     counted = select(ContactPoint.channel, func.count()).group_by(ContactPoint.channel)

@@ -120,7 +120,8 @@ class WhatsAppChannel(meta.MetaChannel):
         code = meta.number(error, "code")
         found = meta_errors.meaning(self.meanings, code, None, 400, transient=False)
         reason = f"{'no code' if code is None else code}: {found.reason}"
-        return Report(message_id, "failed", reason, found.gone, found.after if found.capped else None)
+        after = found.after if found.capped else None
+        return Report(message_id, "failed", reason, found.gone, after, found.again and not found.capped)
 
     def send(self, target: Target, part: Part) -> str:
         address = "recipient" if USER_ID.fullmatch(target.address) else "to"

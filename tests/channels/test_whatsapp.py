@@ -322,7 +322,7 @@ def test_a_link_from_the_website(channel: whatsapp.WhatsAppChannel, fake: WhatsA
         ("failed", 131026, ("131026", True, None)),
         ("failed", 131050, ("131050", True, None)),
         ("failed", 131049, ("131049", False, DAY)),
-        ("failed", 131000, ("131000", False, None)),
+        ("failed", 131000, ("131000", False, None, True)),
         ("failed", None, ("no code", False, None)),
     ],
 )
@@ -338,7 +338,8 @@ def test_what_became_of_a_message(
         return
     [event] = events
     assert isinstance(event, Report)
-    start, gone, after = report
+    start, gone, after, *again = report
+    assert event.again == bool(again)
     assert (event.message_id, event.status, event.gone, event.after) == ("wamid.9", "failed", gone, after)
     assert (event.reason or "").startswith(f"{start}: ")
 
@@ -648,6 +649,32 @@ def test_a_failure_that_comes_later_is_noted_and_respected(
     fake.say(person, "I am back")
     until(lambda: len(fake.sent(person)) == 2)
     assert column(sqlite_engine, ContactPoint.unreachable_reason) == [None]
+
+
+def test_an_answer_that_was_lost_on_the_way_is_sent_again(
+    app: RunningApp, fake: WhatsApp, person: str, sqlite_engine: Engine
+) -> None:
+    fake.say(person, "hello")
+    until(lambda: column(sqlite_engine, Delivery.status) == ["sent"])
+    assert fake.tell(fake.sent_id(1), "failed", 131000) == 200
+    until(lambda: len(fake.sent(person)) == 2)
+    until(lambda: column(sqlite_engine, Delivery.status) == ["sent"])
+    fake.tell(fake.sent_id(1), "failed", 131000)  # told again
+    fake.tell(fake.sent_id(2), "delivered")
+    fake.tell(fake.sent_id(2), "failed", 131000)  # it has arrived
+    assert column(sqlite_engine, Delivery.status) == ["sent"]
+    # Once the next one is there, an earlier one would come out of order.
+    fake.say(person, "more")
+    fake.say(person, "and more")
+    until(lambda: column(sqlite_engine, Delivery.status) == ["sent"] * 3)
+    fake.tell(fake.sent_id(3), "failed", 131000)
+    assert column(sqlite_engine, Delivery.status) == ["sent", "failed", "sent"]
+    # Nor is it tried for ever.
+    with session_scope(sqlite_engine) as session:
+        session.scalars(select(Delivery).order_by(Delivery.id.desc()).limit(1)).one().attempts = 5
+    fake.tell(fake.sent_id(4), "failed", 131000)
+    assert column(sqlite_engine, Delivery.status) == ["sent", "failed", "failed"]
+    assert len(fake.sent(person)) == 4
 
 
 def _unasked(session: Session, content: dict[str, Any]) -> None:
