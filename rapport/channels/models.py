@@ -16,8 +16,8 @@ class ContactPoint(Base):
 
     `customer_id` is a prospect of its own until the person shows who they are: then it is that customer, and
     `linked_at` says since when. `unreachable_since`: they blocked us or the address is gone, until they write
-    again. `stopped_at`: they said STOP, and were told that it was heard. `thread` is the provider's id of
-    their newest message.
+    again. `stopped_at`: they said STOP, and were told, by us or the provider, that it was heard. `thread` is
+    the provider's id of their newest message.
     """
 
     __tablename__ = "contact_point"

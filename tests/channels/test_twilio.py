@@ -451,9 +451,10 @@ def test_stop_at_twilio_is_stop_here_and_confirmed_by_one(
     with read_scope(sqlite_engine) as session:
         assert session.scalars(select(ConsentEvent.granted).order_by(ConsentEvent.id)).all() == [True, False]
     # What Twilio does not tell about is not taken from us: that says enough.
-    provider.say(ANN, "STOP")
+    provider.say(ANN, "STOP")  # heard once more in silence: Twilio has confirmed it
+    provider.say(ANN, "are you there?")
     until(lambda: point().unreachable_since is not None, 10)
-    assert len(provider.sent(ANN)) == 1 and len(rasa.turns) == 1
+    assert len(provider.sent(ANN)) == 1 and len(rasa.turns) == 2
     provider.fake.opted_out.clear()
     assert provider.post(inbound(ANN, "START", OptOutType="START")) == 200
     assert point().unreachable_since is None
