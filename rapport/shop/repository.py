@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Select, Subquery, case, distinct, exists, func, or_, select, union
+from sqlalchemy import Subquery, bindparam, case, distinct, exists, func, or_, select, union
 from sqlalchemy.orm import Session, selectinload
 
 from rapport.shop.models import ImportRun, Order, OrderItem, Product, ProductText, Refund
@@ -17,18 +17,20 @@ PAID = Order.status.in_(PAID_STATUSES)
 AVAILABLE = or_(Product.stock.is_(None), Product.stock > 0)
 
 
-def _orders_of(customer_id: int) -> Select[Order]:
-    return (
-        select(Order)
-        .where(Order.customer_id == customer_id)
-        .order_by(Order.placed_at.desc(), Order.id.desc())
-        .options(selectinload(Order.items), selectinload(Order.refunds))
-    )
+# Built once: everyone who chats waits for these.
+_ORDERS_OF = (
+    select(Order)
+    .where(Order.customer_id == bindparam("customer"))
+    .order_by(Order.placed_at.desc(), Order.id.desc())
+    .options(selectinload(Order.items), selectinload(Order.refunds))
+)
+_RECENT = _ORDERS_OF.limit(bindparam("count"))
+_ORDER = _ORDERS_OF.where(Order.id == bindparam("order"))
 
 
 def recent_orders(session: Session, customer_id: int, limit: int) -> Sequence[Order]:
     """The customer's newest orders, newest first."""
-    return session.scalars(_orders_of(customer_id).limit(limit)).all()
+    return session.scalars(_RECENT, {"customer": customer_id, "count": limit}).all()
 
 
 def order_numbers(session: Session, customer_id: int) -> list[tuple[int, str]]:
@@ -43,7 +45,7 @@ def order_numbers(session: Session, customer_id: int) -> list[tuple[int, str]]:
 
 def order_of_customer(session: Session, customer_id: int, order_id: int) -> Order | None:
     """The order, if it is this customer's."""
-    return session.scalars(_orders_of(customer_id).where(Order.id == order_id)).one_or_none()
+    return session.scalars(_ORDER, {"customer": customer_id, "order": order_id}).one_or_none()
 
 
 def refunded_minor(session: Session, order_id: int) -> int:
