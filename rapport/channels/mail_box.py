@@ -6,31 +6,20 @@ nothing; so nothing is lost, and nothing is taken twice.
 
 from __future__ import annotations
 
-import imaplib
 import logging
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
-from imap_tools import (
-    AND,
-    BaseMailBox,
-    ImapToolsError,
-    MailBox,
-    MailboxFolderSelectError,
-    MailBoxStartTls,
-    MailBoxUnencrypted,
-)
+from imap_tools import AND, BaseMailBox
 
+from rapport.channels.mail_connection import Account, reason
 from rapport.kit import clock
 
 log = logging.getLogger(__name__)
 
-TIMEOUT_SECONDS = 10
 # How often to look where the server does not tell, and at the latest where it does.
 POLL_SECONDS = 20.0
 # How soon a server that tells hears that we are about to stop.
@@ -40,31 +29,6 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
 MAX_BYTES = 512 * 1024
 # An older one that nobody has read stays as it is, for people: most likely it was there before us.
 OLDEST = timedelta(days=7)
-
-TROUBLES = (ImapToolsError, imaplib.IMAP4.error, OSError, ValueError)
-
-
-class WrongLoginError(OSError):
-    """The server does not know user and password."""
-
-
-class NoEncryptionError(OSError):
-    """The server offers no STARTTLS."""
-
-
-class _StartTls(MailBoxStartTls):
-    def _get_mailbox_client(self) -> imaplib.IMAP4:
-        """As the library does it, but the connection is closed when it cannot be encrypted."""
-        client = imaplib.IMAP4(self._host, self._port, timeout=self._timeout)
-        try:
-            if "STARTTLS" not in client.capabilities:
-                raise NoEncryptionError
-            client.starttls(self._ssl_context)
-        except BaseException:
-            with suppress(OSError):
-                client.shutdown()
-            raise
-        return client
 
 
 class Fetcher:
@@ -80,11 +44,8 @@ class Fetcher:
         folder: str = "INBOX",
         context: ssl.SSLContext | None = None,
     ) -> None:
-        self._address = host, port
-        self._security = security
-        self._login = user, password
-        self._folder = folder
-        self._context = context or ssl.create_default_context()
+        context = context or ssl.create_default_context()
+        self._account = Account(host, port, security, user, password, folder, context)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._told: str | None = None
@@ -98,10 +59,10 @@ class Fetcher:
     def trouble(self) -> str | None:
         """Log in once and open the folder: what is wrong, or None."""
         try:
-            with self._open():
+            with self._account.open():
                 return None
-        except TROUBLES as error:
-            return _reason(error)
+        except Exception as error:  # noqa: BLE001 - whatever a server may do
+            return reason(error)
 
     def stop(self, timeout: float = 2.0) -> None:
         """End after the mail in hand."""
@@ -113,47 +74,16 @@ class Fetcher:
         pause = FIRST_PAUSE
         while not self._stopping.is_set():
             try:
-                with self._open() as box:
+                with self._account.open() as box:
                     while not self._stopping.is_set():
                         self._take_new(box, take)
                         self._tell(None)
                         pause = FIRST_PAUSE
                         self._wait(box)
-            except TROUBLES as error:
-                self._tell(_reason(error))
+            except Exception as error:  # noqa: BLE001 - the thread must outlive whatever a server may do
+                self._tell(reason(error))
                 self._stopping.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
-
-    @contextmanager
-    def _open(self) -> Iterator[BaseMailBox]:
-        """A connection that is logged in and has the folder open. Raises what TROUBLES lists."""
-        box = self._connect()
-        try:
-            self._log_in(box)
-            box.folder.set(self._folder)
-            yield box
-        finally:
-            # Not LOGOUT first: a server that hangs would keep us.
-            with suppress(*TROUBLES):
-                box.client.shutdown()
-
-    def _log_in(self, box: BaseMailBox) -> None:
-        user, password = self._login
-        try:
-            login = box.login if (user + password).isascii() else box.login_utf8
-            login(user, password, initial_folder=None)
-        except imaplib.IMAP4.abort:  # the connection broke
-            raise
-        except (ImapToolsError, imaplib.IMAP4.error):
-            raise WrongLoginError from None
-
-    def _connect(self) -> BaseMailBox:
-        host, port = self._address
-        if self._security == "tls":
-            return MailBox(host, port, timeout=TIMEOUT_SECONDS, ssl_context=self._context)
-        if self._security == "starttls":
-            return _StartTls(host, port, timeout=TIMEOUT_SECONDS, ssl_context=self._context)
-        return MailBoxUnencrypted(host, port, timeout=TIMEOUT_SECONDS)
 
     def _take_new(self, box: BaseMailBox, take: Callable[[bytes], None]) -> None:
         since = (clock.now() - OLDEST).date()
@@ -224,18 +154,3 @@ def _mark(box: BaseMailBox, uid: str) -> None:
     status, _ = box.client.uid("STORE", uid, "+FLAGS.SILENT", r"(\Seen)")
     if status != "OK":
         raise OSError(f"STORE: {status}")
-
-
-def _reason(error: Any) -> str:
-    """In words without addresses: what a server says may hold them."""
-    if isinstance(error, NoEncryptionError):
-        return "the server offers no STARTTLS: see RAPPORT_IMAP_SECURITY"
-    if isinstance(error, WrongLoginError):
-        return "the server does not take RAPPORT_IMAP_USER and RAPPORT_IMAP_PASSWORD"
-    if isinstance(error, MailboxFolderSelectError):
-        return "there is no folder as RAPPORT_IMAP_FOLDER names it"
-    if isinstance(error, ssl.SSLError):
-        return f"the server's encryption or certificate ({error.reason or type(error).__name__})"
-    if isinstance(error, OSError):
-        return f"the server cannot be reached ({type(error).__name__})"
-    return f"the server breaks off ({type(error).__name__})"

@@ -7,28 +7,23 @@ import logging
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl, urljoin
+from urllib.parse import urljoin
 
 import requests
 from twilio.request_validator import RequestValidator
 
-from rapport.channels import rules
+from rapport.channels import twilio_forms
 from rapport.channels.base import (
     Event,
     InDoubtError,
-    Left,
     Limits,
     MessagingChannel,
     Part,
     RefusedError,
-    Report,
     Request,
-    Said,
     Sender,
-    Stopped,
     Target,
     TryAgainError,
-    Unreadable,
 )
 from rapport.channels.calls import call, retry_after
 from rapport.kit.errors import ConfigurationError, InvalidInputError, UnauthorizedError
@@ -39,25 +34,7 @@ log = logging.getLogger(__name__)
 TWILIO_URL = "https://api.twilio.com"
 EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
 
-# Twilio's codes for somebody whom nothing can reach here: no such number, opted out, blocked.
-GONE = frozenset({21211, 21214, 21610, 21614, 30005, 30006, 63014, 63024})
 WRONG_CREDENTIALS = 20003
-# Meta held back advertising to this person; it may be tried again much later.
-CAPPED = 63049
-
-# Unknown types are files. A sticker is a WebP image, which no phone sends as a photo.
-MEDIA = {"image/webp": "sticker", "text/vcard": "contact", "text/x-vcard": "contact"}
-MEDIA_KINDS = {"image": "image", "audio": "voice", "video": "video"}
-
-
-class Form(dict[str, list[str]]):
-    """A form's fields as the validator wants them: a field may come twice."""
-
-    def getlist(self, name: str) -> list[str]:
-        return self[name]
-
-    def first(self, name: str) -> str:
-        return self.get(name, [""])[0]
 
 
 class Twilio(MessagingChannel):
@@ -86,7 +63,7 @@ class Twilio(MessagingChannel):
     def check(self, request: Request) -> None:
         signature = request.headers.get("x-twilio-signature", "")
         try:
-            form = _form(request)
+            form = twilio_forms.read(request)
             urls = [request.url]
             # Without RAPPORT_PUBLIC_URL, a proxy that ends TLS leaves us with the wrong scheme. To try both
             # gives nobody anything: whoever can sign for one can sign for the other.
@@ -99,39 +76,22 @@ class Twilio(MessagingChannel):
             raise UnauthorizedError("The signature is missing or wrong.")
 
     def read(self, request: Request) -> Sequence[Event]:
-        form = _form(request)
+        form = twilio_forms.read(request)
         message_id = form.first("MessageSid") or form.first("SmsSid")
         if not message_id or len(message_id) > 100:
             raise InvalidInputError("This tells of no message.")
         if status := form.first("MessageStatus"):
-            return _report(message_id, status, form.first("ErrorCode"))
+            return twilio_forms.report(message_id, status, form.first("ErrorCode"))
         number = form.first("From")
         if not number.startswith(self.prefix) or ":" in number[len(self.prefix) :]:
             raise InvalidInputError(f"From: this address is for {self.name} only.")
         address = number[len(self.prefix) :].strip()
         if not 0 < len(address) <= 100:
             raise InvalidInputError("From: there is no number.")
-        return self._message(form, self._sender(address), message_id)
+        return twilio_forms.message(form, self._sender(address), message_id)
 
     def _sender(self, address: str) -> Sender:
         return Sender(address)
-
-    def _message(self, form: Form, sender: Sender, message_id: str) -> Sequence[Event]:
-        text, opting = form.first("Body"), form.first("OptOutType")
-        # Twilio answers these by itself. The word may be one that only the shop's settings there know.
-        if opting == "STOP":
-            return [Stopped(sender, message_id)]
-        if opting == "START":
-            return [Left(sender, message_id, back=True)]
-        if opting == "HELP":
-            return []
-        if button := form.first("ButtonPayload"):
-            return [Said(sender, message_id, form.first("ButtonText") or text, button)]
-        if not text.strip():
-            what = _what(form)
-            if what is not None:
-                return [Unreadable(sender, message_id, what)]
-        return [Said(sender, message_id, text)]
 
     def send(self, target: Target, part: Part) -> str:
         data = {"To": self.prefix + target.address, **self._from(), **self._content(part)}
@@ -171,14 +131,14 @@ class Twilio(MessagingChannel):
         # Its own words may hold the number.
         code = said.get("code") if isinstance(said.get("code"), int) else 0
         reason = f"Twilio: {answer.status_code}, error {code}"
-        if code == WRONG_CREDENTIALS or (answer.status_code in (401, 403) and code not in GONE):
+        if code == WRONG_CREDENTIALS or (answer.status_code in (401, 403) and code not in twilio_forms.GONE):
             self._tell_credentials()
             raise TryAgainError(f"{reason}: RAPPORT_TWILIO_ACCOUNT or _TOKEN is wrong", channel=True)
         if answer.status_code == 429:  # how much an account may ask for at once
             raise TryAgainError(reason, after=retry_after(answer), channel=True)
         if answer.status_code >= 500:
             raise TryAgainError(reason, channel=True)
-        raise RefusedError(reason, gone=code in GONE)
+        raise RefusedError(reason, gone=code in twilio_forms.GONE)
 
     def _tell_credentials(self) -> None:
         if not self._told_credentials:
@@ -245,39 +205,6 @@ def _account(settings: Settings) -> tuple[str, str] | None:
             " RAPPORT_TWILIO_WHATSAPP_FROM."
         )
     return account, token.get_secret_value()
-
-
-def _form(request: Request) -> Form:
-    form = Form()
-    try:
-        fields = parse_qsl(
-            request.body.decode(), keep_blank_values=True, strict_parsing=True, max_num_fields=200
-        )
-    except ValueError:  # also what is no UTF-8
-        raise InvalidInputError("The body is no form.") from None
-    for name, value in fields:
-        form.setdefault(name, []).append(value)
-    return form
-
-
-def _what(form: Form) -> str | None:
-    """What a message without words holds; None when that is nothing."""
-    if form.first("Latitude") and form.first("Longitude"):
-        return "location"
-    if form.first("NumMedia") in {"", "0"}:
-        return None
-    media = form.first("MediaContentType0").partition(";")[0].strip().lower()
-    return MEDIA.get(media) or MEDIA_KINDS.get(media.partition("/")[0], "file")
-
-
-def _report(message_id: str, status: str, error: str) -> Sequence[Event]:
-    if status in {"delivered", "read"}:
-        return [Report(message_id, status)]
-    if status not in {"failed", "undelivered"}:
-        return []  # queued, sending, sent: on its way
-    code = int(error) if error.isascii() and error.isdigit() and len(error) <= 6 else 0
-    after = rules.CAPPED_FOR.total_seconds() if code == CAPPED else None
-    return [Report(message_id, "failed", f"Twilio: {status}, error {code}", code in GONE, after)]
 
 
 def _json(answer: requests.Response) -> dict[str, Any]:
