@@ -43,7 +43,7 @@ class TelegramApi:
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
-            if response.ok:
+            if response.status_code // 100 == 2:
                 raise InDoubtError("an answer that makes no sense")
             # A gateway or a firewall on the way; what it says of a person is not Telegram's word.
             raise TryAgainError(f"status {response.status_code}, and not from the Bot API", channel=True)

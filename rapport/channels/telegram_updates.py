@@ -65,7 +65,7 @@ Seconds = Annotated[int, Field(ge=0, lt=2**35)]
 class _User(BaseModel):
     id: Id
     is_bot: bool = False
-    language_code: str | None = Field(None, max_length=35)
+    language_code: str | None = None
 
 
 class _Chat(BaseModel):

@@ -142,7 +142,7 @@ def _checked(token: str, url: str) -> tuple[TelegramApi, dict[str, Any]]:
     """Raises ConfigurationError unless it is a bot's token that Telegram knows."""
     if not telegram.TOKEN.fullmatch(token):
         raise ConfigurationError(
-            "That is no token of a bot: it looks like 123456789:AAE…, with 35 signs after it."
+            "That is no token of a bot: those are a number, a colon and 35 signs (123456789:AAE…)."
         )
     api = TelegramApi(token, url)
     try:

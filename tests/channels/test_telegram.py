@@ -467,7 +467,7 @@ def test_what_passes_is_tried_again(channel: TelegramChannel, api: BotApi) -> No
     assert (error.value.after, error.value.channel) == (60, False)
 
 
-@pytest.mark.parametrize("mode", ["again", "gateway"])
+@pytest.mark.parametrize("mode", ["again", "gateway", "gateway403", "gateway404", "gateway302"])
 def test_telegram_is_down(channel: TelegramChannel, api: BotApi, mode: str) -> None:
     api.failures.append(mode)
     with pytest.raises(TryAgainError) as error:

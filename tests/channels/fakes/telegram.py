@@ -58,8 +58,8 @@ class RefusalError(Exception):
 class BotApi:
     """One bot's API. `accepted` are (chat, method, parameters) in order.
 
-    `failures` are met by the next sends, one each: those above, `gateway` (an HTML page), `drop` (accepted,
-    but the answer never comes) and `hang`.
+    `failures` are met by the next sends, one each: those above, `gateway` (an HTML page; `gateway403` with
+    another status), `drop` (accepted, but the answer never comes) and `hang`.
     """
 
     def __init__(self) -> None:
@@ -116,8 +116,8 @@ class BotApi:
         if mode in FAILURES:
             status, description, parameters = FAILURES[mode]
             raise RefusalError(status, description, **parameters)
-        if mode == "gateway":
-            raise GatewayError
+        if mode.startswith("gateway"):
+            raise GatewayError(int(mode.removeprefix("gateway") or 502))
         if mode == "hang":
             time.sleep(self.hang_seconds)
         chat = self._chat(given)
@@ -304,7 +304,11 @@ class BotApi:
 
 
 class GatewayError(Exception):
-    """Answer as a gateway in front of the Bot API does."""
+    """Answer as something in front of the Bot API does: a gateway, or a firewall on the way there."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
 
 
 class DropError(Exception):
@@ -359,8 +363,8 @@ def _handler(api: BotApi) -> type[BaseHTTPRequestHandler]:
                 if error.parameters:
                     answer["parameters"] = error.parameters
                 self._send(error.status, answer)
-            except GatewayError:
-                self._send(502, "<html><body>Bad Gateway</body></html>")
+            except GatewayError as error:
+                self._send(error.status, f"<html><body>{error.status}</body></html>")
             except DropError:
                 self.close_connection = True
             else:
