@@ -106,7 +106,8 @@ WHATSAPP: Table = {
     131049: Meaning(
         "they got much advertising lately", again=True, capped=True, after=CAPPED_FOR.total_seconds()
     ),
-    131050: gone("they want no advertising from us on WhatsApp"),
+    # Their answers still reach them: only advertising does not.
+    131050: refused("they want no advertising from us on WhatsApp"),
     131053: refused("Meta cannot fetch the picture"),
     131056: later("too many messages to one person", PAIR_PAUSE),
     131057: busy("the account is being maintained"),
