@@ -211,3 +211,37 @@ def test_stopping_does_not_wait_for_a_hanging_server() -> None:
         started = time.monotonic()
         fetcher.stop(0.2)
         assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"* OK\r\n" + b"x" * 100000,
+        b"\xff\xfe\r\n" * 100,
+        b"* PREAUTH hello\r\n",
+        b"* BYE go away\r\n",
+        b"* OK [CAPABILITY IMAP4rev1\r\n* ( {99999999999}\r\n",
+    ],
+)
+def test_a_server_that_speaks_nonsense(said: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    taken: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            for _ in range(3):
+                try:
+                    with server.accept()[0] as connection:
+                        connection.sendall(said)
+                except OSError:
+                    return
+
+        threading.Thread(target=serve, daemon=True).start()
+        fetcher = Fetcher("127.0.0.1", server.getsockname()[1], "none", USER, PASSWORD)
+        fetcher.start(taken.append)
+        until(lambda: "cannot be fetched" in caplog.text, 10)
+        time.sleep(0.2)
+        assert fetcher._thread is not None and fetcher._thread.is_alive()
+        fetcher.stop()
+    assert taken == []
