@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 # A channel that is down is asked this much later, then twice as much, up to the longest.
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+# One that takes so long to say nothing hangs, and would keep the people on the other channels waiting.
+HANGS_SECONDS = 3.0
 
 
 @dataclass
@@ -96,11 +98,14 @@ class Sender:
         job = self._claim()
         if job is None:
             return False
+        began = time.monotonic()
         try:
             self._send(job)
         except RefusedError as error:
             self._refused(job, str(error), error.gone)
         except InDoubtError:
+            if time.monotonic() - began > HANGS_SECONDS:
+                self._pause(job.channel.name, None)
             self._doubtful(job)
         except TryAgainError as error:
             if error.channel:
@@ -215,9 +220,9 @@ class Sender:
             repository.note(session, job.delivery_id, job.lease_until, **values)
 
     def _pause(self, channel: str, after: float | None) -> None:
-        """Leave a channel alone for a while; the others go on."""
+        """Leave a channel alone for a while, and for as long as it asks for; the others go on."""
         last = self._paused.get(channel, (0.0, FIRST_PAUSE / 2))[1]
-        pause = min(max(2 * last, after or 0.0), LONGEST_PAUSE)
+        pause = max(min(2 * last, LONGEST_PAUSE), after or 0.0)
         self._paused[channel] = (time.monotonic() + pause, pause)
         log.warning("%s takes no messages; trying again in %.0f s.", channel, pause)
 

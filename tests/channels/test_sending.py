@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, select, update
 
 from rapport.channels import inbound, outbound, rules
-from rapport.channels.base import Limits, Report, Said
+from rapport.channels.base import InDoubtError, Limits, Report, Said, TryAgainError
 from rapport.channels.base import Sender as From
 from rapport.channels.models import ContactPoint, Delivery
 from rapport.channels.sending import Sender
@@ -136,6 +137,40 @@ def test_a_channel_that_is_down_is_left_alone_for_a_while(
     channel.failures.extend(["again"] * 5)
     assert work(sender) == 1
     assert len(channel.failures) == 4
+
+
+def test_a_channel_that_hangs_is_left_alone_for_a_while(
+    engine: Engine, channel: ToyChannel, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or each message to it would keep the people on all others waiting until it times out."""
+    for number in range(3):
+        say(engine, hear(engine, channel, f"p{number}"), "x")
+
+    def hang(*_: Any) -> str:
+        time.sleep(0.05)
+        raise InDoubtError
+
+    monkeypatch.setattr("rapport.channels.sending.HANGS_SECONDS", 0.04)
+    monkeypatch.setattr(channel, "send", hang)
+    assert work(sender) == 1
+    with read_scope(engine) as session:
+        assert session.scalars(select(Delivery.status)).all() == ["queued"] * 3
+
+
+def test_a_pause_lasts_as_long_as_it_was_asked_for(
+    engine: Engine, channel: ToyChannel, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2):
+        say(engine, hear(engine, channel, f"p{number}"), "x")
+
+    def too_much(*_: Any) -> str:
+        raise TryAgainError("429", after=600, channel=True)
+
+    monkeypatch.setattr(channel, "send", too_much)
+    assert work(sender) == 1
+    later = time.monotonic() + 590
+    monkeypatch.setattr("rapport.channels.sending.time.monotonic", lambda: later)
+    assert work(sender) == 0
 
 
 def test_a_lease_keeps_others_away_and_a_kill_repeats_one(
