@@ -57,7 +57,7 @@ def parts(text: str, content: Mapping[str, Any], sequence: int, limits: Limits) 
         wanted = Template(template["name"], template["language"], tuple(template.get("parameters", ())))
         return [Part(text=text, template=wanted)]
     buttons = [Button(f"{sequence}:{b['id']}", b["title"]) for b in content.get("buttons", ())]
-    if not fit(buttons, limits):
+    if buttons and not (text.strip() and fit(buttons, limits)):
         text, buttons = f"{text}\n\n{numbered(buttons)}".strip(), []
     image = content.get("image") if limits.images else None
     pieces = split(text, limits.text, limits.utf16)

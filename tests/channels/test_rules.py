@@ -58,6 +58,11 @@ def test_buttons_without_room_are_numbered() -> None:
     assert rules.parts("?", long_title, 7, SMALL)[-1].buttons == ()
 
 
+def test_buttons_without_a_text_are_one() -> None:
+    content = {"buttons": [{"id": "b1", "title": "Yes", "payload": "/x"}]}
+    assert rules.parts("", content, 7, SMALL) == [Part(text="1. Yes")]
+
+
 def test_a_picture_alone_and_nothing_at_all() -> None:
     assert rules.parts("", {"image": "https://shop/x.png"}, 1, SMALL) == [Part(image="https://shop/x.png")]
     assert rules.parts("", {}, 1, SMALL) == []
