@@ -135,6 +135,22 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     return result
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def shared_engine(
+    request: pytest.FixtureRequest, migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Engine]:
+    """A fresh database for all tests of a module, which only look at what its fixture puts in."""
+    if request.param == "postgres":
+        with fresh_postgres(request.getfixturevalue("postgres_server")) as engine:
+            yield engine
+        return
+    path = tmp_path_factory.mktemp("shared") / "rapport.db"
+    shutil.copy(migrated_sqlite, path)
+    engine = make_engine(f"sqlite:///{path}")
+    yield engine
+    engine.dispose()
+
+
 @pytest.fixture
 def session(engine: Engine) -> Iterator[Session]:
     """A session on a fresh database, committed at the end."""

@@ -95,10 +95,13 @@ def address(payload: dict[str, Any], field: str) -> str | None:
     return found if found and normalise_email(found) else None
 
 
-def event(**values: Any) -> OrderEvent:
-    """An event of these values. Raises InvalidInputError that names the field."""
+def event(
+    source: str, kind: str, reference: str, number: str | None, at: datetime, *, event_id: str, **more: Any
+) -> OrderEvent:
+    """An event of an order, as OrderEvent has it. Raises InvalidInputError that names the field."""
+    told = {"source": source, "kind": kind, "reference": reference, "number": number, "at": at}
     try:
-        return OrderEvent.model_validate(values)
+        return OrderEvent.model_validate({**told, "event_id": event_id, **more})
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, func, select
@@ -18,7 +15,7 @@ from rapport.customers.models import ConsentEvent, ContactPolicy, Customer, Iden
 from rapport.customers.rules import normalise_email
 from rapport.customers.service import find_by_identity
 from rapport.kit import clock
-from rapport.kit.database import make_engine, read_scope, session_scope
+from rapport.kit.database import read_scope, session_scope
 from rapport.kit.languages import LANGUAGES
 from rapport.loyalty.offers import service as offers
 from rapport.loyalty.offers.models import Offer
@@ -31,28 +28,17 @@ from rapport.shop import service as shop
 from rapport.shop.catalogue import Catalogue
 from rapport.shop.facts import get_facts
 from rapport.shop.models import ORDER_STATUSES, Order, Product, ProductText
-from tests.conftest import fresh_postgres
 
 TODAY = date(2026, 5, 3)
 NOON = datetime(2026, 5, 3, 12, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def demo_engine(
-    request: pytest.FixtureRequest, migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Engine]:
+@pytest.fixture(scope="module")
+def demo_engine(shared_engine: Engine) -> Engine:
     """A database with the demo, for tests that only look."""
-    with ExitStack() as stack:
-        if request.param == "postgres":
-            engine = stack.enter_context(fresh_postgres(request.getfixturevalue("postgres_server")))
-        else:
-            path = tmp_path_factory.mktemp("demo") / "rapport.db"
-            shutil.copy(migrated_sqlite, path)
-            engine = make_engine(f"sqlite:///{path}")
-            stack.callback(engine.dispose)
-        with session_scope(engine) as session:
-            demo.load(session, TODAY)
-        yield engine
+    with session_scope(shared_engine) as session:
+        demo.load(session, TODAY)
+    return shared_engine
 
 
 @pytest.fixture

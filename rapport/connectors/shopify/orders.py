@@ -10,6 +10,7 @@ Amounts are the shop's own currency (`total_price`, not what another currency wa
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from rapport.connectors import reading, rules
@@ -17,6 +18,7 @@ from rapport.connectors.events import OrderEvent
 from rapport.kit.errors import InvalidInputError
 
 SOURCE = "shopify"
+_event = partial(reading.event, SOURCE)
 ORDER_TOPICS = frozenset(
     {
         "orders/create",
@@ -74,14 +76,6 @@ def _order(payload: dict[str, Any], received_at: datetime) -> list[OrderEvent]:
     if cancelled_at := _moment(payload, "cancelled_at"):
         found.append(_event("cancelled", reference, number, cancelled_at, event_id=f"{reference}:cancelled"))
     return found
-
-
-def _event(
-    kind: str, reference: str, number: str | None, at: datetime, *, event_id: str, **more: Any
-) -> OrderEvent:
-    return reading.event(
-        kind=kind, source=SOURCE, event_id=event_id, number=number, reference=reference, at=at, **more
-    )
 
 
 def _moment(payload: dict[str, Any], field: str) -> datetime | None:

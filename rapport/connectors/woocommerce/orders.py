@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
 from typing import Any
 
 from rapport.connectors import reading, rules
@@ -20,6 +21,7 @@ from rapport.connectors.events import OrderEvent
 from rapport.kit.errors import InvalidInputError
 
 SOURCE = "woocommerce"
+_event = partial(reading.event, SOURCE)
 TOPICS = frozenset({"order.created", "order.updated", "order.deleted", "order.restored"})
 NOT_ORDERED = frozenset({"pending", "failed", "checkout-draft", "auto-draft", "draft"})
 GONE = frozenset({"cancelled", "trash"})
@@ -62,14 +64,6 @@ def events(topic: str, payload: dict[str, Any], received_at: datetime) -> list[O
     if status in GONE:
         found.append(_event("cancelled", reference, number, changed_at, event_id=f"{reference}:cancelled"))
     return found
-
-
-def _event(
-    kind: str, reference: str, number: str | None, at: datetime, *, event_id: str, **more: Any
-) -> OrderEvent:
-    return reading.event(
-        kind=kind, source=SOURCE, event_id=event_id, number=number, reference=reference, at=at, **more
-    )
 
 
 def _moment(payload: dict[str, Any], field: str) -> datetime | None:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.orm import Session
 
 from rapport.customers.models import Customer
-from rapport.kit.database import make_engine, read_scope, session_scope
+from rapport.kit.database import read_scope, session_scope
 from rapport.loyalty.points import repository, service
 from rapport.shop.models import Order
-from tests.conftest import fresh_postgres
 from tests.loyalty.points.conftest import NOW
 
 DAY = timedelta(days=1)
@@ -48,25 +45,15 @@ LOOKUPS: dict[str, Callable[[Session, int], object]] = {
 }
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def filled(
-    request: pytest.FixtureRequest, migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Engine]:
+@pytest.fixture(scope="module")
+def filled(shared_engine: Engine) -> Engine:
     """A hundred customers with points, for tests that only look."""
-    with ExitStack() as stack:
-        if request.param == "postgres":
-            engine = stack.enter_context(fresh_postgres(request.getfixturevalue("postgres_server")))
-        else:
-            path = tmp_path_factory.mktemp("plans") / "rapport.db"
-            shutil.copy(migrated_sqlite, path)
-            engine = make_engine(f"sqlite:///{path}")
-            stack.callback(engine.dispose)
-        with session_scope(engine) as session:
-            for number in range(1, 101):
-                _customer(session, number)
-        with session_scope(engine) as session:
-            session.execute(text("ANALYZE"))
-        yield engine
+    with session_scope(shared_engine) as session:
+        for number in range(1, 101):
+            _customer(session, number)
+    with session_scope(shared_engine) as session:
+        session.execute(text("ANALYZE"))
+    return shared_engine
 
 
 def _customer(session: Session, number: int) -> None:
