@@ -1,6 +1,6 @@
 """What becomes of many conversations over all messaging apps while providers stumble and parts are killed.
 
-    uv run python -m bench.channels [--people 200] [--each 5] [--kills 9]
+    uv run python -m bench.channels [--people 200] [--each 12] [--kills 6]
 
 The whole system runs as `rapport up` starts it; the providers are the tests' stand-ins, which speak the real
 protocols. Some messages come twice or late, some sends are refused for now, and Rasa and the app are killed
@@ -25,11 +25,11 @@ def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--people", type=int, default=200, help="how many conversations at once")
-    parser.add_argument("--each", type=int, default=5, help="messages of each")
-    parser.add_argument("--kills", type=int, default=9, help="how often a part is killed")
+    parser.add_argument("--each", type=int, default=12, help="messages of each")
+    parser.add_argument("--kills", type=int, default=6, help="how often a part is killed")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="rapport-bench-") as folder:
-        drill = Drill(Path(folder), arguments.people, arguments.each)
+        drill = Drill(Path(folder), arguments.people, arguments.each, kill_every=12.0)
         with drill.running():
             figures = drill.run(arguments.kills, threads=arguments.people)
     for name, value in told(figures):

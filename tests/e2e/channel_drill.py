@@ -40,7 +40,6 @@ SENTENCES = (
 TWICE, LATE = 0.2, 0.1
 # How likely a provider refuses a send in each half second.
 STUMBLES = 0.3
-KILL_EVERY = 6.0
 
 
 @dataclass
@@ -64,10 +63,16 @@ class Figures:
 
 
 class Drill:
-    """One run. `people` write `each` messages one after the other, on the channels in turn."""
+    """One run. `people` write `each` messages one after the other, on the channels in turn; `kill_every` so
+    many seconds after all was up again.
 
-    def __init__(self, folder: Path, people: int, each: int, seed: int = 1) -> None:
+    A part that dies five times within half a minute of its start is given up by the supervisor: with many
+    kills it must be given more time.
+    """
+
+    def __init__(self, folder: Path, people: int, each: int, kill_every: float = 6.0, seed: int = 1) -> None:
         self.people, self.each, self.random = people, each, random.Random(seed)
+        self.kill_every = kill_every
         self.providers: list[Provider] = [PROVIDERS[name]() for name in CHANNELS]
         settings: dict[str, str] = {}
         for provider in self.providers:
@@ -157,7 +162,7 @@ class Drill:
     def _kill(self, kills: int) -> None:
         """kill -9 of Rasa and the app in turn, and of both at once."""
         for number in range(kills):
-            time.sleep(KILL_EVERY)
+            time.sleep(self.kill_every)
             parts = [("The app",), ("Rasa",), ("The app", "Rasa")][number % 3]
             wait_until(self._all_up, 90, "all parts to be up")
             for part in parts:
