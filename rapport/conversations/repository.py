@@ -170,16 +170,6 @@ def settle(session: Session, message_id: int, **values: Any) -> bool:
     return cast(CursorResult[Any], session.execute(statement)).rowcount == 1
 
 
-def keep_unanswered(session: Session, conversation_id: str) -> None:
-    """A person answers these."""
-    session.execute(
-        update(Message)
-        .where(Message.conversation_id == conversation_id, UNANSWERED)
-        .values(status="kept")
-        .execution_options(synchronize_session=False)
-    )
-
-
 def count_attempt(session: Session, message_id: int) -> None:
     session.execute(
         update(Message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Protocol
 
+from rapport.channels.notices import STOPPED
 from rapport.kit.errors import ConflictError, InvalidInputError
 
 PublicMessage = dict[str, Any]
@@ -96,10 +97,13 @@ def content_of(
 
 
 def status_of(conversation: str, notice: str | None) -> str:
-    """What a customer's message is when it arrives: for a person, settled already, or to be answered."""
+    """What a customer's message is when it arrives: for a person, settled already, or to be answered.
+
+    STOP is confirmed whoever has the conversation: they would write it again, or complain.
+    """
     if notice == "":
         return "noted"
-    return "kept" if conversation == "human" else "received"
+    return "kept" if conversation == "human" and notice != STOPPED else "received"
 
 
 def is_told(opening: str | None) -> bool:

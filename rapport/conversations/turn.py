@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from enum import Enum, auto
@@ -15,7 +16,14 @@ from sqlalchemy import Engine
 from rapport.channels import notices, outbound
 from rapport.conversations import gate, language, repository, rules, values
 from rapport.conversations.events import Events
-from rapport.conversations.rasa import Answer, Rasa, RasaBrokeOffError, RasaRefusedError, Reply
+from rapport.conversations.rasa import (
+    Answer,
+    Rasa,
+    RasaAwayError,
+    RasaBrokeOffError,
+    RasaRefusedError,
+    Reply,
+)
 from rapport.conversations.repository import Head
 from rapport.conversations.rules import PublicMessage
 from rapport.customers import verification
@@ -51,6 +59,8 @@ class Turns:
         self._events = events
         self._catalogue = catalogue
         self._trouble = trouble
+        # Who said STOP while Rasa was away, by conversation: it is told before it hears more.
+        self._untold: dict[str, Head] = {}
 
     def take(self, conversation_id: str) -> Outcome:
         """Answers the next message, if there is one.
@@ -58,22 +68,16 @@ class Turns:
         No transaction is open while Rasa is asked. Raises RasaAwayError: it is to be sent again later.
         """
         head = self._head(conversation_id)
+        while head is not None and not _is_for_bot(head):
+            self._settle_without_bot(head)
+            head = self._head(conversation_id)
         if head is None:
             return Outcome.NOTHING
-        if head.conversation.status == "human":
-            self._keep(head)
-            return Outcome.NOTHING
         started = time.perf_counter()
-        if head.notice is not None:
-            if head.notice == notices.STOPPED:
-                # To the bot it is a no: else what comes next would answer its open question.
-                self._ask(replace(head, text="", payload=NO), [])
-            said = notices.reply(head.notice, head.conversation.language, head.message_id)
-            answer = Answer(replies=[said])
-        else:
-            found = self._find(head.text) if head.payload is None else []
-            self._follow_language(head, found)
-            answer = self._gated(head, self._ask(head, found))
+        self._tell_of_stop(conversation_id)
+        found = self._find(head.text) if head.payload is None else []
+        self._follow_language(head, found)
+        answer = self._gated(head, self._ask(head, found))
         self._store(head, answer, started)
         return Outcome.ANSWERED_MORE_WAIT if head.more else Outcome.ANSWERED
 
@@ -105,10 +109,34 @@ class Turns:
         named = self._catalogue.match(text)[:MAX_ENTITIES]
         return named + values.find(text, today, facts.currency, facts.coupon_prefix)[:MAX_ENTITIES]
 
-    def _keep(self, head: Head) -> None:
-        with session_scope(self._database) as session:
-            repository.keep_unanswered(session, head.conversation.id)
-        self._tell(head, None)
+    def _settle_without_bot(self, head: Head) -> None:
+        """What a notice answers waits for nobody; all else is for the person who has the conversation."""
+        if head.notice is None or _is_for_person(head):
+            with session_scope(self._database) as session:
+                repository.settle(session, head.message_id, status="kept")
+            self._tell(head, None)
+            return
+        said = notices.reply(head.notice, head.conversation.language, head.message_id)
+        self._store(head, Answer(replies=[said]), time.perf_counter())
+        if head.notice == notices.STOPPED:
+            conversation_id = head.conversation.id
+            # To the bot it is a no: else what comes next would answer its open question.
+            self._untold[conversation_id] = replace(head, text="", payload=NO)
+            with suppress(RasaAwayError):
+                self._tell_of_stop(conversation_id)
+
+    def _tell_of_stop(self, conversation_id: str) -> None:
+        """Raises RasaAwayError: then it is still to be told. Where it broke off, once is enough."""
+        head = self._untold.pop(conversation_id, None)
+        if head is None:
+            return
+        try:
+            self._ask(head, [])
+        except RasaBrokeOffError:
+            log.warning("Rasa broke off while it was told of STOP.")
+        except RasaAwayError:
+            self._untold[conversation_id] = head
+            raise
 
     def _follow_language(self, head: Head, found: list[dict[str, str]]) -> None:
         conversation = head.conversation
@@ -153,7 +181,7 @@ class Turns:
             count = max(len(answer.replies), 1)
             last, status, spoken = repository.advance(session, head.conversation.id, count, now)
             # A person may have taken over while the bot was thinking: then it holds its tongue.
-            silent = status == "human"
+            silent = status == "human" and head.notice != notices.STOPPED
             settled = repository.settle(
                 session,
                 head.message_id,
@@ -185,6 +213,14 @@ class Turns:
     def _tell(self, head: Head, replies: list[PublicMessage] | None) -> None:
         self._events.answered(head.message_id, replies)
         self._events.changed(head.conversation.id)
+
+
+def _is_for_person(head: Head) -> bool:
+    return head.conversation.status == "human" and head.notice != notices.STOPPED
+
+
+def _is_for_bot(head: Head) -> bool:
+    return head.notice is None and head.conversation.status != "human"
 
 
 def _row(head: Head, reply: Reply, sequence: int, spoken: str, now: datetime) -> dict[str, Any]:
