@@ -36,9 +36,10 @@ from rapport.customers import repository as customers_repository
 from rapport.customers import service as customers
 from rapport.customers.models import Customer, Identity
 from rapport.customers.rules import VERIFIED_FOR, normalise_identity
-from rapport.kit import clock, languages
+from rapport.kit import clock, languages, tokens
 from rapport.kit.errors import ConflictError, RapportError, TooManyRequestsError
 from rapport.kit.rates import Rate
+from rapport.kit.settings import get_settings
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +121,7 @@ def _contact(session: Session, channel: MessagingChannel, sender: Sender) -> tup
     for _ in range(2):
         point = repository.contact(session, channel.name, addresses)
         if point is not None:
-            point.address = sender.address
+            _known_again(session, channel, point, sender)
             return point, False
         try:
             with session.begin_nested():
@@ -130,12 +131,24 @@ def _contact(session: Session, channel: MessagingChannel, sender: Sender) -> tup
     raise RapportError("The same person is being added again and again.")
 
 
+def _known_again(session: Session, channel: MessagingChannel, point: ContactPoint, sender: Sender) -> None:
+    if channel.authenticates:
+        if point.address != sender.address:
+            # What they wrote under before is theirs no longer: a number may have another owner some day.
+            before, now = (_value(channel, address) for address in (point.address, sender.address))
+            customers.rename_identity(session, point.customer_id, channel.name, before, now)
+    else:
+        owner = customers_repository.find_identity(session, channel.name, _value(channel, sender.address))
+        if owner is not None and owner.customer_id != point.customer_id:
+            point.customer_id, point.linked_at = owner.customer_id, None  # the shop knows them by now
+    point.address = sender.address
+
+
 def _new_contact(session: Session, channel: MessagingChannel, sender: Sender) -> ContactPoint:
-    # An address that we know already is its owner's: of mail most are. It opens nothing by itself.
-    value = normalise_identity(channel.name, sender.address) or sender.address
-    identity = customers_repository.find_identity(session, channel.name, value)
-    customer = identity.customer if identity is not None else _prospect(session, channel, sender, value)
-    conversation = conversations.start(session, channel.name, sender.language or customer.language)
+    customer = _owner(session, channel, sender) or _prospect(session, channel, sender)
+    conversation = conversations.start(
+        session, channel.name, sender.language or customer.language, client_hash=_client_hash(channel, sender)
+    )
     point = ContactPoint(
         channel=channel.name,
         address=sender.address,
@@ -148,14 +161,45 @@ def _new_contact(session: Session, channel: MessagingChannel, sender: Sender) ->
     return point
 
 
-def _prospect(session: Session, channel: MessagingChannel, sender: Sender, value: str) -> Customer:
+def _owner(session: Session, channel: MessagingChannel, sender: Sender) -> Customer | None:
+    """An address that we know already is its owner's: of mail most are. It opens nothing by itself.
+
+    Who is reached elsewhere on a channel that nobody can forge is not this one: they had the address once.
+    """
+    identity = customers_repository.find_identity(session, channel.name, _value(channel, sender.address))
+    if identity is None:
+        return None
+    points = repository.contacts_of(session, identity.customer_id)
+    if channel.authenticates and any(point.channel == channel.name for point in points):
+        return None
+    return identity.customer
+
+
+def _prospect(session: Session, channel: MessagingChannel, sender: Sender) -> Customer:
     customer = Customer(language=languages.normalise(sender.language))
-    verified_at = clock.now() if channel.authenticates else None
     session.add(customer)
-    session.add(Identity(customer=customer, kind=channel.name, value=value, verified_at=verified_at))
     session.flush()
+    # A mail may be forged, or written before the first order: the address is not taken from who has it then.
+    value = _value(channel, sender.address)
+    if channel.authenticates and customers_repository.find_identity(session, channel.name, value) is None:
+        session.add(Identity(customer=customer, kind=channel.name, value=value, verified_at=clock.now()))
+        session.flush()
     customers.note(session, customer.id, "registered")
     return customer
+
+
+def _value(channel: MessagingChannel, address: str) -> str:
+    return normalise_identity(channel.name, address) or address
+
+
+def _client_hash(channel: MessagingChannel, sender: Sender) -> str | None:
+    """By what codes are limited where one can write under any number of names: a mail's domain, else all."""
+    if channel.authenticates:
+        return None
+    _, _, domain = sender.address.rpartition("@")
+    where = domain.lower() if "@" in sender.address else ""
+    key = get_settings().secret_key.get_secret_value()
+    return tokens.keyed_hash(key, "channel-client", f"{channel.name}:{where}")
 
 
 def _left(point: ContactPoint, event: Left) -> None:
@@ -247,7 +291,7 @@ def _unsubscribe(
     """
     people: set[int] = {point.customer_id} if point is not None else set()
     for address in (event.sender.address, *event.sender.aliases):
-        people |= customers.known_by_number(session, channel, address)
+        people |= customers.known_by_address(session, channel, address)
     shown = verification.current_customer_id(conversation) if conversation is not None else None
     if shown is not None:
         people.add(shown)

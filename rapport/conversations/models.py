@@ -23,7 +23,8 @@ class Conversation(Base):
 
     `status`: bot, waiting (for a person; the bot still answers) or human (the bot is silent).
     `language_chosen`: the customer asked for the language, so it takes more to leave it.
-    `client_hash`: a keyed hash of the network address it was started from, by which codes are limited.
+    `client_hash`: a keyed hash by which codes are limited: of the network address it was started from, of a
+    mail's domain, of all SMS.
     """
 
     __tablename__ = "conversation"

@@ -236,6 +236,11 @@ def count_codes_for_client(session: Session, client_hash: str, since: datetime) 
     return _count(session, asked, Verification.created_at > since)
 
 
+def count_codes_on_channel(session: Session, channel: str, since: datetime) -> int:
+    conversations = select(Conversation.id).where(Conversation.channel == channel)
+    return _count(session, Verification.created_at > since, Verification.conversation_id.in_(conversations))
+
+
 def take_try(session: Session, verification: Verification, now: datetime, limit: int) -> bool:
     """Use up one try; False when none is left. Counted by the database, so parallel guesses cannot exceed the
     limit.

@@ -26,6 +26,8 @@ MAIL_AFTER = timedelta(milliseconds=500)
 CODES_PER_CONVERSATION = (3, timedelta(minutes=15))
 CODES_PER_ADDRESS = (5, timedelta(hours=1))
 CODES_PER_CLIENT = (30, timedelta(hours=1))
+# For all of a channel on which anybody can write in as many names as they like.
+CODES_PER_OPEN_CHANNEL = (60, timedelta(hours=1))
 
 # What may stand in a name beside letters.
 IN_NAMES = str.maketrans("", "", "-'’")

@@ -34,10 +34,24 @@ def find_by_identity(session: Session, kind: str, value: str) -> Customer | None
     return identity.customer if identity else None
 
 
-def known_by_number(session: Session, kind: str, address: str) -> set[int]:
-    """The ids of the customers who have the phone number that this address is, under whatever kind."""
+def known_by_address(session: Session, kind: str, address: str) -> set[int]:
+    """The ids of the customers who have this address, or the phone number that it is, under whatever kind."""
     number = rules.number_of(kind, address)
-    return repository.owners_of_number(session, rules.BY_NUMBER, number) if number else set()
+    known = repository.owners_of_number(session, rules.BY_NUMBER, number) if number else set()
+    owner = find_by_identity(session, kind, address)
+    return known if owner is None else known | {owner.id}
+
+
+def rename_identity(session: Session, customer_id: int, kind: str, before: str, now: str) -> None:
+    """They are known by another address of this kind from now on; `before` is nobody's any more."""
+    identity = repository.find_identity(session, kind, before)
+    if identity is None or identity.customer_id != customer_id or before == now:
+        return
+    if repository.find_identity(session, kind, now) is None:
+        identity.value = now
+    else:
+        session.delete(identity)
+    session.flush()
 
 
 def ensure_customer(

@@ -162,7 +162,13 @@ def _client_asks_too_much(session: Session, conversation: Conversation, now: dat
     if conversation.client_hash is None:
         return False
     limit, period = rules.CODES_PER_CLIENT
-    return repository.count_codes_for_client(session, conversation.client_hash, now - period) >= limit
+    if repository.count_codes_for_client(session, conversation.client_hash, now - period) >= limit:
+        return True
+    if conversation.channel == WEB:
+        return False
+    # By mail another name, and another domain, costs nothing.
+    limit, period = rules.CODES_PER_OPEN_CHANNEL
+    return repository.count_codes_on_channel(session, conversation.channel, now - period) >= limit
 
 
 def _try(session: Session, conversation: Conversation, verification: Verification, code: str) -> Checked:

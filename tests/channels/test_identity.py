@@ -13,13 +13,14 @@ from rapport.channels import links, notices
 from rapport.channels.models import ChannelLink, ContactPoint
 from rapport.conversations import service as conversations
 from rapport.conversations.models import Case, Conversation
-from rapport.customers import contact, merging, rules, service
+from rapport.customers import contact, merging, rules, service, verification
 from rapport.customers.models import Customer, CustomerMerge, Identity
 from rapport.customers.verification import current_customer_id
 from rapport.kit import clock
 from rapport.kit.database import session_scope
 from rapport.kit.languages import LANGUAGES
 from rapport.kit.settings import Settings
+from rapport.outreach.models import OutboxMessage
 from tests.channels import people
 from tests.channels.people import MAIL, SMS, TELEGRAM, WHATSAPP, point_of, talk_of, verify, write
 from tests.loyalty.threads import at_once
@@ -209,16 +210,46 @@ def test_who_can_be_forged_is_not_merged(
         assert verified_as(session, talk_of(session, channel, address)) is None
 
 
-def test_mail_from_a_stranger_and_then_their_code(session: Session) -> None:
+def test_a_mail_before_the_first_order_takes_nobodys_address(session: Session) -> None:
+    """It may be forged: the address is whose the shop says, and nobody is mailed before that."""
     write(session, MAIL, "new@example.com")
-    point = point_of(session, MAIL, "new@example.com")
+    stranger = point_of(session, MAIL, "new@example.com").customer_id
+    assert service.find_by_identity(session, "email", "new@example.com") is None
+    code = people.ask_code(session, talk_of(session, MAIL, "new@example.com"), "new@example.com")
+    assert people.give_code(session, talk_of(session, MAIL, "new@example.com"), code) == "wrong"
+    assert session.scalars(select(OutboxMessage.recipient)).all() == [None]
+    buyer = service.ensure_customer(
+        session, references=[("woocommerce", "7")], identities=[("email", "new@example.com")]
+    )
     found = service.find_by_identity(session, "email", "new@example.com")
-    assert found is not None and found.id == point.customer_id
+    assert found is buyer and buyer.id != stranger
     assert verify(session, MAIL, "new@example.com", "new@example.com") == "verified"
-    assert point_of(session, MAIL, "new@example.com").linked_at == NOW
+    write(session, MAIL, "new@example.com")
+    assert point_of(session, MAIL, "new@example.com").customer_id == buyer.id
     write(session, TELEGRAM, "77")
     assert verify(session, TELEGRAM, "77", "new@example.com") == "verified"
-    assert point_of(session, TELEGRAM, "77").customer_id == found.id
+    assert point_of(session, TELEGRAM, "77").customer_id == buyer.id
+
+
+def test_many_names_by_mail_get_no_more_codes(session: Session) -> None:
+    """A sender can be made up, so one who guesses would have as many as they like."""
+
+    def ask(channel: people.ToyChannel, address: str, number: int) -> str:
+        write(session, channel, address)
+        conversation = talk_of(session, channel, address)
+        return verification.request_code(session, conversation, f"v{number}@example.com", f"{address}:1")
+
+    limit, period = rules.CODES_PER_CLIENT
+    for domain in ("evil.example", "worse.example"):
+        asked = [ask(MAIL, f"x{number}@{domain}", number) for number in range(limit + 2)]
+        assert asked == ["sent"] * limit + ["too_many"] * 2
+    assert rules.CODES_PER_OPEN_CHANNEL[0] == 2 * limit
+    assert ask(MAIL, "x@another.example", 99) == "too_many"
+    by_sms = [ask(SMS, f"+47912345{number:02}", number) for number in range(limit + 1)]
+    assert by_sms == ["sent"] * limit + ["too_many"]
+    assert ask(TELEGRAM, "77", 98) == "sent"
+    with clock.freeze(NOW + period):
+        assert ask(MAIL, "y@evil.example", 97) == "sent"
 
 
 @pytest.mark.parametrize(
@@ -248,6 +279,35 @@ def test_a_new_address_of_the_same_person_is_the_same_person(session: Session, a
     assert session.scalars(select(ContactPoint)).all() == [point]
     assert verify(session, WHATSAPP, "NO.x-1", ANN) == "verified"
     assert point_of(session, WHATSAPP, "NO.x-1").customer_id == ann
+
+
+@pytest.mark.parametrize(("number", "again"), [("4791234567", "4791234567"), ("+4791234567", "4791234567")])
+def test_a_number_that_has_another_owner_is_somebody_new(
+    session: Session, ann: int, bob: int, number: str, again: str
+) -> None:
+    """Its first owner hid it and went on under an id; the network gave it to somebody else since."""
+    both = (number, again)
+    write(session, WHATSAPP, number)
+    assert verify(session, WHATSAPP, number, ANN) == "verified"
+    write(session, WHATSAPP, "NO.ann", aliases=both)
+    with clock.freeze(NOW + timedelta(days=400)):
+        write(session, WHATSAPP, again, aliases=both)
+        assert point_of(session, WHATSAPP, again).customer_id not in (ann, bob)
+        assert verify(session, WHATSAPP, again, BOB) == "verified"
+        assert point_of(session, WHATSAPP, again).customer_id == bob
+        assert point_of(session, WHATSAPP, "NO.ann").customer_id == ann
+    owners = session.execute(
+        select(Identity.value, Identity.customer_id).where(Identity.kind == "whatsapp").order_by(Identity.id)
+    )
+    assert [tuple(row) for row in owners] == [("NO.ann", ann), (again, bob)]
+
+
+def test_who_is_reached_there_already_has_another_number_by_now(session: Session, ann: int) -> None:
+    session.add(Identity(customer_id=ann, kind="telegram", value="88"))
+    write(session, TELEGRAM, "77")
+    verify(session, TELEGRAM, "77", ANN)
+    write(session, TELEGRAM, "88")
+    assert point_of(session, TELEGRAM, "88").customer_id != ann
 
 
 # --- links from the website --------------------------------------------------------------------------------

@@ -328,6 +328,13 @@ def test_by_mail_it_counts_for_the_addresss_owner(session: Session) -> None:
     contact.subscribe(session, dan, "c:2")
     assert write(session, MAIL, "dan@example.com", "Baja").content == CONFIRMED
     assert not contact.is_subscribed(session, dan)
+    # Eve wrote before the shop knew her; what it knows since counts.
+    write(session, MAIL, "eve@example.com")
+    eve = people.customer(session, "eve@example.com")
+    contact.subscribe(session, eve, "c:3")
+    told = Stopped(Sender("eve@example.com"), "in-stop-eve")
+    assert inbound.take(session, MAIL, told, people.NO_LIMITS) is None
+    assert not contact.is_subscribed(session, eve)
 
 
 def test_saying_so_on_the_website_or_to_the_bot_ends_the_apps_too(session: Session, ann: int) -> None:
