@@ -55,6 +55,8 @@ GONE = (
     "user is deactivated",
     "upgraded to a supergroup",
 )
+# So long nobody asks for the bot's name again after Telegram did not say it.
+NAME_AGAIN_SECONDS = 60.0
 WRONG_TOKEN = "Telegram does not take RAPPORT_TELEGRAM_TOKEN: run `rapport channel check telegram`"  # noqa: S105
 
 
@@ -69,6 +71,7 @@ class TelegramChannel(MessagingChannel):
         self._secret = secret
         self._api = api
         self._username = username
+        self._ask_name_from = 0.0
         # Of the last chat we wrote to too fast: (address, until when).
         self._slowed = ("", 0.0)
 
@@ -108,9 +111,12 @@ class TelegramChannel(MessagingChannel):
 
     def link(self, token: str, language: str = DEFAULT_LANGUAGE) -> str | None:
         if not self._username:
+            if time.monotonic() < self._ask_name_from:
+                return None
             try:
                 self._username = str(self._api.call("getMe")["username"])
             except (TelegramError, TryAgainError, InDoubtError) as error:
+                self._ask_name_from = time.monotonic() + NAME_AGAIN_SECONDS
                 log.warning("Telegram did not say the bot's name, so no link leads there: %s", error)
                 return None
         return f"https://t.me/{self._username}?start={token}"

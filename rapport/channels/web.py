@@ -223,10 +223,13 @@ class WebChannel(Channel):
             if customer_id is None:
                 raise ForbiddenError("Only who has shown who they are gets a link.")
             expires_at = clock.now() + links.LIFE
-            url = channel.link(links.create(session, channel_name, customer_id), conversation.language)
-            if url is None:
-                raise NotFoundError("No link leads into this channel.")
-            return LinkResponse(url=url, expires_at=expires_at.isoformat())
+            token = links.create(session, channel_name, customer_id)
+        # It may ask the provider something: nobody else's writing waits for that. A link that nobody gets to
+        # see does no harm.
+        url = channel.link(token, conversation.language)
+        if url is None:
+            raise NotFoundError("No link leads into this channel.")
+        return LinkResponse(url=url, expires_at=expires_at.isoformat())
 
     def _look(self, message_id: int) -> tuple[str, list[PublicMessage] | None]:
         with read_scope(self._database) as session:

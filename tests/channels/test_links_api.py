@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
 
 from rapport.channels import links
 from rapport.channels.models import ContactPoint
 from rapport.conversations.models import Conversation
+from rapport.customers.models import Customer
 from rapport.customers.rules import VERIFIED_FOR
-from rapport.kit import clock
+from rapport.kit import clock, database
 from rapport.kit.database import session_scope
 from rapport.kit.languages import DEFAULT_LANGUAGE
 from rapport.kit.settings import Settings
@@ -86,6 +87,24 @@ def test_who_gets_no_link(app: RunningApp, engine: Engine) -> None:
     with session_scope(engine) as session:
         session.get_one(Conversation, chat.id).verified_until = clock.now()
     assert ask("telegram", chat.headers) == (403, "forbidden")
+
+
+def test_a_provider_that_is_slow_to_name_a_link_holds_nobody_up(
+    app: RunningApp, engine: Engine, telegram: Telegram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def link(token: str, language: str = DEFAULT_LANGUAGE) -> str | None:
+        # Somebody else writes meanwhile, of this customer too.
+        with session_scope(engine) as session:
+            session.execute(update(Customer).values(name="Ann"))
+        return "https://t.example/bot"
+
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr(telegram, "link", link)
+    chat, customer_id = verified_chat(app, engine)
+    made = app.client.post("/api/chat/links", json={"channel": "telegram"}, headers=chat.headers)
+    assert made.status_code == 201, made.text
+    with session_scope(engine) as session:
+        assert session.get_one(Customer, customer_id).name == "Ann"
 
 
 def test_links_are_limited(settings: Settings, sqlite_engine: Engine, rasa: FakeRasa) -> None:

@@ -268,10 +268,18 @@ def test_a_link_holds_what_links_make(channel: TelegramChannel, api: BotApi, ses
     assert found.link == token
 
 
-def test_the_bots_name_is_asked_once(channel: TelegramChannel, api: BotApi) -> None:
+def test_the_bots_name_is_asked_once(
+    channel: TelegramChannel, api: BotApi, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("rapport.channels.telegram.NAME_AGAIN_SECONDS", 0.3)
     api.token = "7:revoked"
     assert channel.link("a" * 32) is None
     api.token = TOKEN
+    # For a while nobody asks again: each who asks would wait for Telegram.
+    assert channel.link("a" * 32) is None
+    assert api.called == []
+    assert len(caplog.records) == 1
+    time.sleep(0.3)
     assert channel.link("a" * 32) == channel.link("a" * 32)
     assert api.called == ["getMe"]
     named = TelegramChannel(TOKEN, SECRET, TelegramApi(TOKEN, "http://127.0.0.1:9"), "fjordly_bot")

@@ -11,13 +11,17 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine, select, update
 
+from rapport.channels import notices
 from rapport.conversations import repository
 from rapport.conversations.models import Conversation, Message
+from rapport.customers import contact
+from rapport.customers.rules import VERIFIED_FOR
 from rapport.kit import clock
 from rapport.kit.database import session_scope
 from rapport.kit.settings import Settings, get_settings
+from tests.channels import people
 from tests.fake_rasa import Body, DropConnection, FakeRasa, answer, reply, slow
-from tests.running import Chat, RunningApp
+from tests.running import Chat, RunningApp, until
 
 
 def test_a_session_speaks_the_language_asked_for(app: RunningApp) -> None:
@@ -333,6 +337,64 @@ def test_the_log_has_what_was_understood(app: RunningApp, chat: Chat, sqlite_eng
         replied = session.scalars(select(Message).where(Message.author == "bot")).one()
         assert (replied.response, replied.reply_to) == ("utter_echo", said.id)
         assert not repository.unanswered_conversations(session, clock.now(), 10)
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [("en", "Unsubscribe me!"), ("es", "Darme de baja"), ("nb", "Meld meg av"), ("ro", "STOP")],
+)
+def test_stop_of_a_verified_customer(
+    app_on_both: RunningApp, engine: Engine, rasa: FakeRasa, language: str, text: str
+) -> None:
+    chat = app_on_both.chat(language)
+    customer_id = _verify(engine, chat)
+    message = {"text": text, "client_id": "s1"}
+    [confirmed] = chat.post(message, wait=True).json()["replies"]
+    assert confirmed["text"] in {notices.reply(notices.STOPPED, language, turn).text for turn in range(5)}
+    with session_scope(engine) as session:
+        assert not contact.is_subscribed(session, customer_id)
+        assert contact.subscribe(session, customer_id, "c:2")
+    # To the bot it is a no, which ends what it had asked; and the same message again is no second STOP.
+    assert until(lambda: [turn.get("payload") for turn in rasa.turns]) == ["/deny"]
+    assert chat.post(message, wait=True).json()["replies"] == [confirmed]
+    with session_scope(engine) as session:
+        assert contact.is_subscribed(session, customer_id)
+
+
+def test_stop_ends_nothing_but_a_verified_customers(
+    app_on_both: RunningApp, engine: Engine, rasa: FakeRasa
+) -> None:
+    chat = app_on_both.chat()
+    customer_id = _verify(engine, chat)
+    chat.say("stop my order")
+    with session_scope(engine) as session:
+        session.get_one(Conversation, chat.id).verified_until = clock.now()
+    assert [reply["text"] for reply in chat.say("STOP")] == ["echo: STOP"]
+    assert [reply["text"] for reply in app_on_both.chat().say("STOP")] == ["echo: STOP"]
+    with session_scope(engine) as session:
+        assert contact.is_subscribed(session, customer_id)
+
+
+def test_stop_is_confirmed_while_a_person_has_the_conversation(
+    app_on_both: RunningApp, engine: Engine
+) -> None:
+    chat = app_on_both.chat()
+    customer_id = _verify(engine, chat)
+    _set_status(engine, chat, "human")
+    assert len(chat.say("STOP")) == 1
+    with session_scope(engine) as session:
+        assert not contact.is_subscribed(session, customer_id)
+
+
+def _verify(engine: Engine, chat: Chat) -> int:
+    """A customer who gets the newsletter, and has shown here who they are."""
+    with session_scope(engine) as session:
+        customer_id = people.customer(session, "ann@example.com")
+        contact.subscribe(session, customer_id, "c:1")
+        conversation = session.get_one(Conversation, chat.id)
+        conversation.customer_id = customer_id
+        conversation.verified_until = clock.now() + VERIFIED_FOR
+    return customer_id
 
 
 def _set_status(engine: Engine, chat: Chat, status: str) -> None:
