@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -26,7 +27,7 @@ from starlette.types import ASGIApp
 from actions import server as actions
 from rapport import health
 from rapport.api import app as shop_api
-from rapport.channels import registry, site, webhook
+from rapport.channels import registry, site
 from rapport.channels.base import FetchingChannel, MessagingChannel
 from rapport.channels.sending import Sender
 from rapport.channels.web import WebChannel
@@ -53,6 +54,9 @@ log = logging.getLogger(__name__)
 SHUTDOWN_SECONDS = 2
 # If the orderly way out takes longer than this, the process leaves all the same.
 LAST_CALL_SECONDS = 8
+# What is left of it when the server has ended, for what is in somebody's hands: a message that is cut off
+# while a provider takes it is sent again.
+LEAVING_SECONDS = LAST_CALL_SECONDS - SHUTDOWN_SECONDS - 1
 ACTIONS_PATH = "/actions/webhook"
 
 
@@ -90,12 +94,14 @@ def create_app(
         for channel in fetching:
             channel.start(partial(received.take, channel))
         yield
+        end = time.monotonic() + LEAVING_SECONDS
         events.close()
+        worker.stop(0)  # told now, waited for below
         for channel in fetching:
             channel.stop()
         engine.stop()
-        sender.stop(SHUTDOWN_SECONDS)
-        worker.stop(SHUTDOWN_SECONDS)
+        sender.stop(max(end - time.monotonic(), 0))
+        worker.stop(max(end - time.monotonic(), 0))
         rasa.close()
 
     app = FastAPI(
@@ -114,11 +120,11 @@ def create_app(
     app.include_router(site.router(database, settings.demo))
     if settings.demo:
         app.mount("/demo", site.DemoFiles(directory=site.DEMO))
-    _add_middleware(app, settings)
+    _add_middleware(app, settings, received)
     return app
 
 
-def _add_middleware(app: FastAPI, settings: Settings) -> None:
+def _add_middleware(app: FastAPI, settings: Settings, received: Webhooks) -> None:
     """What is added last comes first: headers, then CORS, then errors, then the body's limit."""
     origins = [origin.strip() for origin in settings.allowed_origins.split(",") if origin.strip()]
 
@@ -136,7 +142,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
 
     larger = {
         webhooks.PATH: webhooks.MAX_BODY_BYTES,
-        webhook.PATH: webhook.MAX_BODY_BYTES,
+        **received.max_bodies,
         shop_api.PATH: shop_api.MAX_BODY_BYTES,
     }
     app.add_middleware(middleware.BodyLimit, except_paths=[ACTIONS_PATH], larger=larger)

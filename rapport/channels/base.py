@@ -24,7 +24,8 @@ class InboundMessage:
     `provider_id` is unique on the channel: a second message with the same one changes nothing. `payload`
     is what a pressed button stands for: it comes from the stored reply, never from the client. `text` is
     then the button's title. `notice` names what is answered without the bot, which cannot read a voice
-    message; "" that nothing more is to be said to it. `subject` is a mail's.
+    message; "" that nothing more is to be said to it. `subject` is a mail's. `unproven`: anybody may have
+    sent it in this person's name.
     """
 
     channel: str
@@ -33,6 +34,7 @@ class InboundMessage:
     payload: str | None = None
     notice: str | None = None
     subject: str | None = None
+    unproven: bool = False
 
 
 class Channel(ABC):
@@ -65,7 +67,8 @@ class Sender:
 class Said:
     """A text, or a pressed button (`button` is our id of it, `7:b1`, as `Part.buttons` gave it out).
 
-    `link` is the token of a link from the website that the person followed to come here.
+    `link` is the token of a link from the website that the person followed to come here. `answers`: the ids
+    of messages it answers, where these show that our answers are read at that address; else None.
     """
 
     sender: Sender
@@ -74,6 +77,7 @@ class Said:
     button: str | None = None
     link: str | None = None
     subject: str | None = None
+    answers: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -233,6 +237,7 @@ class MessagingChannel(ABC):
 
     `authenticates`: whether nobody but the owner of an address can send from it. Mail and SMS can be forged.
     `per_sender`: how many messages in how many seconds one person may send. `has_subjects`: as mails do.
+    `max_body`: how many bytes of a request are read; no provider's are larger.
     """
 
     name: ClassVar[str]
@@ -240,6 +245,7 @@ class MessagingChannel(ABC):
     authenticates: ClassVar[bool] = True
     per_sender: ClassVar[tuple[int, float]] = (30, 60)
     has_subjects: ClassVar[bool] = False
+    max_body: ClassVar[int] = 1024 * 1024
 
     @abstractmethod
     def check(self, request: Request) -> None:

@@ -107,6 +107,8 @@ class MetaChannel(MessagingChannel):
     """What both apps do alike. `own_id` is the number's or the page's id: what is for others is not ours."""
 
     meanings: ClassVar[meta_errors.Table]
+    # Up to 3 MB come in one request, and are sent again for days if they are refused.
+    max_body: ClassVar[int] = 4 * 1024 * 1024
 
     def __init__(self, app_secret: str, verify_token: str, token: str, own_id: str, url: str) -> None:
         self._app_secret = app_secret.encode()

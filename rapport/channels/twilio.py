@@ -42,6 +42,8 @@ class Twilio(MessagingChannel):
 
     # What Twilio writes before a number on this channel.
     prefix: ClassVar[str] = ""
+    # One message each. A form has to be read before its signature can be checked, and that costs.
+    max_body: ClassVar[int] = 64 * 1024
 
     def __init__(
         self,

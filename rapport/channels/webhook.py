@@ -10,9 +10,10 @@ from fastapi import APIRouter
 from fastapi import Request as HttpRequest
 from fastapi.responses import PlainTextResponse, Response
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from rapport.channels import inbound
-from rapport.channels.base import Channel, MessagingChannel, Request
+from rapport.channels.base import Channel, Event, MessagingChannel, Request
 from rapport.conversations.engine import ConversationEngine
 from rapport.kit import addresses
 from rapport.kit.database import session_scope
@@ -23,7 +24,6 @@ from rapport.kit.settings import Settings
 log = logging.getLogger(__name__)
 
 PATH = "/channels/"
-MAX_BODY_BYTES = 1024 * 1024
 
 
 class Webhooks(Channel):
@@ -53,6 +53,8 @@ class Webhooks(Channel):
             for name, channel in channels.items()
         }
         self._wrong_signatures = Rate(30, 60)
+        # By path, for the body's limit.
+        self.max_bodies = {f"{PATH}{name}": channel.max_body for name, channel in channels.items()}
 
     def router(self) -> APIRouter:
         router = APIRouter(prefix="/channels", include_in_schema=False)
@@ -82,16 +84,27 @@ class Webhooks(Channel):
         return PlainTextResponse(answer)
 
     def take(self, channel: MessagingChannel, given: Request) -> None:
-        """Store what a request tells; when this returns, it is stored and will be answered."""
-        for conversation_id in self.store(channel, given):
-            self._engine.wake(conversation_id)
+        """Store what a request tells; when this returns, it is stored and will be answered.
 
-    def store(self, channel: MessagingChannel, given: Request) -> list[str]:
-        """In one transaction all that a request tells; returns the conversations to be answered."""
-        events = channel.read(given)
+        Each event in a transaction of its own, in their order: two requests that tell of the same people in
+        different orders would wait for each other. If one fails, all come again; what is stored changes nothing.
+        """
+        for event in channel.read(given):
+            conversation_id = self._store(channel, event)
+            if conversation_id:
+                self._engine.wake(conversation_id)
+
+    def _store(self, channel: MessagingChannel, event: Event) -> str | None:
+        """Once more if the database gave up on it: two waited for each other, or a connection was lost."""
+        try:
+            return self._take(channel, event)
+        except OperationalError as error:
+            log.warning("The database failed (%s). Trying again.", type(error.orig).__name__)
+            return self._take(channel, event)
+
+    def _take(self, channel: MessagingChannel, event: Event) -> str | None:
         with session_scope(self._database) as session:
-            found = [inbound.take(session, channel, event, self._limits[channel.name]) for event in events]
-        return [conversation_id for conversation_id in dict.fromkeys(found) if conversation_id]
+            return inbound.take(session, channel, event, self._limits[channel.name])
 
     def _channel(self, name: str) -> MessagingChannel:
         channel = self._channels.get(name)
