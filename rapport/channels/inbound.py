@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import threading
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy.exc import IntegrityError
@@ -45,16 +46,25 @@ log = logging.getLogger(__name__)
 
 # Stored of a message that is too long; the rest of so much is no message to a shop.
 MAX_STORED = 20_000
+# So many are remembered as new while there are too many; the rest are heard when they write again.
+MOST_HELD = 10_000
 
 
 @dataclass
 class Limits:
-    """How much one person, and how many new ones, may write; each gets one notice a minute that says so."""
+    """How much one person, and how many new ones, may write; each gets one notice a minute that says so.
+
+    Who comes while too many are new is heard once there is room, and not because they write twice.
+    `tell_new` False: nobody tells them, where somebody else may have written in their name.
+    """
 
     per_sender: Rate = field(default_factory=lambda: Rate(30, 60))
     new_senders: Rate = field(default_factory=lambda: Rate(120, 60))
     notices: Rate = field(default_factory=lambda: Rate(1, 60))
+    tell_new: bool = True
     on: bool = True
+    _held: dict[str, None] = field(default_factory=dict, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def notice(self, sender: str, channel: str, new: bool) -> str | None:
         """What to answer instead of the bot; None while all is well, "" for nothing more than was said."""
@@ -62,7 +72,21 @@ class Limits:
             return None
         if _over(self.per_sender, sender):
             return "" if _over(self.notices, sender) else notices.TOO_FAST
-        return notices.BUSY if new and _over(self.new_senders, channel) else None
+        if not self._is_held(sender, channel, new):
+            return None
+        return notices.BUSY if self.tell_new and not _over(self.notices, sender) else ""
+
+    def _is_held(self, sender: str, channel: str, new: bool) -> bool:
+        with self._lock:
+            if not new and sender not in self._held:
+                return False
+            self._held.pop(sender, None)
+            if not _over(self.new_senders, channel):
+                return False
+            self._held[sender] = None
+            if len(self._held) > MOST_HELD:
+                del self._held[next(iter(self._held))]
+            return True
 
 
 def _over(rate: Rate, key: str) -> bool:

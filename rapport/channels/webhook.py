@@ -48,6 +48,7 @@ class Webhooks(Channel):
             name: inbound.Limits(
                 per_sender=Rate(*channel.per_sender),
                 notices=Rate(1, channel.per_sender[1]),
+                tell_new=channel.authenticates,
                 on=settings.rate_limits,
             )
             for name, channel in channels.items()
@@ -87,7 +88,8 @@ class Webhooks(Channel):
         """Store what a request tells; when this returns, it is stored and will be answered.
 
         Each event in a transaction of its own, in their order: two requests that tell of the same people in
-        different orders would wait for each other. If one fails, all come again; what is stored changes nothing.
+        different orders would wait for each other. If one fails, all come again; what is stored changes
+        nothing.
         """
         for event in channel.read(given):
             conversation_id = self._store(channel, event)

@@ -88,11 +88,48 @@ def test_a_flood_of_new_people_is_told_to_come_back_and_others_notice_nothing(
     assert [logged(engine, person) for person in ("ann", "bob")] == [[("received", None)]] * 2
     assert [logged(engine, person) for person in ("eve", "dan")] == [[("received", notices.BUSY)]] * 2
     hear(engine, limits, "ann", 1)
-    hear(engine, limits, "eve", 1)  # not new any more
-    assert logged(engine, "ann")[-1] == logged(engine, "eve")[-1] == ("received", None)
+    assert logged(engine, "ann")[-1] == ("received", None)
+    hear(engine, limits, "eve", 1)  # to write twice gets nobody in
+    assert logged(engine, "eve")[-1] == ("noted", "")
     clock.now += 61
-    hear(engine, limits, "may", 0)
-    assert logged(engine, "may") == [("received", None)]
+    for person in ("may", "eve"):
+        hear(engine, limits, person, 2)
+        assert logged(engine, person)[-1] == ("received", None)
+    hear(engine, limits, "dan", 1)  # and there are too many once more
+    hear(engine, limits, "eve", 3)
+    assert (logged(engine, "dan")[-1], logged(engine, "eve")[-1]) == (
+        ("received", notices.BUSY),
+        ("received", None),
+    )
+
+
+def test_a_flood_of_new_people_is_held_whatever_they_write(engine: Engine, limits: inbound.Limits) -> None:
+    for number in range(3):
+        for person in range(20):
+            hear(engine, limits, f"p{person}", number)
+    answered = [logged(engine, f"p{person}") for person in range(20)]
+    assert answered[:2] == [[("received", None)] * 3] * 2
+    assert answered[2:] == [[("received", notices.BUSY), *[("noted", "")] * 2]] * 18
+
+
+def test_in_whose_name_anybody_may_write_is_told_nothing(engine: Engine, limits: inbound.Limits) -> None:
+    """Else whoever sends us mails in other people's names has us write to all of them."""
+    limits.tell_new = False
+    for number in range(5):
+        hear(engine, limits, f"p{number}", 0)
+    assert [logged(engine, f"p{number}") for number in range(5)] == [
+        *[[("received", None)]] * 2,
+        *[[("noted", "")]] * 3,
+    ]
+
+
+def test_not_all_who_are_held_are_remembered_for_ever(
+    limits: inbound.Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbound, "MOST_HELD", 3)
+    told = [limits.notice(f"p{number}", "telegram", True) for number in range(7)]
+    assert told == [None, None, *[notices.BUSY] * 5]
+    assert [limits.notice(f"p{number}", "telegram", False) for number in (2, 6)] == [None, ""]
 
 
 def test_pictures_count_as_messages(engine: Engine, limits: inbound.Limits) -> None:
