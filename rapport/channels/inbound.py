@@ -125,12 +125,17 @@ def take(session: Session, channel: MessagingChannel, event: Event, limits: Limi
     inbound = _inbound(session, channel, event, point, limits.notice(event.sender.address, channel.name, new))
     if event.subject is not None:
         inbound = replace(inbound, subject=event.subject)
+    if isinstance(event, Said) and event.answers is not None:
+        answers = links.answers_ours(session, conversation.id, event.answers)
+        inbound = replace(inbound, unproven=not answers)
     try:
         _message, added = conversations.receive(session, conversation, inbound)
     except ConflictError:
         # The provider's own id of a message with other words in it: the first ones stay.
         log.warning("A message came again on %s with other content.", channel.name)
         return None
+    if added and inbound.unproven:
+        verification.end(session, conversation)  # only now: nobody else changes the conversation any more
     return conversation.id if added and inbound.notice != "" else None
 
 
@@ -262,7 +267,7 @@ def _inbound(
         return as_text(links.follow(session, point, event.link))
     if len(text) > MAX_TEXT:
         return as_text(notices.TOO_LONG)
-    chosen = chosen or _button(session, conversation, _typed_button(session, conversation, text))
+    chosen = chosen or _button(session, conversation, _typed_button(session, channel, conversation, text))
     if chosen is not None:
         return InboundMessage(channel.name, event.provider_id, *chosen)
     return as_text(None if text else "other")
@@ -276,10 +281,13 @@ def _button(session: Session, conversation: Conversation, pressed: str | None) -
         return None
 
 
-def _typed_button(session: Session, conversation: Conversation, text: str) -> str | None:
+def _typed_button(
+    session: Session, channel: MessagingChannel, conversation: Conversation, text: str
+) -> str | None:
     """The button somebody means who types its number or title."""
-    sequence, buttons = repository.newest_buttons(session, conversation.id)
-    name = rules.chosen(text, buttons)
+    sequence, question, buttons = repository.newest_buttons(session, conversation.id)
+    listed = rules.are_listed(question, [button["title"] for button in buttons], channel.limits)
+    name = rules.chosen(text, buttons, listed)
     return f"{sequence}:{name}" if name is not None else None
 
 
@@ -299,8 +307,12 @@ def _stopped(session: Session, channel: MessagingChannel, event: Stopped) -> Non
     point = repository.contact(session, channel.name, (event.sender.address, *event.sender.aliases))
     conversation = repository.conversation(session, point.conversation_id) if point is not None else None
     _unsubscribe(session, channel.name, event, point, conversation)
-    if point is not None:
+    if point is not None and conversation is not None:
         point.stopped_at = point.stopped_at or clock.now()  # else a merge would know nothing of it
+        # So that the same again ends nothing that they agree to after this.
+        conversations.receive(
+            session, conversation, InboundMessage(channel.name, event.provider_id, "", notice="")
+        )
 
 
 def _unsubscribe(

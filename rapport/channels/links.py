@@ -8,15 +8,17 @@ from __future__ import annotations
 import re
 import secrets
 import string
+from collections.abc import Collection
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
 import yaml
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rapport.channels import notices, repository
-from rapport.channels.models import ChannelLink, ContactPoint
+from rapport.channels.models import ChannelLink, ContactPoint, Delivery
 from rapport.customers import merging
 from rapport.customers import repository as customers
 from rapport.customers.rules import VERIFIED_FOR
@@ -107,6 +109,17 @@ def joined(session: Session, point: ContactPoint, customer_id: int, why: str) ->
     conversation.verified_until = clock.now() + VERIFIED_FOR
     session.flush()
     return True
+
+
+def answers_ours(session: Session, conversation_id: str, ids: Collection[str]) -> bool:
+    """Whether one of these is the provider's id of something we sent in this conversation.
+
+    Nobody can guess such an id of a mail, so whoever names one reads what comes to that address.
+    """
+    ours = select(Delivery.id).where(
+        Delivery.provider_id.in_(ids), Delivery.conversation_id == conversation_id
+    )
+    return bool(ids) and session.scalar(ours.limit(1)) is not None
 
 
 def _hash(token: str) -> str:

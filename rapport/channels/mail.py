@@ -5,6 +5,7 @@ A From line can be forged, so it proves nothing about who writes.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import ssl
 from collections.abc import Callable, Sequence
@@ -74,17 +75,20 @@ class Email(FetchingChannel):
             log.info("A mail that no person seems to have written is not answered.")
             return []
         sender = Sender(mail.sender, language=mail.language)
+        # Some programs give all their mails the same id: another person's mail is another one all the same.
+        key = f"{mail.id} {hashlib.sha256(mail.sender.encode()).hexdigest()[:16]}"
         text = mail.text
         if not mail_text.says_something(text):
             text = mail_text.topic(mail.subject) or text
         if mail_text.says_something(text) or (text and not mail.attached):
-            return [Said(sender, mail.id, text, subject=mail.subject)]
-        return [Unreadable(sender, mail.id, mail.attached or "other", subject=mail.subject)]
+            return [Said(sender, key, text, subject=mail.subject, answers=mail.answers)]
+        return [Unreadable(sender, key, mail.attached or "other", subject=mail.subject)]
 
     def send(self, target: Target, part: Part) -> str:
         # The same whenever this part is sent, and nobody can guess that of another: a bounce names it.
         message_id = f"<{tokens.keyed_hash(self._secret, 'mail', target.key)[:40]}@{self._domain}>"
-        answered = target.thread if target.thread and target.thread.startswith("<") else None
+        thread = (target.thread or "").partition(" ")[0]
+        answered = thread if thread.startswith("<") else None
         try:
             mail = outreach.build_mail(
                 sender=self._origin,

@@ -20,7 +20,9 @@ from rapport.channels import mail_text
 # number times the lines.
 LONGEST_HEADER = 2000
 MOST_MULTIPARTS = 30
-MESSAGE_ID = re.compile(r"<[!-;=?-~]{3,198}>")
+# With what else is kept of a mail's id there is room for so much.
+MESSAGE_ID = re.compile(r"<[!-;=?-~]{3,180}>")
+MOST_ANSWERED = 50
 DEEPEST = 20
 # Codecs that are no charset, take time in proportion to the square of the text, or run escapes.
 NO_CHARSETS = frozenset({"punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined", "utf-7"})
@@ -53,6 +55,13 @@ def message_id(head: Message) -> str | None:
     """The Message-ID, if it is one that can be stored and answered to."""
     found = MESSAGE_ID.fullmatch(raw_header(head, "Message-ID").strip())
     return found.group() if found else None
+
+
+def answered_ids(head: Message) -> tuple[str, ...]:
+    """The ids of what the mail answers, the mail itself first."""
+    named = [*raw_headers(head, "In-Reply-To")[:1], *raw_headers(head, "References")[:1]]
+    found = [one for value in named for one in MESSAGE_ID.findall(value)]
+    return tuple(dict.fromkeys(found[:MOST_ANSWERED]))
 
 
 def raw_headers(head: Message, name: str) -> list[str]:

@@ -37,7 +37,8 @@ CARDS = frozenset({"text/vcard", "text/x-vcard", "text/directory"})
 class Mail:
     """What a mail says. `sender` is where an answer goes, None when nowhere; `automatic`: no person wrote it.
 
-    `text` is what is new in it. `attached` is what hangs on it, as notices name it.
+    `text` is what is new in it. `attached` is what hangs on it, as notices name it. `answers` are the ids of
+    the mails that it says it answers.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Mail:
     attached: str | None
     automatic: bool
     reports: tuple[Report, ...] = ()
+    answers: tuple[str, ...] = ()
 
 
 def read(raw: bytes, ours: Collection[str] = ()) -> Mail:
@@ -73,6 +75,7 @@ def read(raw: bytes, ours: Collection[str] = ()) -> Mail:
         attached=attached,
         automatic=_automatic(head, subject, {address.lower() for address in ours}),
         reports=reports,
+        answers=mail_parts.answered_ids(head),
     )
 
 

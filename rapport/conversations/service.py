@@ -74,7 +74,11 @@ def receive(session: Session, conversation: Conversation, inbound: InboundMessag
             payload=inbound.payload,
             content={
                 name: value
-                for name, value in (("notice", inbound.notice), ("subject", inbound.subject))
+                for name, value in (
+                    ("notice", inbound.notice),
+                    ("subject", inbound.subject),
+                    ("unproven", inbound.unproven or None),
+                )
                 if value is not None
             },
             attempts=0,

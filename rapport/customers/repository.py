@@ -10,7 +10,7 @@ from sqlalchemy import CursorResult, case, delete, func, or_, select, text, upda
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from rapport.conversations.models import Conversation
+from rapport.conversations.models import Conversation, Message
 from rapport.customers.models import (
     ConsentEvent,
     ContactPolicy,
@@ -198,6 +198,24 @@ def lock_codes_of(session: Session, conversation: Conversation, address_hash: st
     )
     number = int(address_hash[:15], 16)
     session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+
+
+def unverify(session: Session, conversation_id: str) -> None:
+    """Also when it is being verified at this moment: that comes first."""
+    _change(
+        session, update(Conversation).where(Conversation.id == conversation_id).values(verified_until=None)
+    )
+
+
+def unproven_waits(session: Session, conversation_id: str) -> bool:
+    """Whether, after the message in hand, one waits that anybody may have sent."""
+    waiting = session.scalars(
+        select(Message.content)
+        .where(Message.conversation_id == conversation_id, Message.status == "received")
+        .order_by(Message.sequence)
+        .offset(1)
+    )
+    return any((content or {}).get("unproven") for content in waiting)
 
 
 def find_verification(session: Session, message_key: str) -> Verification | None:

@@ -36,6 +36,12 @@ def current_customer_id(conversation: Conversation) -> int | None:
     return conversation.customer_id if until is not None and until > clock.now() else None
 
 
+def end(session: Session, conversation: Conversation) -> None:
+    """Whoever it was verified for has to show it again."""
+    repository.unverify(session, conversation.id)
+    session.refresh(conversation, ["verified_until"])
+
+
 def request_code(session: Session, conversation: Conversation, address: str, message_key: str) -> Requested:
     """Mail a new code to an address; it takes the place of an earlier one.
 
@@ -186,6 +192,9 @@ def _try(session: Session, conversation: Conversation, verification: Verificatio
             identity.verified_at = now
         _join(session, conversation, verification.customer_id)
         _mark_verified(session, conversation, verification.customer_id)
+        if repository.unproven_waits(session, conversation.id):
+            # Somebody else may have sent what is answered next: it must not profit from this code.
+            end(session, conversation)
         return "verified"
     return "wrong" if verification.tries < rules.MAX_TRIES else "too_many"
 

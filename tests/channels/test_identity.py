@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from rapport.channels import links, notices
-from rapport.channels.models import ChannelLink, ContactPoint
+from rapport.channels import inbound, links, notices
+from rapport.channels.base import Said, Sender
+from rapport.channels.models import ChannelLink, ContactPoint, Delivery
 from rapport.conversations import service as conversations
-from rapport.conversations.models import Case, Conversation
+from rapport.conversations.models import Case, Conversation, Message
 from rapport.customers import contact, merging, rules, service, verification
 from rapport.customers.models import Customer, CustomerMerge, Identity
 from rapport.customers.verification import current_customer_id
@@ -229,6 +230,42 @@ def test_a_mail_before_the_first_order_takes_nobodys_address(session: Session) -
     write(session, TELEGRAM, "77")
     assert verify(session, TELEGRAM, "77", "new@example.com") == "verified"
     assert point_of(session, TELEGRAM, "77").customer_id == buyer.id
+
+
+def test_within_the_hour_only_who_reads_our_mails_is_the_customer(session: Session, ann: int) -> None:
+    """Anybody can write her address into a mail; the ids of what was sent to it, nobody."""
+
+    def mail(number: int, *answers: str) -> Message:
+        said = Said(Sender(ANN), f"<{number}@x>", "cancel my order", answers=answers)
+        inbound.take(session, MAIL, said, people.NO_LIMITS)
+        return session.scalars(select(Message).where(Message.provider_id == said.provider_id)).one()
+
+    def ours(address: str, message_id: str) -> None:
+        session.get_one(Delivery, people.queue_delivery(session, MAIL, address)).provider_id = message_id
+        session.flush()
+
+    assert mail(1).content == {"unproven": True}
+    conversation = talk_of(session, MAIL, ANN)
+    ours(ANN, "<ours@shop>")
+    write(session, MAIL, "eve@example.com")
+    ours("eve@example.com", "<eves@shop>")
+    assert verify(session, MAIL, ANN, ANN) == "verified"
+    assert mail(2, "<other@x>", "<ours@shop>").content == {}
+    assert verified_as(session, conversation) == ann
+    assert mail(3, "<other@x>", "<eves@shop>").content == {"unproven": True}
+    assert verified_as(session, conversation) is None
+    mail(4, "<ours@shop>")
+    assert verified_as(session, conversation) is None, "it ends the hour"
+
+
+def test_a_forged_mail_that_waits_gains_nothing_by_the_code_before_it(session: Session, ann: int) -> None:
+    write(session, MAIL, ANN)
+    conversation = talk_of(session, MAIL, ANN)
+    code = people.ask_code(session, conversation, ANN)
+    forged = Said(Sender(ANN), "<2@x>", "cancel my order", answers=())
+    inbound.take(session, MAIL, forged, people.NO_LIMITS)
+    assert people.give_code(session, conversation, code) == "verified"
+    assert verified_as(session, conversation) is None
 
 
 def test_many_names_by_mail_get_no_more_codes(session: Session) -> None:

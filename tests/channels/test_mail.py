@@ -140,7 +140,8 @@ def said(channel: Email, mail: EmailMessage) -> Any:
 def test_the_subject_counts_only_when_there_is_nothing_else(channel: Email) -> None:
     headers = {"message_id": "<1@example.com>"}
     both = said(channel, a_mail(ANN, "The body", subject="The subject", **headers))
-    assert both == Said(Sender(ANN), "<1@example.com>", "The body", subject="The subject")
+    assert both.provider_id.startswith("<1@example.com> ")
+    assert both == Said(Sender(ANN), both.provider_id, "The body", subject="The subject", answers=())
     for body in ("", "\n\n-- \nAnn", "...\n"):
         found = said(channel, a_mail(ANN, body, subject="Where is my order?", **headers))
         assert found.text == "Where is my order?", body
@@ -150,6 +151,35 @@ def test_the_subject_counts_only_when_there_is_nothing_else(channel: Email) -> N
     attached = a_mail(ANN, "", subject="Order 10023")
     attached.add_attachment(b"x", "image", "jpeg", filename="a.jpg")
     assert said(channel, attached).text == "Order 10023"
+
+
+def test_one_id_of_two_people_is_two_mails(channel: Email, provider: MailProvider) -> None:
+    """As a program writes that gives each mail the same id."""
+    given = {
+        "message_id": f"<{'x' * 160}@mail.example.com>",
+        "in_reply_to": "<a@x>",
+        "references": "<b@x>\t<a@x>",
+    }
+    ann, ben, again = (said(channel, a_mail(who, "hi", **given)) for who in (ANN, "ben@example.com", ANN))
+    assert ann == again and ann.provider_id != ben.provider_id
+    assert len(ann.provider_id) <= 200 and ann.answers == ("<a@x>", "<b@x>")
+    channel.send(Target(ANN, "c:1:1", "en", ann.provider_id), Part("hello"))
+    assert provider.post.taken[0]["In-Reply-To"] == given["message_id"]
+
+
+def test_a_mail_in_the_thread_shows_who_reads_there(
+    app: RunningApp, provider: MailProvider, sqlite_engine: Engine
+) -> None:
+    provider.say(ANN, "hello")
+    [mail] = answers(provider, 1)
+    until(lambda: one(sqlite_engine, select(Delivery.status)) == "sent", 5)
+    provider.mailbox.deliver(a_mail(ANN, "in the thread", in_reply_to=mail["Message-ID"]))
+    provider.mailbox.deliver(a_mail(ANN, "forged", in_reply_to="<1@example.com>"))
+    answers(provider, 3)
+    with read_scope(sqlite_engine) as session:
+        query = select(Message.text, Message.content).where(Message.author == "customer")
+        proven = {text: "unproven" not in content for text, content in session.execute(query)}
+    assert proven == {"hello": False, "in the thread": True, "forged": False}
 
 
 def test_nobody_may_call_us(app: RunningApp, channel: Email) -> None:

@@ -301,6 +301,17 @@ def test_told_to_the_provider_it_counts_for_whom_they_become(session: Session, a
     assert not contact.is_subscribed(session, ann)
 
 
+def test_told_twice_it_ends_nothing_that_was_agreed_to_since(session: Session, ann: int) -> None:
+    contact.unsubscribe(session, ann, "web:1")
+    told = Stopped(Sender("4791234567"), "in-stop-twice")
+    assert inbound.take(session, WHATSAPP, told, people.NO_LIMITS) is None
+    assert contact.subscribe(session, ann, "c:2")
+    assert inbound.take(session, WHATSAPP, told, people.NO_LIMITS) is None
+    assert contact.is_subscribed(session, ann)
+    noted = session.scalars(select(Message).where(Message.provider_id == "in-stop-twice")).one()
+    assert (noted.text, noted.content, noted.status) == ("", SILENT, "noted")
+
+
 def test_who_shows_to_be_another_customer_stops_for_both(session: Session, ann: int) -> None:
     bob = people.customer(session, BOB)
     contact.subscribe(session, bob, "c:2")
