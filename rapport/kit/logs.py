@@ -18,7 +18,8 @@ def configure(level: str) -> None:
                 # At DEBUG these would write out bodies, and at INFO a line per action call.
                 "rasa_sdk": {"level": "WARNING"},
                 "sse_starlette": {"level": "WARNING"},
-                "urllib3": {"level": "WARNING"},
+                # Its warnings quote whole addresses, and Telegram's have the bot's token in them.
+                "urllib3": {"level": "ERROR"},
             },
         }
     )
