@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from rapport.kit import clock
 from rapport.kit.database import Base
+
+STILL_OPEN = text("delivery.status IN ('queued', 'sending')")
+OPEN: dict[str, Any] = {"sqlite_where": STILL_OPEN, "postgresql_where": STILL_OPEN}
 
 
 class ContactPoint(Base):
@@ -44,19 +48,15 @@ class Delivery(Base):
     provider's hands when we were killed. `parts_sent`: how many messages on the wire it made so far. A lease
     that ran out while `sending` means that nobody knows about the next part; `repeats` counts those sent
     again. `provider_id` is that of the last part. `asked`: it answers the person, or they asked for it.
+    `cancelled_at`: they wanted nothing unasked any more; what was on its way then is not tried again.
     """
 
     __tablename__ = "delivery"
     __table_args__ = (
         UniqueConstraint("conversation_id", "sequence"),
-        # Small: it holds only what is still to be done. `repository.OPEN` says it word for word.
-        Index(
-            "ix_delivery_open",
-            "conversation_id",
-            "sequence",
-            sqlite_where=text("delivery.status IN ('queued', 'sending')"),
-            postgresql_where=text("delivery.status IN ('queued', 'sending')"),
-        ),
+        # Small: they hold only what is still to be done. `repository.OPEN` says it word for word.
+        Index("ix_delivery_open", "conversation_id", "sequence", **OPEN),
+        Index("ix_delivery_due", "channel", "next_attempt_at", "id", **OPEN),
         Index("ix_delivery_provider_id", "channel", "provider_id"),
     )
 
@@ -77,6 +77,7 @@ class Delivery(Base):
     sent_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
     read_at: Mapped[datetime | None]
+    cancelled_at: Mapped[datetime | None]
 
 
 class ChannelLink(Base):

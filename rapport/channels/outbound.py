@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from rapport.channels import repository, rules
+from rapport.channels import calls, repository, rules
 from rapport.channels.base import Report
 from rapport.channels.models import Delivery
 from rapport.conversations.models import Conversation
@@ -59,7 +59,8 @@ def stop_unasked(session: Session, customer_id: int, channels: Collection[str] |
     points = repository.contacts_of(session, customer_id)
     named = [point.conversation_id for point in points if channels is None or point.channel in channels]
     if named:
-        repository.cancel_unasked(session, named)
+        now = clock.now()
+        repository.cancel_unasked(session, named, now, now - rules.GIVE_UP_UNASKED_AFTER)
 
 
 def report(session: Session, channel: str, told: Report) -> None:
@@ -75,7 +76,9 @@ def report(session: Session, channel: str, told: Report) -> None:
     elif told.status == "failed" and delivery.status == "sent" and delivery.delivered_at is None:
         delivery.last_error = (told.reason or "refused later")[:300]
         at = _again_at(session, delivery, told, now)
-        if at is None:
+        if delivery.cancelled_at is not None:
+            delivery.status = "cancelled"
+        elif at is None:
             delivery.status = "failed"
         else:
             # It is told of the last part; those before it arrived.
@@ -88,10 +91,12 @@ def report(session: Session, channel: str, told: Report) -> None:
 
 def _again_at(session: Session, delivery: Delivery, told: Report, now: datetime) -> datetime | None:
     """When to send again what did not arrive; None when it is not worth it, or would come out of order."""
+    if repository.overtaken(session, delivery):
+        return None
     if told.after is not None and not delivery.asked:
-        at = now + timedelta(seconds=told.after) * 2 ** min(delivery.attempts - 1, 4)
+        at = now + timedelta(seconds=calls.patience(told.after)) * 2 ** min(delivery.attempts - 1, 4)
         return at if at - delivery.created_at <= rules.GIVE_UP_UNASKED_AFTER else None
-    if not told.again or delivery.attempts >= MOST_LOST or repository.overtaken(session, delivery):
+    if not told.again or delivery.attempts >= MOST_LOST:
         return None
     return rules.next_attempt(delivery.attempts, now, delivery.created_at, None, delivery.asked)
 

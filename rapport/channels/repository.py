@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import (
-    Boolean,
     ColumnElement,
     CursorResult,
     case,
@@ -25,8 +24,12 @@ from sqlalchemy.orm import Session, aliased
 from rapport.channels.models import ChannelLink, ContactPoint, Delivery
 from rapport.conversations.models import Conversation, Message
 
-# Word for word the condition of the index, or SQLite does not use it.
-OPEN: ColumnElement[bool] = literal_column("delivery.status IN ('queued', 'sending')", Boolean)
+# Word for word the condition of the indexes, or SQLite does not use them; nor does it with the `= 1` that
+# is added to a Boolean.
+OPEN: ColumnElement[Any] = literal_column("delivery.status IN ('queued', 'sending')")
+OPEN_EARLIER: ColumnElement[Any] = literal_column("earlier.status IN ('queued', 'sending')")
+# So far back a typed number may reach: over notices, and over what was said after a question.
+REPLIES_BACK = 10
 
 
 # --- contact points ----------------------------------------------------------------------------------------
@@ -58,15 +61,33 @@ def contacts_of(session: Session, customer_id: int) -> Sequence[ContactPoint]:
     return session.scalars(query).all()
 
 
-def newest_buttons(session: Session, conversation_id: str) -> tuple[int, list[dict[str, Any]]]:
-    """(sequence, buttons) of the newest reply, if it has any: what a typed number may mean."""
-    row = session.execute(
-        select(Message.sequence, Message.content)
+def newest_buttons(session: Session, conversation_id: str) -> tuple[int, str, list[dict[str, Any]]]:
+    """(sequence, text, buttons) of the newest question the person has before them, which a typed number may
+    answer; no buttons when there is none.
+
+    What has not gone out yet nobody answers. Notices and news may come after a question; another answer of
+    the bot's, or a word of a person's, ends it.
+    """
+    said, out = aliased(Message), Delivery
+    rows = session.execute(
+        select(Message, said.content.label("answered"), out.status.label("sent"), out.parts_sent)
+        .outerjoin(said, Message.reply_to == said.id)
+        .outerjoin(out, (out.conversation_id == Message.conversation_id) & (out.sequence == Message.sequence))
         .where(Message.conversation_id == conversation_id, Message.author != "customer")
         .order_by(Message.sequence.desc())
-        .limit(1)
-    ).first()
-    return (row.sequence, list((row.content or {}).get("buttons", ()))) if row else (0, [])
+        .limit(REPLIES_BACK)
+    )
+    turn: int | None = None
+    for reply, answered, sent, parts_sent in rows:
+        if (answered or {}).get("notice") is not None:
+            continue
+        if reply.author == "staff" or (turn and reply.reply_to and reply.reply_to != turn):
+            break
+        turn = reply.reply_to or turn
+        buttons = (reply.content or {}).get("buttons")
+        if buttons and (sent in ("sent", "unknown") or parts_sent):
+            return reply.sequence, reply.text or "", list(buttons)
+    return 0, "", []
 
 
 # --- deliveries --------------------------------------------------------------------------------------------
@@ -81,22 +102,16 @@ def claim(
 ) -> tuple[Delivery, bool] | None:
     """Take the next due delivery for oneself: (it, whether it was in somebody's hands who is gone).
 
-    Within a conversation strictly in order, and on these channels. Two never get the same one.
+    Within a conversation in order, and on these channels; only what nobody asked for and is held back lets
+    others pass. Two never get the same one.
     """
-    earlier = aliased(Delivery)
-    waits = exists().where(
-        earlier.conversation_id == Delivery.conversation_id,
-        earlier.sequence < Delivery.sequence,
-        earlier.status.in_(("queued", "sending")),
-    )
-    found = session.scalar(
-        select(Delivery)
-        .where(OPEN, _due(now), Delivery.channel.in_(channels), ~waits)
-        .order_by(Delivery.next_attempt_at, Delivery.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)  # SQLite leaves it out and lets one writer in at a time
-    )
-    if found is None:
+    for channel in due_channels(session, now, channels):
+        # SQLite leaves the lock out and lets one writer in at a time.
+        query = select(Delivery).where(*_next(now, channel)).order_by(*FIRST_DUE).limit(1)
+        found = session.scalar(query.with_for_update(skip_locked=True))
+        if found is not None:
+            break
+    else:
         return None
     in_doubt = found.status == "sending"
     found.status, found.lease_until = "sending", lease_until
@@ -105,14 +120,34 @@ def claim(
     return found, in_doubt
 
 
-def something_due(session: Session, now: datetime, channels: Collection[str]) -> bool:
-    query = select(Delivery.id).where(OPEN, _due(now), Delivery.channel.in_(channels)).limit(1)
-    return session.scalar(query) is not None
+def due_channels(session: Session, now: datetime, channels: Collection[str]) -> list[str]:
+    """Those of the channels that have something to send now, the one that waits longest first.
+
+    Each is asked by itself: so the index has its answer in order, and nothing is sorted.
+    """
+    found = []
+    for channel in channels:
+        query = select(Delivery.next_attempt_at, Delivery.id).where(*_next(now, channel))
+        row = session.execute(query.order_by(*FIRST_DUE).limit(1)).first()
+        if row is not None:
+            found.append((row.next_attempt_at, row.id, channel))
+    return [channel for *_, channel in sorted(found)]
 
 
-def _due(now: datetime) -> ColumnElement[bool]:
+FIRST_DUE = (Delivery.next_attempt_at, Delivery.id)
+
+
+def _next(now: datetime, channel: str) -> tuple[ColumnElement[Any], ...]:
+    """What may be sent on a channel now."""
+    earlier = aliased(Delivery, name="earlier")
+    waits = exists().where(
+        earlier.conversation_id == Delivery.conversation_id,
+        earlier.sequence < Delivery.sequence,
+        OPEN_EARLIER,
+        or_(earlier.asked, earlier.status == "sending", earlier.next_attempt_at <= now),
+    )
     free = or_(Delivery.lease_until.is_(None), Delivery.lease_until <= now)
-    return (Delivery.next_attempt_at <= now) & free
+    return OPEN, Delivery.channel == channel, Delivery.next_attempt_at <= now, free, ~waits
 
 
 def note(session: Session, delivery_id: int, lease: datetime, **values: Any) -> bool:
@@ -121,6 +156,12 @@ def note(session: Session, delivery_id: int, lease: datetime, **values: Any) -> 
         session,
         update(Delivery).where(Delivery.id == delivery_id, Delivery.lease_until == lease).values(**values),
     )
+
+
+def later(session: Session, delivery_id: int, lease: datetime, **values: Any) -> bool:
+    """Put a claimed delivery back, unless it was cancelled meanwhile; False when the lease was lost."""
+    status = case((Delivery.cancelled_at.is_not(None), "cancelled"), else_="queued")
+    return note(session, delivery_id, lease, status=status, lease_until=None, **values)
 
 
 def fail_all(session: Session, conversation_id: str, reason: str) -> None:
@@ -133,17 +174,25 @@ def fail_all(session: Session, conversation_id: str, reason: str) -> None:
     )
 
 
-def cancel_unasked(session: Session, conversation_ids: Collection[str]) -> None:
-    """Send nothing more of what nobody asked for. What is being sent at this moment may still go out."""
+def cancel_unasked(
+    session: Session, conversation_ids: Collection[str], now: datetime, since: datetime
+) -> None:
+    """Send nothing more of what nobody asked for. What is being sent at this moment may still go out; neither
+    that nor what was sent is tried again if it did not arrive. What is older than `since` no one tries again.
+    """
     _changed(
         session,
         update(Delivery)
         .where(
             Delivery.conversation_id.in_(conversation_ids),
-            Delivery.status == "queued",
+            Delivery.status.in_(("queued", "sending", "sent")),
             Delivery.asked.is_(False),
+            Delivery.created_at >= since,
         )
-        .values(status="cancelled"),
+        .values(
+            status=case((Delivery.status == "queued", "cancelled"), else_=Delivery.status),
+            cancelled_at=now,
+        ),
     )
 
 

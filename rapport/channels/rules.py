@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from rapport.channels import calls
 from rapport.channels.base import Button, Limits, Part, Template
 
 STOP_WORDS = Path(__file__).parent / "stop_words.yml"
@@ -57,7 +58,7 @@ def parts(text: str, content: Mapping[str, Any], sequence: int, limits: Limits) 
         wanted = Template(template["name"], template["language"], tuple(template.get("parameters", ())))
         return [Part(text=text, template=wanted)]
     buttons = [Button(f"{sequence}:{b['id']}", b["title"]) for b in content.get("buttons", ())]
-    if buttons and not (text.strip() and fit(buttons, limits)):
+    if buttons and are_listed(text, [button.title for button in buttons], limits):
         text, buttons = f"{text}\n\n{numbered(buttons)}".strip(), []
     image = content.get("image") if limits.images else None
     pieces = split(text, limits.text, limits.utf16)
@@ -73,23 +74,39 @@ def _last(pieces: Sequence[str], buttons: Sequence[Button]) -> list[Part]:
     return [Part(text=pieces[-1], buttons=tuple(buttons))] if pieces else []
 
 
-def fit(buttons: Sequence[Button], limits: Limits) -> bool:
-    """Whether a channel can show these as buttons of its own."""
-    return len(buttons) <= limits.buttons and all(len(b.title) <= limits.title for b in buttons)
+def are_listed(text: str, titles: Sequence[str], limits: Limits) -> bool:
+    """Whether a channel shows a text's buttons as lines of it, having no room for them as buttons."""
+    fit = len(titles) <= limits.buttons and all(len(title) <= limits.title for title in titles)
+    return not (text.strip() and fit)
 
 
 def numbered(buttons: Sequence[Button]) -> str:
-    """Buttons as lines to be answered with their number."""
+    """Buttons as lines to be answered with their number: that of the line, or the one each begins with."""
+    own = _own_numbers([button.title for button in buttons])
+    if all(own) and len(set(own)) == len(own):
+        return "\n".join(button.title for button in buttons)
     return "\n".join(f"{number}. {button.title}" for number, button in enumerate(buttons, 1))
 
 
-def chosen(text: str, buttons: Sequence[Mapping[str, Any]]) -> str | None:
-    """The id of the button that a typed answer means: its number, or its title. None for another answer."""
+def _own_numbers(titles: Sequence[str]) -> list[str]:
+    """What each begins with, if that is a number: 5 of "5 stars"; else ""."""
+    found = [re.match(r"([0-9]+)(?![0-9.,:/]*[0-9])\b", title.strip()) for title in titles]
+    return [match.group(1) if match else "" for match in found]
+
+
+def chosen(text: str, buttons: Sequence[Mapping[str, Any]], listed: bool = True) -> str | None:
+    """The id of the button that a typed answer means: its number, or its title. None for another answer.
+
+    A line's number counts only where the person saw it, which is where the buttons were `listed`.
+    """
     said = " ".join(text.split()).casefold().rstrip(".!)")
-    if said.isascii() and said.isdigit():
-        number = int(said) if len(said) <= 2 else 0
-        return str(buttons[number - 1]["id"]) if 1 <= number <= len(buttons) else None
-    return next((str(b["id"]) for b in buttons if b["title"].casefold().rstrip(".!)") == said), None)
+    if not (said.isascii() and said.isdigit()):
+        return next((str(b["id"]) for b in buttons if b["title"].casefold().rstrip(".!)") == said), None)
+    own = _own_numbers([str(button["title"]) for button in buttons])
+    if not listed or (all(own) and len(set(own)) == len(own)):
+        return str(buttons[own.index(said)]["id"]) if own.count(said) == 1 else None
+    number = int(said) if len(said) <= 2 else 0
+    return str(buttons[number - 1]["id"]) if 1 <= number <= len(buttons) else None
 
 
 def split(text: str, limit: int, utf16: bool = False) -> list[str]:
@@ -133,9 +150,15 @@ def next_attempt(
 
     None when it is not worth it any more.
     """
+    after = calls.patience(after) if after is not None else None
     delay: timedelta = min(FIRST_DELAY * 2 ** min(attempts - 1, 20), LONGEST_DELAY)
     at = now + (max(timedelta(seconds=after), FIRST_DELAY) if after is not None else delay)
-    return at if at - since <= (GIVE_UP_AFTER if asked else GIVE_UP_UNASKED_AFTER) else None
+    return None if too_old(since, at, asked) else at
+
+
+def too_old(since: datetime, now: datetime, asked: bool) -> bool:
+    """Whether something of then is not worth being sent any more."""
+    return now - since > (GIVE_UP_AFTER if asked else GIVE_UP_UNASKED_AFTER)
 
 
 def may_write(last_inbound_at: datetime, now: datetime, limits: Limits, part: Part) -> bool:

@@ -2,7 +2,7 @@
 
 Each is claimed, sent without an open transaction, and only then noted. When the lease of one that was being
 sent runs out, its process was killed: an answer is sent again, for better twice than never; what nobody
-asked for is marked unknown and left.
+asked for is marked unknown and left. A provider that never answers gets an answer of ours twice, no oftener.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from rapport.channels import outbound, repository, rules
+from rapport.channels import calls, outbound, repository, rules
 from rapport.channels.base import (
     InDoubtError,
     MessagingChannel,
@@ -27,6 +27,7 @@ from rapport.channels.base import (
     Target,
     TryAgainError,
 )
+from rapport.channels.models import Delivery
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
 
@@ -37,25 +38,27 @@ LOOK_SECONDS = 1.0
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 # One that takes so long to say nothing hangs, and would keep the people on the other channels waiting.
 HANGS_SECONDS = 3.0
+# How often an answer is sent again to a provider that does not say whether it took it, and after kills.
+SILENT_REPEATS, KILLED_REPEATS = 1, 3
 
 
 @dataclass
 class Job:
-    """A claimed delivery and all that is needed to send it."""
+    """A claimed delivery, as it was then."""
 
-    delivery_id: int
-    conversation_id: str
+    delivery: Delivery
     channel: MessagingChannel
-    target: Target
-    parts: list[Part]
-    done: int
-    asked: bool
-    attempts: int
-    created_at: datetime
-    last_inbound_at: datetime
-    unreachable: bool
     lease_until: datetime
     in_doubt: bool
+
+
+@dataclass(frozen=True)
+class Letter:
+    """All that is needed to send it."""
+
+    target: Target
+    parts: list[Part]
+    last_inbound_at: datetime
 
 
 class Sender:
@@ -113,7 +116,7 @@ class Sender:
             self._later(job, str(error), error.after)
         except Exception as error:  # noqa: BLE001 - one that cannot be sent must not keep the others waiting
             trace = "".join(traceback.format_tb(error.__traceback__))
-            log.error("Delivery %d: %s\n%s", job.delivery_id, type(error).__name__, trace)
+            log.error("Delivery %d: %s\n%s", job.delivery.id, type(error).__name__, trace)
             self._later(job, type(error).__name__, None)
         else:
             self._paused.pop(job.channel.name, None)
@@ -122,7 +125,7 @@ class Sender:
     def _claim(self) -> Job | None:
         now, open_now = clock.now(), self._open()
         with read_scope(self._database) as session:  # looking takes no write lock
-            if not repository.something_due(session, now, open_now):
+            if not repository.due_channels(session, now, open_now):
                 return None
         lease_until = now + rules.LEASE
         with session_scope(self._database) as session:
@@ -131,62 +134,67 @@ class Sender:
                 return None
             delivery, in_doubt = claimed
             delivery.repeats += in_doubt and delivery.asked
-            text, content, language = repository.message(session, delivery)
+        # Nothing else in that transaction: what cannot be prepared must not undo it and be claimed for ever.
+        return Job(delivery, self._channels[delivery.channel], lease_until, in_doubt)
+
+    def _letter(self, job: Job) -> Letter:
+        """Raises RefusedError when it is not to be sent any more."""
+        delivery, channel, now = job.delivery, job.channel, clock.now()
+        if rules.too_old(delivery.created_at, now, delivery.asked):
+            raise RefusedError("too old")
+        with read_scope(self._database) as session:
             point = repository.contact_of(session, delivery.conversation_id)
-            assert point is not None
-            channel = self._channels[delivery.channel]
+            if point is None or point.unreachable_since is not None:
+                raise RefusedError("cannot be reached")
+            held_back = delivery.next_attempt_at - delivery.created_at >= rules.CAPPED_FOR
+            if held_back and not delivery.asked and repository.overtaken(session, delivery):
+                raise RefusedError("it was held back, and they have had something later")
+            text, content, language = repository.message(session, delivery)
             key = f"{delivery.conversation_id}:{delivery.sequence}"
             subject = (
                 repository.subject(session, channel.name, point.thread) if channel.has_subjects else None
             )
-            return Job(
-                delivery_id=delivery.id,
-                conversation_id=delivery.conversation_id,
-                channel=channel,
-                target=Target(
-                    point.address, key, language, point.thread, content.get("details", {}), subject
-                ),
-                parts=rules.parts(text, content, delivery.sequence, channel.limits),
-                done=delivery.parts_sent,
-                asked=delivery.asked,
-                attempts=delivery.attempts,
-                created_at=delivery.created_at,
-                last_inbound_at=point.last_inbound_at,
-                unreachable=point.unreachable_since is not None,
-                lease_until=lease_until,
-                in_doubt=in_doubt,
+            return Letter(
+                Target(point.address, key, language, point.thread, content.get("details", {}), subject),
+                rules.parts(text, content, delivery.sequence, channel.limits),
+                point.last_inbound_at,
             )
 
     def _send(self, job: Job) -> None:
-        if job.in_doubt and not job.asked:
+        delivery = job.delivery
+        if job.in_doubt and not (delivery.asked and delivery.repeats <= KILLED_REPEATS):
             raise InDoubtError
-        if job.unreachable:
-            raise RefusedError("cannot be reached")
-        provider_id = None
-        for number, part in enumerate(job.parts[job.done :], job.done + 1):
-            if not rules.may_write(job.last_inbound_at, clock.now(), job.channel.limits, part):
+        if delivery.cancelled_at is not None:
+            self._note(job, status="cancelled", lease_until=None)
+            return
+        letter = self._letter(job)
+        parts, provider_id = letter.parts, None
+        for number, part in enumerate(parts[delivery.parts_sent :], delivery.parts_sent + 1):
+            if not rules.may_write(letter.last_inbound_at, clock.now(), job.channel.limits, part):
                 raise RefusedError("they have not written for too long: only a template may be sent")
-            target = replace(job.target, key=f"{job.target.key}:{number}")
+            target = replace(letter.target, key=f"{letter.target.key}:{number}")
             try:
                 provider_id = job.channel.send(target, part)
             except RefusedError as error:
                 # Nobody goes without their answer because a picture of it could not be fetched.
-                if error.gone or part.image is None or number == len(job.parts):
+                if error.gone or part.image is None or number == len(parts):
                     raise
                 log.warning(
                     "A picture of delivery %d on %s was left out: %s",
-                    job.delivery_id,
+                    delivery.id,
                     job.channel.name,
                     error,
                 )
-            if number < len(job.parts):
+            if number < len(parts):
                 lease_until = clock.now() + rules.LEASE
-                self._note(job, parts_sent=number, provider_id=provider_id, lease_until=lease_until)
+                if not self._note(job, parts_sent=number, provider_id=provider_id, lease_until=lease_until):
+                    log.warning("Delivery %d took too long; another goes on with it.", delivery.id)
+                    return
                 job.lease_until = lease_until
         self._note(
             job,
             status="sent",
-            parts_sent=len(job.parts),
+            parts_sent=len(parts),
             provider_id=provider_id,
             sent_at=clock.now(),
             lease_until=None,
@@ -194,35 +202,40 @@ class Sender:
         )
 
     def _refused(self, job: Job, reason: str, gone: bool) -> None:
-        log.info("Delivery %d on %s was refused: %s", job.delivery_id, job.channel.name, reason)
+        log.info("Delivery %d on %s was refused: %s", job.delivery.id, job.channel.name, reason)
         with session_scope(self._database) as session:
             values = {"status": "failed", "last_error": reason[:300], "lease_until": None}
-            repository.note(session, job.delivery_id, job.lease_until, **values)
+            repository.note(session, job.delivery.id, job.lease_until, **values)
             if gone:
-                outbound.give_up(session, job.conversation_id, reason)
+                outbound.give_up(session, job.delivery.conversation_id, reason)
 
     def _doubtful(self, job: Job) -> None:
-        """The provider never answered. An answer is sent again; anything else is not."""
-        if job.asked:
-            self._later(job, "no answer from the provider", None)
+        """The provider never answered. An answer is sent again, once; anything else is not."""
+        reason, repeats = "no answer from the provider", job.delivery.repeats
+        if job.delivery.asked and repeats < SILENT_REPEATS:
+            self._later(job, reason, None, repeats=repeats + 1)
         else:
-            self._note(job, status="unknown", lease_until=None, last_error="no answer from the provider")
+            self._note(job, status="unknown", lease_until=None, last_error=reason)
 
-    def _later(self, job: Job, reason: str, after: float | None) -> None:
-        at = rules.next_attempt(job.attempts, clock.now(), job.created_at, after, job.asked)
+    def _later(self, job: Job, reason: str, after: float | None, **values: Any) -> None:
+        delivery = job.delivery
+        at = rules.next_attempt(delivery.attempts, clock.now(), delivery.created_at, after, delivery.asked)
+        values["last_error"] = reason[:300]
         if at is None:
-            self._note(job, status="failed", lease_until=None, last_error=reason[:300])
-        else:
-            self._note(job, status="queued", lease_until=None, last_error=reason[:300], next_attempt_at=at)
-
-    def _note(self, job: Job, **values: Any) -> None:
+            self._note(job, status="failed", lease_until=None, **values)
+            return
         with session_scope(self._database) as session:
-            repository.note(session, job.delivery_id, job.lease_until, **values)
+            repository.later(session, delivery.id, job.lease_until, next_attempt_at=at, **values)
+
+    def _note(self, job: Job, **values: Any) -> bool:
+        """False when the lease was lost to another."""
+        with session_scope(self._database) as session:
+            return repository.note(session, job.delivery.id, job.lease_until, **values)
 
     def _pause(self, channel: str, after: float | None) -> None:
         """Leave a channel alone for a while, and for as long as it asks for; the others go on."""
         last = self._paused.get(channel, (0.0, FIRST_PAUSE / 2))[1]
-        pause = max(min(2 * last, LONGEST_PAUSE), after or 0.0)
+        pause = max(min(2 * last, LONGEST_PAUSE), calls.patience(after or 0.0))
         self._paused[channel] = (time.monotonic() + pause, pause)
         log.warning("%s takes no messages; trying again in %.0f s.", channel, pause)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rapport.channels import rules
+from rapport.channels import calls, rules
 from rapport.channels.base import Button, Limits, Part, Template
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -96,6 +97,37 @@ def test_a_typed_answer_means_a_button(said: str, meant: str | None) -> None:
     assert rules.chosen(said, []) is None
 
 
+STARS = [{"id": f"b{6 - n}", "title": f"{n} star{'s' * (n > 1)}"} for n in (5, 4, 3, 2, 1)]
+
+
+@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize("stars", [1, 2, 3, 4, 5])
+def test_a_number_of_stars_is_that_many_stars(stars: int, listed: bool) -> None:
+    """Whatever place it has, and whether the buttons are lines of a text or not."""
+    name = rules.chosen(str(stars), STARS, listed)
+    assert [b["title"][0] for b in STARS if b["id"] == name] == [str(stars)]
+    assert rules.chosen("6", STARS, listed) is None
+
+
+def test_titles_with_numbers_of_their_own_get_no_others() -> None:
+    content = {"buttons": [{**button, "payload": "/x"} for button in STARS]}
+    [part] = rules.parts("How many?", content, 7, Limits(text=100))
+    assert part.text == "How many?\n\n5 stars\n4 stars\n3 stars\n2 stars\n1 star"
+
+
+def test_the_number_of_a_line_counts_only_where_it_was_seen() -> None:
+    assert rules.chosen("1", BUTTONS, listed=False) is None
+    assert rules.chosen("yes", BUTTONS, listed=False) == "b1"
+    tents = [{"id": "b1", "title": "2 people"}, {"id": "b2", "title": "Another"}]
+    assert rules.chosen("2", tents, listed=True) == "b2"  # "2. Another" is what they read
+    assert rules.chosen("2", tents, listed=False) == "b1"
+    prices = [{"id": "b1", "title": "1.5 kg"}, {"id": "b2", "title": "10-12 years"}]
+    assert rules.chosen("1", prices, listed=False) is None
+    assert rules.are_listed("?", ["Yes"], SMALL) is False
+    assert rules.are_listed("?", ["Yes", "No", "Both"], SMALL) is True
+    assert rules.are_listed(" ", ["Yes"], SMALL) is True
+
+
 def test_trying_again_takes_longer_and_longer_and_ends() -> None:
     first = rules.next_attempt(1, NOW, NOW, None)
     second = rules.next_attempt(2, NOW, NOW, None)
@@ -106,6 +138,18 @@ def test_trying_again_takes_longer_and_longer_and_ends() -> None:
     asked = rules.next_attempt(1, NOW, NOW, 90)
     assert asked == NOW + timedelta(seconds=90)
     assert rules.next_attempt(1, NOW, NOW, 0) == NOW + rules.FIRST_DELAY
+    for absurd in (1e14, float("inf"), float("nan")):
+        assert rules.next_attempt(1, NOW, NOW, absurd) == NOW + timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("3", 3.0), ("99999999999999", 86_400.0), ("9" * 400, 86_400.0), ("-1", None), ("Fri", None)],
+)
+def test_how_long_a_provider_may_ask_us_to_wait(said: str, seconds: float | None) -> None:
+    answer = requests.Response()
+    answer.headers["Retry-After"] = said
+    assert calls.retry_after(answer) == seconds
 
 
 @pytest.mark.parametrize(

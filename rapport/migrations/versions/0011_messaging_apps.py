@@ -62,6 +62,7 @@ def upgrade() -> None:
         sa.Column("sent_at", UtcDateTime(), nullable=True),
         sa.Column("delivered_at", UtcDateTime(), nullable=True),
         sa.Column("read_at", UtcDateTime(), nullable=True),
+        sa.Column("cancelled_at", UtcDateTime(), nullable=True),
         sa.ForeignKeyConstraint(
             ["conversation_id"], ["conversation.id"], name=op.f("fk_delivery_conversation_id_conversation")
         ),
@@ -72,6 +73,13 @@ def upgrade() -> None:
         "ix_delivery_open",
         "delivery",
         ["conversation_id", "sequence"],
+        sqlite_where=OPEN,
+        postgresql_where=OPEN,
+    )
+    op.create_index(
+        "ix_delivery_due",
+        "delivery",
+        ["channel", "next_attempt_at", "id"],
         sqlite_where=OPEN,
         postgresql_where=OPEN,
     )
