@@ -52,6 +52,9 @@ def _stop(session: Session, conversation: Conversation, provider_id: str) -> boo
     """False for who has not shown who they are: the bot asks them. The same message again ends nothing more:
     they may have subscribed since.
     """
+    # Before the customer, as everywhere; it may just have become another's by a merge.
+    repository.lock(session, conversation.id)
+    session.refresh(conversation)
     customer_id = verification.current_customer_id(conversation)
     if customer_id is None:
         return False
