@@ -13,11 +13,10 @@ from requests.exceptions import ConnectTimeout, ProxyError, RequestException, SS
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 
 from rapport.channels.base import InDoubtError, TryAgainError
+from rapport.channels.rules import patience
 
 # To connect, and between two bytes of an answer.
 TIMEOUT = (3.0, 10.0)
-# Who asks for more patience than this has made a mistake.
-LONGEST_WAIT = 86_400.0
 
 
 def call(session: requests.Session, method: str, url: str, **content: Any) -> requests.Response:
@@ -41,11 +40,6 @@ def retry_after(response: requests.Response) -> float | None:
     """What the answer's Retry-After says, in seconds; a date is left to our own patience."""
     said = response.headers.get("Retry-After", "")
     return patience(float(said)) if said.isascii() and said.isdigit() else None
-
-
-def patience(seconds: float) -> float:
-    """How long to wait for who asks for so many seconds: a day at most."""
-    return max(min(LONGEST_WAIT, seconds), 0.0)  # in this order NaN is a day as well
 
 
 def _never_connected(error: NoConnectionError) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from rapport.channels import calls, repository, rules
+from rapport.channels import repository, rules
 from rapport.channels.base import Report
 from rapport.channels.models import Delivery
 from rapport.conversations.models import Conversation
@@ -94,7 +94,7 @@ def _again_at(session: Session, delivery: Delivery, told: Report, now: datetime)
     if repository.overtaken(session, delivery):
         return None
     if told.after is not None and not delivery.asked:
-        at = now + timedelta(seconds=calls.patience(told.after)) * 2 ** min(delivery.attempts - 1, 4)
+        at = now + timedelta(seconds=rules.patience(told.after)) * 2 ** min(delivery.attempts - 1, 4)
         return at if at - delivery.created_at <= rules.GIVE_UP_UNASKED_AFTER else None
     if not told.again or delivery.attempts >= MOST_LOST:
         return None

@@ -12,7 +12,6 @@ from typing import Any
 
 import yaml
 
-from rapport.channels import calls
 from rapport.channels.base import Button, Limits, Part, Template
 
 STOP_WORDS = Path(__file__).parent / "stop_words.yml"
@@ -26,6 +25,8 @@ LONGEST_DELAY = timedelta(minutes=10)
 GIVE_UP_AFTER = timedelta(hours=24)
 # What nobody waits for may be held back for some days (CAPPED_FOR) and still be worth it.
 GIVE_UP_UNASKED_AFTER = timedelta(days=7)
+# Who asks for more seconds of patience than this has made a mistake.
+LONGEST_WAIT = 86_400.0
 # What a provider holds back because a person got too much advertising may go out a day later, then two …
 CAPPED_FOR = timedelta(hours=24)
 
@@ -150,10 +151,15 @@ def next_attempt(
 
     None when it is not worth it any more.
     """
-    after = calls.patience(after) if after is not None else None
+    after = patience(after) if after is not None else None
     delay: timedelta = min(FIRST_DELAY * 2 ** min(attempts - 1, 20), LONGEST_DELAY)
     at = now + (max(timedelta(seconds=after), FIRST_DELAY) if after is not None else delay)
     return None if too_old(since, at, asked) else at
+
+
+def patience(seconds: float) -> float:
+    """How long to wait for who asks for so many seconds: a day at most."""
+    return max(min(LONGEST_WAIT, seconds), 0.0)  # in this order NaN is a day as well
 
 
 def too_old(since: datetime, now: datetime, asked: bool) -> bool:

@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from rapport.channels import calls, outbound, repository, rules
+from rapport.channels import outbound, repository, rules
 from rapport.channels.base import (
     InDoubtError,
     MessagingChannel,
@@ -235,7 +235,7 @@ class Sender:
     def _pause(self, channel: str, after: float | None) -> None:
         """Leave a channel alone for a while, and for as long as it asks for; the others go on."""
         last = self._paused.get(channel, (0.0, FIRST_PAUSE / 2))[1]
-        pause = max(min(2 * last, LONGEST_PAUSE), calls.patience(after or 0.0))
+        pause = max(min(2 * last, LONGEST_PAUSE), rules.patience(after or 0.0))
         self._paused[channel] = (time.monotonic() + pause, pause)
         log.warning("%s takes no messages; trying again in %.0f s.", channel, pause)
 
