@@ -49,7 +49,7 @@ def to_inbound(
 
 
 def _stop(session: Session, conversation: Conversation, provider_id: str) -> bool:
-    """False for who has not shown who they are: the bot asks them. The same message again ends nothing more:
+    """False for who has not shown who they are: the bot answers them. The same message again ends nothing:
     they may have subscribed since.
     """
     # Before the customer, as everywhere; it may just have become another's by a merge.
