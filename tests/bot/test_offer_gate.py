@@ -98,7 +98,7 @@ def shown(reply: dict[str, Any]) -> str:
 def talkers(stack: Stack) -> list[tuple[str, Talk]]:
     """Conversations of customers who are logged in, and of one nobody knows."""
     cast = Cast(stack)
-    people = [cast.choose("shipped")[0] for _ in range(TALKERS - 1)]
+    people = [cast.choose("delivered")[0] for _ in range(TALKERS - 1)]
     languages = itertools.cycle(("en", "es", "nb", "ro"))
     known = [
         (who, stack.talk(language, identity_token=identity_token(who)))

@@ -203,7 +203,8 @@ def _take_back(
 def _give_back(
     session: Session, purses: dict[int, Purse], order: Order, refunded_minor: int, what: str, at: datetime
 ) -> None:
-    spendings = repository.spendings_on(session, order.id)
+    # Somebody else may be paying on this order at this very moment: then they pay after the refund.
+    spendings = [one for one in repository.spendings_on(session, order.id) if one.customer_id in purses]
     left = rules.points_to_restore(
         sum(spent.points for spent in spendings),
         sum(spent.restored for spent in spendings),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from random import Random
@@ -207,3 +208,32 @@ def test_merging_while_points_move(engine: Engine, people: list[int]) -> None:
         assert tasks.check(session) == []
         assert repository.spendable(session, ola, NOW) == 107
         assert repository.spendable(session, kari, NOW) == 0
+
+
+def test_who_pays_on_an_order_while_it_is_paid_back_pays_afterwards(
+    engine: Engine, people: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kari, ola, _ = people
+    with session_scope(engine) as session:
+        order_id = _orders(session, [kari])[0]
+        service.earn(session, kari, 100, key="e1", reason="gift", at=NOW)
+        service.earn(session, ola, 100, key="e2", reason="gift", at=NOW)
+        service.burn(session, kari, 50, key="b1", reason="order", order_id=order_id, at=NOW)
+    look = repository.spendings_on
+
+    def and_somebody_pays(session: Session, order: int) -> list[repository.Spent]:
+        found = look(session, order)
+        # As it is read on PostgreSQL when another transaction has just ended.
+        return [*found, replace(found[0], id=0, customer_id=ola)]
+
+    monkeypatch.setattr(repository, "spendings_on", and_somebody_pays)
+    with session_scope(engine) as session:
+        refund = Refund(
+            order_id=order_id, source="t", reference="r", amount_minor=40_000, currency="NOK", at=NOW
+        )
+        session.add(refund)
+        service.reverse_for_refund(session, refund)
+    with read_scope(engine) as session:
+        assert repository.spendable(session, kari, NOW) == 100
+        assert repository.spendable(session, ola, NOW) == 100
+        assert tasks.check(session) == []
