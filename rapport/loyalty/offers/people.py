@@ -42,13 +42,14 @@ def known(session: Session, customer_id: int, offers: Sequence[OfferTerms], now:
     standing = value.standing(session, customer_id)
     orders, ordered = lookups.orders_of(session, customer_id)
     interested = any(offer.audience.interests for offer in offers)
+    ranked = any(offer.audience.tiers for offer in offers)
     person = Person(
         customer_id=customer_id,
         stage=standing.stage if standing else "know",
         orders=orders,
         ordered=ordered,
         segment=standing.segment if standing else None,
-        tier=ledger.tier(session, customer_id, now).key,
+        tier=ledger.tier(session, customer_id, now).key if ranked else None,
         interests=lookups.interests_of(session, customer_id) if interested else frozenset(),
     )
     if standing is None or standing.segment is None:
