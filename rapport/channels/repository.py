@@ -98,14 +98,14 @@ def add(session: Session, rows: list[dict[str, Any]]) -> None:
 
 
 def claim(
-    session: Session, now: datetime, lease_until: datetime, channels: Collection[str]
+    session: Session, now: datetime, lease_until: datetime, channels: Sequence[str]
 ) -> tuple[Delivery, bool] | None:
     """Take the next due delivery for oneself: (it, whether it was in somebody's hands who is gone).
 
-    Within a conversation in order, and on these channels; only what nobody asked for and is held back lets
-    others pass. Two never get the same one.
+    Of the first of these channels (`due_channels`) that still has one. Within a conversation in order; only
+    what nobody asked for and is held back lets others pass. Two never get the same one.
     """
-    for channel in due_channels(session, now, channels):
+    for channel in channels:
         # SQLite leaves the lock out and lets one writer in at a time.
         query = select(Delivery).where(*_next(now, channel)).order_by(*FIRST_DUE).limit(1)
         found = session.scalar(query.with_for_update(skip_locked=True))

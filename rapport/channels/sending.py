@@ -123,13 +123,14 @@ class Sender:
         return True
 
     def _claim(self) -> Job | None:
-        now, open_now = clock.now(), self._open()
+        now = clock.now()
         with read_scope(self._database) as session:  # looking takes no write lock
-            if not repository.due_channels(session, now, open_now):
-                return None
+            due = repository.due_channels(session, now, self._open())
+        if not due:
+            return None
         lease_until = now + rules.LEASE
         with session_scope(self._database) as session:
-            claimed = repository.claim(session, now, lease_until, open_now)
+            claimed = repository.claim(session, now, lease_until, due)
             if claimed is None:
                 return None
             delivery, in_doubt = claimed

@@ -10,7 +10,7 @@ from rapport.channels.meta import records, text
 from rapport.cli import channel_meta, channel_setup
 from rapport.cli.channel_meta import Kind
 from rapport.cli.channel_setup import Finding, done
-from rapport.cli.meta_account import Account, App, token_findings
+from rapport.cli.meta_account import Account, App
 from rapport.kit.settings import Settings
 
 KIND = Kind(
@@ -46,30 +46,26 @@ def add(
     Run again, it mends what is wrong and leaves the rest.
     """
     settings = channel_setup.settings()
-    given = channel_setup.given(token, "token")
-    wanted, app = channel_meta.checked_token(settings, given, settings.messenger_token, WHERE_FROM, yes)
-    account, secret, about = channel_meta.checked_secret(
-        settings, wanted, channel_setup.given(app_secret, "app-secret"), app, yes
-    )
-    channel_meta.expect(token_findings(about, app, KIND.scopes, WHERE_FROM.strip()))
-    page = _page(account)
+    kept = settings.messenger_token
+    meta = channel_meta.proven(settings, KIND, kept, token, app_secret, WHERE_FROM, yes)
+    page = _page(meta.account)
     done(f"The page is {page['name']}")
     address = channel_setup.public_url(settings, url, yes)
-    values = channel_meta.shared(settings, secret, address) | {
-        "RAPPORT_MESSENGER_TOKEN": wanted,
+    values = channel_meta.shared(settings, meta.secret, address) | {
+        "RAPPORT_MESSENGER_TOKEN": meta.token,
         "RAPPORT_MESSENGER_PAGE": page["id"],
     }
     changed = channel_setup.save(values)
-    _subscribe_page(account, app, page["id"])
+    _subscribe_page(meta.account, meta.app, page["id"])
     verify_token = values["RAPPORT_META_VERIFY_TOKEN"]
-    ready = channel_meta.webhook(settings, account, app, KIND, address, verify_token, bool(changed))
+    ready = channel_meta.webhook(settings, meta.account, meta.app, KIND, address, verify_token, bool(changed))
     channel_meta.say_next(f"write to the page: https://m.me/{page['id']}", KIND, ready)
 
 
 def check(settings: Settings) -> Iterator[Finding]:
     """What Meta and the app say; in the order in which things must work."""
 
-    def more(account: Account, app: App, about: dict[str, Any]) -> Iterator[Finding]:  # noqa: ARG001
+    def more(account: Account, app: App, _about: dict[str, Any]) -> Iterator[Finding]:
         page = _page(account)
         if page["id"] != settings.messenger_page:
             yield Finding("Page", "wrong", f"the token is that of {page['name']} ({page['id']})", KIND.how)

@@ -69,7 +69,37 @@ def findings(settings: Settings, kind: Kind, token: SecretStr | None, more: More
 # --- asking ------------------------------------------------------------------------------------------------
 
 
-def checked_token(
+@dataclass(frozen=True)
+class Proven:
+    """What a guide knows once Meta has taken both secrets; `about` is what Meta knows of the token."""
+
+    token: str
+    secret: str
+    app: App
+    account: Account
+    about: dict[str, Any]
+
+
+def proven(
+    settings: Settings,
+    kind: Kind,
+    kept: SecretStr | None,
+    token: str | None,
+    app_secret: str | None,
+    where_from: str,
+    yes: bool,
+) -> Proven:
+    """The token (given, `kept` in the settings, or asked for) and the app's secret, both tried at Meta."""
+    given = channel_setup.given(token, "token")
+    wanted, app = _checked_token(settings, given, kept, where_from, yes)
+    account, secret, about = _checked_secret(
+        settings, wanted, channel_setup.given(app_secret, "app-secret"), app, yes
+    )
+    _expect(token_findings(about, app, kind.scopes, where_from.strip()))
+    return Proven(wanted, secret, app, account, about)
+
+
+def _checked_token(
     settings: Settings, given: str, kept: SecretStr | None, where_from: str, yes: bool
 ) -> tuple[str, App]:
     """A token that Meta takes, and its app."""
@@ -82,7 +112,7 @@ def checked_token(
     return token, app
 
 
-def checked_secret(
+def _checked_secret(
     settings: Settings, token: str, given: str, app: App, yes: bool
 ) -> tuple[Account, str, dict[str, Any]]:
     """(account, the app's secret, what Meta knows of the token)."""
@@ -119,7 +149,7 @@ def _asked(
     raise AssertionError
 
 
-def expect(findings: Iterator[Finding]) -> None:
+def _expect(findings: Iterator[Finding]) -> None:
     """Go on, unless something is wrong."""
     for finding in findings:
         if finding.state == "wrong":

@@ -13,7 +13,7 @@ from rapport.channels.whatsapp import FIELDS
 from rapport.cli import channel_meta, channel_setup
 from rapport.cli.channel_meta import Kind
 from rapport.cli.channel_setup import MARKS, Finding, console, done
-from rapport.cli.meta_account import Account, App, token_findings
+from rapport.cli.meta_account import Account, App
 from rapport.kit.errors import ConfigurationError
 from rapport.kit.settings import Settings
 
@@ -51,26 +51,22 @@ def add(
     Run again, it mends what is wrong and leaves the rest.
     """
     settings = channel_setup.settings()
-    given = channel_setup.given(token, "token")
-    wanted, app = channel_meta.checked_token(settings, given, settings.whatsapp_token, WHERE_FROM, yes)
-    account, secret, about = channel_meta.checked_secret(
-        settings, wanted, channel_setup.given(app_secret, "app-secret"), app, yes
-    )
-    channel_meta.expect(token_findings(about, app, KIND.scopes, WHERE_FROM.strip()))
-    numbers = _numbers(account, about, account_id)
+    kept = settings.whatsapp_token
+    meta = channel_meta.proven(settings, KIND, kept, token, app_secret, WHERE_FROM, yes)
+    numbers = _numbers(meta.account, meta.about, account_id)
     number_id = _number_id(numbers, phone_id or settings.whatsapp_phone_id, yes)
-    number = _number(account, number_id)
+    number = _number(meta.account, number_id)
     done(f"The number is {number['display_phone_number']} ({number.get('verified_name', '')})")
     address = channel_setup.public_url(settings, url, yes)
-    values = channel_meta.shared(settings, secret, address) | {
-        "RAPPORT_WHATSAPP_TOKEN": wanted,
+    values = channel_meta.shared(settings, meta.secret, address) | {
+        "RAPPORT_WHATSAPP_TOKEN": meta.token,
         "RAPPORT_WHATSAPP_PHONE_ID": number_id,
         "RAPPORT_WHATSAPP_NUMBER": re.sub(r"\D", "", number["display_phone_number"]),
     }
     changed = channel_setup.save(values)
-    _subscribe_account(account, app, numbers.get(number_id))
+    _subscribe_account(meta.account, meta.app, numbers.get(number_id))
     verify_token = values["RAPPORT_META_VERIFY_TOKEN"]
-    ready = channel_meta.webhook(settings, account, app, KIND, address, verify_token, bool(changed))
+    ready = channel_meta.webhook(settings, meta.account, meta.app, KIND, address, verify_token, bool(changed))
     channel_meta.say_next(
         f"write to the number: https://wa.me/{values['RAPPORT_WHATSAPP_NUMBER']}", KIND, ready
     )

@@ -349,6 +349,8 @@ def test_the_rule_is_the_offers(
     answer = anns_chat.run("action_explain_offer")
     assert answer.said[0] == f"utter_why_offer_{response}"
     assert answer.said[-1] == "utter_why_asked"
+    if response == "loyal":
+        assert "3" in answer.texts(language)[0]
     if response == "interest":
         tents = {"en": "tents", "es": "tiendas de campaña", "nb": "telt", "ro": "corturi"}[language]
         assert tents in answer.texts(language)[0]

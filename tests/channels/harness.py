@@ -7,11 +7,18 @@ rest.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from sqlalchemy import Engine
+
 from rapport.channels.base import MessagingChannel
+from rapport.channels.notices import UNREADABLE
+from rapport.kit.settings import Settings
+from tests.fake_rasa import FakeRasa
+from tests.running import RunningApp
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,27 @@ class Sent:
     buttons: tuple[tuple[str, str], ...] = ()
     image: str | None = None
     details: dict[str, Any] = field(default_factory=dict)
+
+
+def all_but(*names: str) -> tuple[str, ...]:
+    """All of notices.UNREADABLE but these, in its order."""
+    assert set(names) <= set(UNREADABLE)
+    return tuple(name for name in UNREADABLE if name not in names)
+
+
+@contextmanager
+def running(
+    provider: Provider, settings: Settings, database: Engine, rasa: FakeRasa, **changes: Any
+) -> Iterator[RunningApp]:
+    """The app, with this provider's channel switched on and leading to it."""
+    app = RunningApp(
+        settings, database, rasa, channels=provider.channels(), **{**provider.settings(), **changes}
+    )
+    provider.attach(app.url)
+    try:
+        yield app
+    finally:
+        app.stop()
 
 
 class Provider(ABC):

@@ -17,7 +17,7 @@ from rapport.customers.models import Customer, Identity
 from rapport.kit.database import read_scope, session_scope
 from rapport.kit.languages import LANGUAGES
 from rapport.kit.settings import Settings
-from tests.channels.harness import PROVIDERS, Provider, Sent
+from tests.channels.harness import PROVIDERS, Provider, Sent, running
 from tests.fake_rasa import FakeRasa, answer, reply
 from tests.running import RunningApp, until
 
@@ -33,10 +33,8 @@ def provider(request: pytest.FixtureRequest) -> Iterator[Provider]:
 def app(
     settings: Settings, sqlite_engine: Engine, rasa: FakeRasa, provider: Provider
 ) -> Iterator[RunningApp]:
-    running = RunningApp(settings, sqlite_engine, rasa, channels=provider.channels(), **provider.settings())
-    provider.attach(running.url)
-    yield running
-    running.stop()
+    with running(provider, settings, sqlite_engine, rasa) as app:
+        yield app
 
 
 @pytest.fixture

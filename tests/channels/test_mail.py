@@ -26,6 +26,7 @@ from rapport.kit.errors import ConfigurationError, UnauthorizedError
 from rapport.kit.settings import Settings
 from rapport.outreach.mail import SmtpMailer, build_mail
 from tests.channels.fakes.mailbox import USER, MailProvider, a_mail
+from tests.channels.harness import running
 from tests.channels.test_mail_reading import bounce
 from tests.fake_rasa import FakeRasa
 from tests.running import RunningApp, until
@@ -44,9 +45,8 @@ def provider() -> Iterator[MailProvider]:
 def app(
     settings: Settings, sqlite_engine: Engine, rasa: FakeRasa, provider: MailProvider
 ) -> Iterator[RunningApp]:
-    running = RunningApp(settings, sqlite_engine, rasa, **provider.settings())
-    yield running
-    running.stop()
+    with running(provider, settings, sqlite_engine, rasa) as app:
+        yield app
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ from rapport.kit.errors import ConfigurationError, UnauthorizedError
 from rapport.kit.settings import Settings
 from tests.channels.fakes.messenger import PAGE_ID, UNAVAILABLE, WINDOW, Messenger
 from tests.channels.fakes.meta import APP_SECRET, VERIFY_TOKEN, Body, Refusal
+from tests.channels.harness import running
 from tests.fake_rasa import FakeRasa
 from tests.running import RunningApp, until
 
@@ -55,10 +56,8 @@ def channel(fake: Messenger) -> messenger.MessengerChannel:
 
 @pytest.fixture
 def app(settings: Settings, sqlite_engine: Engine, rasa: FakeRasa, fake: Messenger) -> Iterator[RunningApp]:
-    running = RunningApp(settings, sqlite_engine, rasa, **fake.settings())
-    fake.attach(running.url)
-    yield running
-    running.stop()
+    with running(fake, settings, sqlite_engine, rasa) as app:
+        yield app
 
 
 @pytest.fixture

@@ -31,16 +31,6 @@ def _now() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def channel() -> ToyChannel:
-    return ToyChannel()
-
-
-@pytest.fixture
-def sender(engine: Engine, channel: ToyChannel) -> Sender:
-    return Sender(engine, {channel.name: channel})
-
-
 def hear(engine: Engine, channel: ToyChannel, person: str = "ann", text: str = "hello") -> str:
     """Somebody writes; their conversation."""
     with session_scope(engine) as session:

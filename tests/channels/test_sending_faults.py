@@ -35,16 +35,6 @@ def _now() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def channel() -> ToyChannel:
-    return ToyChannel()
-
-
-@pytest.fixture
-def sender(engine: Engine, channel: ToyChannel) -> Sender:
-    return Sender(engine, {channel.name: channel})
-
-
 def told(engine: Engine, channel: ToyChannel, *events: Any) -> None:
     with session_scope(engine) as session:
         for one in events:

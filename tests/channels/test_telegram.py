@@ -43,6 +43,7 @@ from rapport.kit.database import read_scope, session_scope
 from rapport.kit.errors import ConfigurationError, UnauthorizedError
 from rapport.kit.settings import Settings
 from tests.channels.fakes.telegram import CONTENT, SECRET, TOKEN, BotApi, Telegram, user
+from tests.channels.harness import running
 from tests.fake_rasa import FakeRasa, answer, reply
 from tests.running import RunningApp, until
 
@@ -75,10 +76,8 @@ def provider() -> Iterator[Telegram]:
 def app(
     settings: Settings, sqlite_engine: Engine, rasa: FakeRasa, provider: Telegram
 ) -> Iterator[RunningApp]:
-    running = RunningApp(settings, sqlite_engine, rasa, **provider.settings())
-    provider.attach(running.url)
-    yield running
-    running.stop()
+    with running(provider, settings, sqlite_engine, rasa) as app:
+        yield app
 
 
 def read(channel: TelegramChannel, update: Any) -> list[Event]:

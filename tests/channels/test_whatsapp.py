@@ -38,6 +38,7 @@ from rapport.kit.errors import ConfigurationError, InvalidInputError, Unauthoriz
 from rapport.kit.settings import Settings
 from tests.channels.fakes.meta import APP_SECRET, VERIFY_TOKEN, Refusal, unknown
 from tests.channels.fakes.whatsapp import ERRORS, NUMBER, PHONE_ID, WhatsApp, error
+from tests.channels.harness import running
 from tests.fake_rasa import FakeRasa, answer, reply
 from tests.running import RunningApp, until
 
@@ -58,10 +59,8 @@ def channel(fake: WhatsApp) -> whatsapp.WhatsAppChannel:
 
 @pytest.fixture
 def app(settings: Settings, sqlite_engine: Engine, rasa: FakeRasa, fake: WhatsApp) -> Iterator[RunningApp]:
-    running = RunningApp(settings, sqlite_engine, rasa, **fake.settings())
-    fake.attach(running.url)
-    yield running
-    running.stop()
+    with running(fake, settings, sqlite_engine, rasa) as app:
+        yield app
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from uuid import uuid4
 from pydantic import SecretStr
 
 from tests.channels.fakes.meta import Body, Call, FakeGraph, Refusal, only
-from tests.channels.harness import Sent
+from tests.channels.harness import Sent, all_but
 
 PAGE_ID = "1906385232743451"
 UNAVAILABLE = Refusal(400, 551, "(#551) This person isn't available right now.", 1545041)
@@ -23,18 +23,7 @@ class Messenger(FakeGraph):
     name: ClassVar[str] = "messenger"
     object: ClassVar[str] = "page"
     own_id: ClassVar[str] = PAGE_ID
-    unreadable: ClassVar[tuple[str, ...]] = (
-        "sticker",
-        "voice",
-        "image",
-        "video",
-        "file",
-        "location",
-        "reaction",
-        "edit",
-        "delete",
-        "other",
-    )
+    unreadable: ClassVar[tuple[str, ...]] = all_but("contact")
     refusals: ClassVar[dict[str, Refusal]] = {
         "again": Refusal(500, 1200, "Temporary send message failure. Please try again later."),
         "slow_down": Refusal(400, 613, "(#613) Calls to this api have exceeded the rate limit."),

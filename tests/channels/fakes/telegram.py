@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import requests
 from pydantic import SecretStr
 
-from tests.channels.harness import Provider, Sent
+from tests.channels.harness import Provider, Sent, all_but
 
 TOKEN = "7000000001:AAfake-token_of-a-bot-0123456789abcde"
 SECRET = "a-secret-of-32-signs-that-telegram_knows"
@@ -448,18 +448,7 @@ class Telegram(Provider):
     """Telegram for the tests of every channel."""
 
     name: ClassVar[str] = "telegram"
-    unreadable: ClassVar[tuple[str, ...]] = (
-        "sticker",
-        "voice",
-        "image",
-        "video",
-        "file",
-        "location",
-        "contact",
-        "reaction",
-        "edit",
-        "other",
-    )
+    unreadable: ClassVar[tuple[str, ...]] = all_but("delete")
     tells_of_leaving: ClassVar[bool] = True
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from uuid import uuid4
 from pydantic import SecretStr
 
 from tests.channels.fakes.meta import Body, Call, FakeGraph, Refusal, length, only, unknown
-from tests.channels.harness import Sent
+from tests.channels.harness import Sent, all_but
 
 PHONE_ID, ACCOUNT_ID, NUMBER = "106540352242922", "102290129340398", "15550783881"
 USER_ID = re.compile(r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}")
@@ -52,19 +52,7 @@ class WhatsApp(FakeGraph):
     name: ClassVar[str] = "whatsapp"
     object: ClassVar[str] = "whatsapp_business_account"
     own_id: ClassVar[str] = PHONE_ID
-    unreadable: ClassVar[tuple[str, ...]] = (
-        "sticker",
-        "voice",
-        "image",
-        "video",
-        "file",
-        "location",
-        "contact",
-        "reaction",
-        "edit",
-        "delete",
-        "other",
-    )
+    unreadable: ClassVar[tuple[str, ...]] = all_but()
     refusals: ClassVar[dict[str, Refusal]] = {
         "again": error(131016),
         "slow_down": error(130429),
