@@ -33,7 +33,9 @@ from rapport.channels.sending import Sender
 from rapport.channels.web import WebChannel
 from rapport.channels.webhook import Webhooks
 from rapport.connectors import webhooks
+from rapport.console import app as console
 from rapport.console import dev_mail
+from rapport.console.desk import Parts
 from rapport.conversations import language, values
 from rapport.conversations.engine import THREADS, ConversationEngine
 from rapport.conversations.events import Events
@@ -115,6 +117,7 @@ def create_app(
     app.include_router(actions.router)
     app.include_router(webhooks.router(settings, database))
     app.mount(shop_api.PATH, shop_api.create(settings, database))
+    app.mount(console.PATH, console.create(Parts(settings, database, engine, events)))
     if isinstance(mailer, FolderMailer):
         app.include_router(dev_mail.router(mailer))
     app.include_router(site.router(database, settings.demo))
@@ -144,6 +147,7 @@ def _add_middleware(app: FastAPI, settings: Settings, received: Webhooks) -> Non
         webhooks.PATH: webhooks.MAX_BODY_BYTES,
         **received.max_bodies,
         shop_api.PATH: shop_api.MAX_BODY_BYTES,
+        console.PATH: console.MAX_BODY_BYTES,
     }
     app.add_middleware(middleware.BodyLimit, except_paths=[ACTIONS_PATH], larger=larger)
     app.add_middleware(middleware.LastResort)

@@ -22,6 +22,7 @@ import rapport.loyalty.referrals.models
 import rapport.outreach.models
 import rapport.schedule.models
 import rapport.shop.models
+import rapport.staff.models
 import rapport.value.models  # noqa: F401
 
 

@@ -1,0 +1,55 @@
+"""One's own account: language, password."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+
+from rapport.console import login
+from rapport.console.desk import Desk, signed_in
+from rapport.kit import languages
+from rapport.kit.errors import InvalidInputError, UnauthorizedError
+from rapport.staff import rules, service
+
+routes = APIRouter()
+MyDesk = Annotated[Desk, Depends(signed_in)]
+
+
+@routes.get("/account")
+def show(desk: MyDesk) -> Response:
+    return desk.page("account.html", problem=None)
+
+
+@routes.post("/account")
+def change(desk: MyDesk) -> Response:
+    """Name and language."""
+    language = languages.normalise(desk.field("language"))
+    if language is None:
+        raise InvalidInputError(desk.gettext("That is none of the languages spoken here."))
+    try:
+        name = rules.checked_name(desk.field("name", 400))
+    except InvalidInputError as error:
+        return desk.page("account.html", 422, problem=str(error))
+    with desk.writing() as session:
+        staff = service.get(session, desk.staff.id)
+        staff.name, staff.language = name, language
+        desk.note(session, "change account", "staff", staff.id)
+    return desk.go("/console/account", desk.gettext("Saved."))
+
+
+@routes.post("/account/password")
+def change_password(request: Request, desk: MyDesk) -> Response:
+    """A new password; all other browsers are logged out."""
+    try:
+        request.app.state.throttle.check(desk.parts, request, desk.staff.email)
+        with desk.writing() as session:
+            staff = service.check_password(session, desk.staff.email, desk.field("current"))
+            service.set_password(session, staff, desk.field("password"))
+            desk.note(session, "change password", "staff", staff.id)
+            return login.let_in(request, session, staff, "/console/account")
+    except UnauthorizedError:
+        return desk.page("account.html", 422, problem=desk.gettext("The current password is wrong."))
+    except InvalidInputError as error:
+        return desk.page("account.html", 422, problem=str(error))

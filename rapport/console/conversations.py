@@ -1,0 +1,7 @@
+"""The list of conversations."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+routes = APIRouter()

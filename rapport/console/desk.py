@@ -1,0 +1,216 @@
+"""A request by a member of staff: who they are, what they may do, and the ways to answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import quote, unquote, urlsplit
+
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+from starlette.datastructures import FormData, UploadFile
+
+from rapport.console import templating
+from rapport.console.i18n import translations
+from rapport.console.navigation import ENTRIES
+from rapport.conversations.engine import ConversationEngine
+from rapport.conversations.events import Events
+from rapport.kit import tokens
+from rapport.kit.database import read_scope, session_scope
+from rapport.kit.errors import ForbiddenError, InvalidInputError, UnauthorizedError
+from rapport.kit.languages import LANGUAGES
+from rapport.kit.settings import Settings
+from rapport.shop.facts import get_facts
+from rapport.staff import rules, service
+from rapport.staff.models import Staff
+from rapport.staff.rules import May
+
+COOKIE = "rapport_staff"
+SAID_COOKIE = "rapport_said"
+MOST_FIELDS = 500
+LONGEST_FIELD = 20_000
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What pages need of the app."""
+
+    settings: Settings
+    database: Engine
+    engine: ConversationEngine
+    events: Events
+
+
+@dataclass(frozen=True)
+class Desk:
+    """One request. `staff` is detached: read it, change it through a session."""
+
+    request: Request
+    parts: Parts
+    staff: Staff
+    csrf: str
+    form: FormData
+
+    def may(self, what: May) -> bool:
+        """Whether they may do that."""
+        return rules.may(self.staff.role, what)
+
+    def sees_person(self, mine: bool = False) -> bool:
+        """Whether personal data are shown to them as they are; `mine`: it is in their own hands."""
+        return rules.sees_person(self.staff.role, mine)
+
+    def check(self, what: May) -> None:
+        """Raises ForbiddenError."""
+        if not self.may(what):
+            raise ForbiddenError(self.gettext("Your role does not allow that."))
+
+    def reading(self) -> AbstractContextManager[Session]:
+        """A session for reading only."""
+        return read_scope(self.parts.database)
+
+    def writing(self) -> AbstractContextManager[Session]:
+        """A session that commits when the block ends."""
+        return session_scope(self.parts.database)
+
+    def note(
+        self, session: Session, action: str, subject: str, subject_id: object, **details: object
+    ) -> None:
+        """Keeps in the audit log that they looked at or changed this."""
+        service.note(session, self.staff.id, action, subject, subject_id, **details)
+
+    def gettext(self, message: str, **values: object) -> str:
+        """A text in their language, with its `%(name)s` filled in."""
+        text = translations(self.staff.language).gettext(message)
+        return text % values if values else text
+
+    def ngettext(self, one: str, many: str, count: int, **values: object) -> str:
+        """A text about `%(num)s` things in their language."""
+        text = translations(self.staff.language).ngettext(one, many, count)
+        return text % {"num": count, **values}
+
+    def field(self, name: str, longest: int = 1000) -> str:
+        """A field of the form, trimmed, with line breaks as \\n; "" without it. Raises InvalidInputError."""
+        value = self.form.get(name, "")
+        if isinstance(value, UploadFile) or len(value) > longest:
+            raise InvalidInputError(
+                self.gettext("%(field)s: at most %(longest)s characters.", field=name, longest=longest)
+            )
+        return value.replace("\r\n", "\n").replace("\0", "").strip()
+
+    def fields(self, name: str) -> list[str]:
+        """All values of a field that may come several times."""
+        return [value for value in self.form.getlist(name) if isinstance(value, str)]
+
+    def page(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+        """A whole page."""
+        said = self.request.cookies.get(SAID_COOKIE)
+        answer = html(
+            template,
+            self.staff.language,
+            {
+                "desk": self,
+                "staff": self.staff,
+                "csrf": self.csrf,
+                "menu": [entry for entry in ENTRIES if self.may(entry.permission)],
+                "path": self.request.url.path,
+                "said": unquote(said) if said else None,
+                "shop": get_facts(),
+                "May": May,
+                **values,
+            },
+            status,
+        )
+        if said:
+            answer.delete_cookie(SAID_COOKIE, path="/console")
+        return answer
+
+    def go(self, path: str, said: str | None = None) -> Response:
+        """To another page of the console, which shows what was `said`."""
+        answer = RedirectResponse(path, 303)
+        if said:
+            answer.set_cookie(
+                SAID_COOKIE, quote(said), max_age=60, path="/console", httponly=True, samesite="strict"
+            )
+        return answer
+
+
+def html(template: str, language: str, values: Mapping[str, Any], status: int = 200) -> HTMLResponse:
+    """A rendered template with the console's Content-Security-Policy."""
+    common = {"languages": LANGUAGES, "language": language}
+    text = templating.render(template, language, {**common, **values})
+    return HTMLResponse(text, status, headers={"Content-Security-Policy": POLICY})
+
+
+def next_path(wanted: str | None) -> str:
+    """Where to go after logging in: a page of the console, never another site."""
+    parts = urlsplit(wanted or "")
+    inside = parts.path.startswith("/console/") and not parts.scheme and not parts.netloc
+    if not inside or "\\" in parts.path or parts.path.startswith("/console/login"):
+        return "/console/"
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+def csrf_token(secret: str, token: str) -> str:
+    """What each form of a login carries."""
+    return tokens.keyed_hash(secret, "csrf", token)
+
+
+def check_same_site(request: Request, settings: Settings) -> None:
+    """Raises ForbiddenError when a browser sends this from another site's page."""
+    origin = request.headers.get("origin")
+    ours = {request.headers.get("host"), urlsplit(settings.public_url or "").netloc} - {"", None}
+    other_site = request.headers.get("sec-fetch-site") not in {None, "same-origin", "none"}
+    if other_site or (origin is not None and urlsplit(origin).netloc not in ours):
+        raise ForbiddenError("This came from another site.")
+
+
+async def read_form(request: Request) -> FormData:
+    """The fields of a form that was sent; none of another request."""
+    if request.method != "POST":
+        return FormData()
+    return await request.form(max_files=0, max_fields=MOST_FIELDS, max_part_size=LONGEST_FIELD * 4)
+
+
+Form = Annotated[FormData, Depends(read_form)]
+
+
+def signed_in(request: Request, form: Form) -> Desk:
+    """A dependency: somebody who is logged in. Raises UnauthorizedError, and ForbiddenError without the
+    token that their own pages carry.
+    """
+    parts: Parts = request.app.state.parts
+    secret = parts.settings.secret_key.get_secret_value()
+    token = request.cookies.get(COOKIE)
+    if not token:
+        raise UnauthorizedError("You are not logged in.")
+    with read_scope(parts.database) as session:
+        staff, tell = service.logged_in(session, secret, token)
+        session.expunge_all()
+    csrf = csrf_token(secret, token)
+    if request.method != "GET":
+        check_same_site(request, parts.settings)
+        shown = request.headers.get("x-csrf-token") or form.get("csrf") or ""
+        if not isinstance(shown, str) or not tokens.same(shown, csrf):
+            raise ForbiddenError("The form is too old. Load the page again.")
+    if tell:
+        with session_scope(parts.database) as session:
+            service.seen(session, secret, token)
+    return Desk(request, parts, staff, csrf, form)
+
+
+def allowed(permission: May) -> Callable[..., Desk]:
+    """A dependency: somebody who is logged in and may do that."""
+
+    def check(desk: Annotated[Desk, Depends(signed_in)]) -> Desk:
+        desk.check(permission)
+        return desk
+
+    return check

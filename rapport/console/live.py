@@ -1,0 +1,7 @@
+"""What staff are told at once."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+routes = APIRouter()

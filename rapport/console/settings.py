@@ -1,0 +1,7 @@
+"""What a shop owner edits."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+routes = APIRouter()

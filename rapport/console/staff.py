@@ -1,0 +1,7 @@
+"""Accounts of staff."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+routes = APIRouter()

@@ -1,0 +1,7 @@
+"""Teaching the bot."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+routes = APIRouter()

@@ -1,0 +1,7 @@
+"""Who waits for a person."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+routes = APIRouter()
