@@ -9,6 +9,7 @@ from uuid import uuid4
 from sqlalchemy import JSON, ForeignKey, Index, SmallInteger, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+import rapport.staff.models  # noqa: F401 - the table that `assigned_to` points to must be known
 from rapport.kit import clock
 from rapport.kit.database import Base
 
@@ -24,7 +25,7 @@ class Conversation(Base):
     `status`: bot, waiting (for a person; the bot still answers) or human (the bot is silent).
     `language_chosen`: the customer asked for the language, so it takes more to leave it.
     `client_hash`: a keyed hash by which codes are limited: of the network address it was started from, of a
-    mail's domain, of all SMS.
+    mail's domain, of all SMS. `assigned_to`: who of the staff looks after it.
     """
 
     __tablename__ = "conversation"
@@ -38,6 +39,7 @@ class Conversation(Base):
     client_hash: Mapped[str | None] = mapped_column(String(64), index=True)
     customer_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"), index=True)
     verified_until: Mapped[datetime | None]
+    assigned_to: Mapped[int | None] = mapped_column(ForeignKey("staff.id"), index=True)
     last_sequence: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(default=clock.now, index=True)

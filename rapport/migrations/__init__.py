@@ -19,6 +19,7 @@ import rapport.customers.models
 import rapport.loyalty.offers.models
 import rapport.loyalty.points.models
 import rapport.loyalty.referrals.models
+import rapport.notes.models
 import rapport.outreach.models
 import rapport.schedule.models
 import rapport.shop.models
