@@ -82,7 +82,7 @@ class Message(Base):
     response: Mapped[str | None] = mapped_column(String(80))
     attempts: Mapped[int] = mapped_column(default=0)
     took_ms: Mapped[float | None]
-    at: Mapped[datetime] = mapped_column(default=clock.now)
+    at: Mapped[datetime] = mapped_column(default=clock.now, index=True)
     answered_at: Mapped[datetime | None]
 
 
@@ -95,7 +95,7 @@ class Handoff(Base):
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversation.id"), index=True)
     message_key: Mapped[str] = mapped_column(String(80), unique=True)
     reason: Mapped[str] = mapped_column(String(80))
-    requested_at: Mapped[datetime] = mapped_column(default=clock.now)
+    requested_at: Mapped[datetime] = mapped_column(default=clock.now, index=True)
     taken_at: Mapped[datetime | None]
     taken_by: Mapped[str | None] = mapped_column(String(120))
     closed_at: Mapped[datetime | None]

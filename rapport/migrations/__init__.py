@@ -16,6 +16,7 @@ import rapport.channels.models
 import rapport.connectors.models
 import rapport.conversations.models
 import rapport.customers.models
+import rapport.insight.models
 import rapport.loyalty.offers.models
 import rapport.loyalty.points.models
 import rapport.loyalty.referrals.models

@@ -59,7 +59,8 @@ class CustomerValue(Base):
     their value without what was paid back, in minor units. `buying_days` are the different days of these
     orders. `costed_minor` is the part whose cost is known, after discounts, and `margin_minor` what of it is
     left after the cost. The rest is None until a run has looked at the shop and its customers. `version`
-    counts the changes, so that a run does not write over what is newer than what it read.
+    counts the changes, so that a run does not write over what is newer than what it read. `segment_counted`
+    is the segment they were last counted in (rapport/insight/segments.py).
     """
 
     __tablename__ = "customer_value"
@@ -76,6 +77,7 @@ class CustomerValue(Base):
     frequency: Mapped[int | None] = mapped_column(SmallInteger)
     monetary: Mapped[int | None] = mapped_column(SmallInteger)
     segment: Mapped[str | None] = mapped_column(String(30))
+    segment_counted: Mapped[str | None] = mapped_column(String(30))
     p_buy: Mapped[float | None]
     expected_next_at: Mapped[datetime | None]
     clv_minor: Mapped[int | None] = mapped_column(BigInteger)

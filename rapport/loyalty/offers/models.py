@@ -98,7 +98,7 @@ class Coupon(Base):
     currency: Mapped[str | None] = mapped_column(String(3))
     stacking: Mapped[str] = mapped_column(String(40), default="exclusive")
     keep_margin: Mapped[bool] = mapped_column(default=False)
-    issued_at: Mapped[datetime] = mapped_column(default=clock.now)
+    issued_at: Mapped[datetime] = mapped_column(default=clock.now, index=True)
     starts_at: Mapped[datetime | None]
     expires_at: Mapped[datetime]
     reserved_minor: Mapped[Amount] = mapped_column(default=0)
@@ -106,7 +106,7 @@ class Coupon(Base):
     discount_minor: Mapped[Amount | None]
     holder: Mapped[str | None] = mapped_column(String(160))
     held_until: Mapped[datetime | None]
-    redeemed_at: Mapped[datetime | None]
+    redeemed_at: Mapped[datetime | None] = mapped_column(index=True)
     order_id: Mapped[int | None] = mapped_column(ForeignKey("order.id"), index=True)
     reason: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     excused: Mapped[bool] = mapped_column(default=False)

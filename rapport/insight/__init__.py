@@ -1,0 +1,1 @@
+"""Figures of what the assistant does: counted days, satisfaction, segments over time, charts."""
