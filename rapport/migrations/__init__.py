@@ -16,12 +16,14 @@ import rapport.channels.models
 import rapport.connectors.models
 import rapport.conversations.models
 import rapport.customers.models
+import rapport.edits.models
 import rapport.insight.models
 import rapport.loyalty.offers.models
 import rapport.loyalty.points.models
 import rapport.loyalty.referrals.models
 import rapport.notes.models
 import rapport.outreach.models
+import rapport.replies.models
 import rapport.schedule.models
 import rapport.shop.models
 import rapport.staff.models

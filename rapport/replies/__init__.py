@@ -1,0 +1,1 @@
+"""Canned replies: what staff say often, ready in four languages."""
