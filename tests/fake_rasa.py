@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections import defaultdict
@@ -42,11 +43,14 @@ def echo(turn: Body) -> Body:
 
 
 class FakeRasa:
-    """`turns` are the bodies it took. `before(turn)` and `after(turn)` run around saving the answer; both may
-    raise `DropConnection`. `status` other than 200 is answered to everything."""
+    """`turns` are the bodies it took, `told` what was said without it, by conversation. `before(turn)` and
+    `after(turn)` run around saving the answer; both may raise `DropConnection`. `status` other than 200 is
+    answered to everything.
+    """
 
     def __init__(self, port: int = 0) -> None:
         self.turns: list[Body] = []
+        self.told: dict[str, list[Body]] = defaultdict(list)
         self.behave: Callable[[Body], Any] = echo
         self.before: Callable[[Body], None] = lambda _: None
         self.after: Callable[[Body], None] = lambda _: None
@@ -124,10 +128,16 @@ class FakeRasa:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                if self.headers["X-Rapport-Secret"] != SECRET or self.path != "/webhooks/rapport/turn":
+                known = re.fullmatch(
+                    r"/webhooks/rapport/(turn|conversations/([0-9a-f]{32})/events)", self.path
+                )
+                if self.headers["X-Rapport-Secret"] != SECRET or known is None:
                     return self._send(401, {"error": "unauthorized"})
                 if fake.status != 200:
                     return self._send(fake.status, {"error": "told to"})
+                if known[2]:
+                    fake.told[known[2]] += json.loads(body)["messages"]
+                    return self._send(200, {"told": len(json.loads(body)["messages"])})
                 try:
                     return self._send(200, fake.take(json.loads(body)))
                 except DropConnection:

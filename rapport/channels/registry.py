@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from rapport.channels import mail, messenger, telegram, twilio, whatsapp
 from rapport.channels.base import MessagingChannel
@@ -19,6 +20,19 @@ MAKERS: tuple[Callable[[Settings], MessagingChannel | None], ...] = (
     whatsapp.make,
     messenger.make,
 )
+
+KINDS: tuple[type[MessagingChannel], ...] = (
+    telegram.TelegramChannel,
+    twilio.TwilioSms,
+    mail.Email,
+    whatsapp.WhatsAppChannel,
+    messenger.MessengerChannel,
+)
+
+
+def window(channel: str) -> timedelta | None:
+    """How long after their last message a person may be written to freely; None where that does not end."""
+    return next((kind.limits.window for kind in KINDS if kind.name == channel), None)
 
 
 def make(settings: Settings) -> dict[str, MessagingChannel]:

@@ -12,6 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from weakref import WeakSet
+
+from sqlalchemy import event
+from sqlalchemy.orm import Session
 
 from rapport.conversations.rules import PublicMessage
 from rapport.kit.errors import TooManyRequestsError
@@ -20,6 +24,19 @@ from rapport.kit.errors import TooManyRequestsError
 MAX_STREAMS = 10
 MAX_STREAMS_PER_ADDRESS = 100
 Replies = list[PublicMessage] | None
+
+# All there are in this process; there is one, but in tests.
+_all: WeakSet[Events] = WeakSet()
+
+
+def announce(session: Session, conversation_id: str) -> None:
+    """Once `session` has committed, whoever watches this conversation is told that it changed."""
+
+    def tell(_session: Session) -> None:
+        for events in list(_all):
+            events.changed(conversation_id)
+
+    event.listen(session, "after_commit", tell, once=True)
 
 
 @dataclass(frozen=True)
@@ -52,6 +69,7 @@ class Events:
         self._streams: Counter[str] = Counter()  # by address
         self._waiting: dict[int, set[asyncio.Future[Replies]]] = defaultdict(set)
         self.closed = False
+        _all.add(self)
 
     def check_room(self, place: Place) -> None:
         """Raises TooManyRequestsError when a conversation, or an address, has too many streams already."""

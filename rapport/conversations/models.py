@@ -19,6 +19,9 @@ def _where(condition: str) -> dict[str, Any]:
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
+UNTOLD = "told_at IS NULL AND status IN ('kept', 'untold')"
+
+
 class Conversation(Base):
     """A talk with one person on one channel. Who that is counts only while `verified_until` lies ahead.
 
@@ -46,12 +49,14 @@ class Conversation(Base):
 
 
 class Message(Base):
-    """Something said, by `author` customer, bot, staff or system.
+    """Something said, by `author` customer, bot, staff (`staff_id`) or system.
 
     A customer's message has `status` received → answered (or kept, while a person has the conversation, or
     noted, when there is nothing to say to it); its `content` may name the `notice` that answers it.
     What the bot understood and how long it took stand on the customer's message; a reply points back by
     `reply_to`. `content` holds a reply's buttons (with payloads), card and image.
+
+    What the bot has to be told before its next turn is kept, or untold (what staff said), without `told_at`.
     """
 
     __tablename__ = "message"
@@ -61,6 +66,8 @@ class Message(Base):
         # Small: it holds only what is still to be answered. `repository.UNANSWERED` says it word for word.
         Index("ix_message_unanswered", "conversation_id", "sequence", **_where("status = 'received'")),
         Index("ix_message_reply_to", "reply_to"),
+        # Small as well; `repository.UNTOLD` says it word for word.
+        Index("ix_message_untold", "conversation_id", "sequence", **_where(UNTOLD)),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -84,12 +91,22 @@ class Message(Base):
     took_ms: Mapped[float | None]
     at: Mapped[datetime] = mapped_column(default=clock.now, index=True)
     answered_at: Mapped[datetime | None]
+    staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    told_at: Mapped[datetime | None]
 
 
 class Handoff(Base):
-    """A wish for a person: when asked, why, who took it, when it ended."""
+    """A conversation that is, or was, for a person: asked for by the customer, or taken by staff unasked.
+
+    Open until `closed_at`; a conversation has one open at most. `staff_id` is who has it, or had it last;
+    `taken_at` when somebody took it first, `first_answer_at` when they first said something. `waiting_since`
+    is only set while nobody has it. `missed_at`: the customer was told that nobody came.
+    """
 
     __tablename__ = "handoff"
+    __table_args__ = (
+        Index("ix_handoff_open", "conversation_id", unique=True, **_where("closed_at IS NULL")),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversation.id"), index=True)
@@ -97,7 +114,10 @@ class Handoff(Base):
     reason: Mapped[str] = mapped_column(String(80))
     requested_at: Mapped[datetime] = mapped_column(default=clock.now, index=True)
     taken_at: Mapped[datetime | None]
-    taken_by: Mapped[str | None] = mapped_column(String(120))
+    staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    first_answer_at: Mapped[datetime | None]
+    waiting_since: Mapped[datetime | None]
+    missed_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,19 @@ class Reply:
     image: str | None
     card: dict[str, Any] | None
     response: str | None
+
+
+@dataclass(frozen=True)
+class Told:
+    """Something said without the bot, for it to know: by the customer, or by us.
+
+    `steps_in`: a person has the conversation, and what the bot was asking is over.
+    """
+
+    message_id: int
+    by_customer: bool
+    text: str
+    steps_in: bool
 
 
 @dataclass(frozen=True)
@@ -78,8 +92,32 @@ class Rasa:
             "metadata": metadata,
         }
         try:
+            return _read(json.loads(self._post("/turn", body)))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise RasaRefusedError(f"an answer that makes no sense ({type(error).__name__})") from None
+
+    def tell(self, conversation_id: str, messages: Sequence[Told]) -> None:
+        """Let the bot know what was said without it, in order. The same ids again change nothing.
+
+        Raises RasaAwayError, RasaBrokeOffError or RasaRefusedError.
+        """
+        body = {
+            "messages": [
+                {
+                    "message_id": str(message.message_id),
+                    "author": "customer" if message.by_customer else "staff",
+                    "text": message.text,
+                    "steps_in": message.steps_in,
+                }
+                for message in messages
+            ]
+        }
+        self._post(f"/conversations/{conversation_id}/events", body)
+
+    def _post(self, path: str, body: dict[str, Any]) -> bytes:
+        try:
             response = self._pool.request(
-                "POST", f"{BASE}/turn", body=json.dumps(body), headers=self._headers, timeout=self._timeout
+                "POST", f"{BASE}{path}", body=json.dumps(body), headers=self._headers, timeout=self._timeout
             )
         except (NewConnectionError, ConnectTimeoutError) as error:
             raise RasaAwayError(type(error).__name__) from None
@@ -89,10 +127,7 @@ class Rasa:
             raise RasaAwayError("503")
         if response.status != 200:
             raise RasaRefusedError(f"status {response.status}")
-        try:
-            return _read(json.loads(response.data))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise RasaRefusedError(f"an answer that makes no sense ({type(error).__name__})") from None
+        return response.data
 
     def is_ready(self) -> bool:
         """Whether Rasa answers and has its model loaded."""

@@ -11,9 +11,11 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     CursorResult,
+    Row,
     RowMapping,
     Table,
     bindparam,
+    case,
     insert,
     literal_column,
     or_,
@@ -25,8 +27,11 @@ from sqlalchemy.orm import Session
 
 from rapport.conversations.models import Case, Conversation, Handoff, Message
 
-# Word for word the condition of the index, or SQLite does not use it.
+# Word for word the conditions of the indexes, or SQLite does not use them.
 UNANSWERED: ColumnElement[bool] = literal_column("message.status = 'received'", Boolean)
+UNTOLD: ColumnElement[bool] = literal_column(
+    "message.told_at IS NULL AND message.status IN ('kept', 'untold')", Boolean
+)
 
 _messages = cast(Table, Message.__table__)
 _conversations = cast(Table, Conversation.__table__)
@@ -61,11 +66,25 @@ _INSERT_NEW = {
 }
 _INSERT = insert(_messages)
 _HEAD = (
-    select(Message.id, Message.text, Message.payload, Message.content, Message.attempts, Conversation)
+    select(
+        Message.id,
+        Message.sequence,
+        Message.text,
+        Message.payload,
+        Message.content,
+        Message.attempts,
+        Conversation,
+    )
     .join(Conversation, Conversation.id == Message.conversation_id)
     .where(Message.conversation_id == bindparam("conversation"), UNANSWERED)
     .order_by(Message.sequence)
     .limit(2)
+)
+_UNTOLD = (
+    select(Message.id, Message.author, Message.text, Message.content, Message.language)
+    .where(Message.conversation_id == bindparam("conversation"), UNTOLD)
+    .where(Message.sequence < bindparam("sequence"))
+    .order_by(Message.sequence)
 )
 _AFTER = (
     select(*_PUBLIC)
@@ -80,6 +99,7 @@ class Head:
     """The message whose turn it is in a conversation."""
 
     message_id: int
+    sequence: int
     text: str
     payload: str | None
     notice: str | None  # what answers it, if not the bot
@@ -146,9 +166,27 @@ def head(session: Session, conversation_id: str) -> Head | None:
     rows = session.execute(_HEAD, {"conversation": conversation_id}).all()
     if not rows:
         return None
-    message_id, text, payload, content, attempts, conversation = rows[0]
+    message_id, sequence, text, payload, content, attempts, conversation = rows[0]
     notice = (content or {}).get("notice")
-    return Head(message_id, text or "", payload, notice, attempts, conversation, len(rows) > 1)
+    return Head(message_id, sequence, text or "", payload, notice, attempts, conversation, len(rows) > 1)
+
+
+def untold(session: Session, conversation_id: str, before: int) -> Sequence[Row[Any]]:
+    """What was said before that sequence number without the bot, and the bot does not know yet, in order:
+    (id, author, text, content, language).
+    """
+    return session.execute(_UNTOLD, {"conversation": conversation_id, "sequence": before}).all()
+
+
+def mark_told(session: Session, message_ids: Sequence[int], now: datetime) -> None:
+    """The bot knows of these now."""
+    session.execute(
+        update(_messages)
+        .where(_messages.c.id.in_(message_ids))
+        .values(
+            told_at=now, status=case((_messages.c.status == "untold", "stored"), else_=_messages.c.status)
+        )
+    )
 
 
 def verified(session: Session, conversation_id: str) -> tuple[int | None, datetime | None]:

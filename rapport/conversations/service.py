@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from rapport.channels.base import InboundMessage
-from rapport.conversations import repository, requests, rules
+from rapport.conversations import events, repository, requests, rules
 from rapport.conversations.models import Case, Conversation, Handoff, Message
 from rapport.conversations.rules import PublicMessage
 from rapport.customers import verification
@@ -85,6 +85,8 @@ def receive(session: Session, conversation: Conversation, inbound: InboundMessag
             at=now,
         )
         if repository.add_unless_known(session, message):
+            if message.status == "kept":  # the bot's turn tells of all others
+                events.announce(session, conversation.id)
             return message, True
         # The same message came twice at the same time, and the other one was faster.
         repository.advance(session, conversation.id, -1, now)
@@ -137,7 +139,16 @@ def hand_over(session: Session, conversation: Conversation, reason: str, message
     if not repository.start_waiting(session, conversation.id):
         return False
     session.refresh(conversation, ["status"])
-    session.add(Handoff(conversation_id=conversation.id, message_key=message_key, reason=reason))
+    now = clock.now()
+    session.add(
+        Handoff(
+            conversation_id=conversation.id,
+            message_key=message_key,
+            reason=reason,
+            requested_at=now,
+            waiting_since=now,
+        )
+    )
     session.flush()
     return True
 

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine
 
 from rapport.channels import notices, outbound
+from rapport.channels.base import MAX_TEXT
 from rapport.conversations import gate, language, repository, rules, values
 from rapport.conversations.events import Events
 from rapport.conversations.rasa import (
@@ -23,6 +24,7 @@ from rapport.conversations.rasa import (
     RasaBrokeOffError,
     RasaRefusedError,
     Reply,
+    Told,
 )
 from rapport.conversations.repository import Head
 from rapport.conversations.rules import PublicMessage
@@ -37,6 +39,8 @@ log = logging.getLogger(__name__)
 # A message that brings Rasa down each time must not be sent for ever.
 MAX_ATTEMPTS = 5
 MAX_ENTITIES = 20
+# The longest conversation with a person fits through Rasa's door in pieces of this many messages.
+TOLD_AT_ONCE = 20
 NO = "/deny"
 
 
@@ -75,6 +79,7 @@ class Turns:
             return Outcome.NOTHING
         started = time.perf_counter()
         self._tell_of_stop(conversation_id)
+        self._tell_what_was_said(head)
         found = self._find(head.text) if head.payload is None else []
         self._follow_language(head, found)
         answer = self._gated(head, self._ask(head, found))
@@ -137,6 +142,33 @@ class Turns:
         except RasaAwayError:
             self._untold[conversation_id] = head
             raise
+
+    def _tell_what_was_said(self, head: Head) -> None:
+        """What a person said in the bot's place, and the customer to them: it stands in the database until
+        the bot knows it. Raises RasaAwayError: then it is still to be told.
+        """
+        conversation_id = head.conversation.id
+        with read_scope(self._database) as session:
+            rows = repository.untold(session, conversation_id, head.sequence)
+        if not rows:
+            return
+        told = [
+            Told(
+                row.id,
+                row.author == "customer",
+                (row.text or "")[:MAX_TEXT],
+                row.author == "customer" or bool((row.content or {}).get("stepped_in")),
+            )
+            for row in rows
+        ]
+        try:
+            for start in range(0, len(told), TOLD_AT_ONCE):
+                self._rasa.tell(conversation_id, told[start : start + TOLD_AT_ONCE])
+        except RasaRefusedError as error:
+            # The customer's own message must not wait for ever for that.
+            log.error("Rasa refused to be told what was said in conversation %s: %s", conversation_id, error)
+        with session_scope(self._database) as session:
+            repository.mark_told(session, [message.message_id for message in told], clock.now())
 
     def _follow_language(self, head: Head, found: list[dict[str, str]]) -> None:
         conversation = head.conversation
