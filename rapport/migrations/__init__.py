@@ -27,6 +27,7 @@ import rapport.replies.models
 import rapport.schedule.models
 import rapport.shop.models
 import rapport.staff.models
+import rapport.teaching.models
 import rapport.value.models  # noqa: F401
 
 
