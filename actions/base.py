@@ -23,7 +23,7 @@ from rapport.conversations import rules
 from rapport.conversations import service as conversations
 from rapport.conversations.models import Conversation
 from rapport.customers import verification
-from rapport.kit import database, languages
+from rapport.kit import clock, database, languages
 from rapport.shop.facts import get_facts
 
 Event = dict[str, Any]
@@ -115,7 +115,7 @@ class PrivateAction(CrmAction, ABC):
         if turn.customer_id is not None:
             return self.answer_customer(turn, turn.customer_id)
         if _only_waits(turn, self.action_name):
-            turn.say("utter_still_waiting", hours=get_facts().contact.hours.of(turn.language))
+            turn.say("utter_still_waiting", hours=get_facts().opening_hours(turn.language, clock.now()))
             return []
         return start_verification(turn, self.action_name)
 

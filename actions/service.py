@@ -12,6 +12,7 @@ from actions.base import Check, CrmAction, Event, FormValidation, Turn
 from actions.knowledge import answer_topic
 from rapport.conversations import answers, rules
 from rapport.conversations import service as conversations
+from rapport.kit import clock
 from rapport.shop.facts import get_facts
 
 FORM = "complaint_form"
@@ -134,7 +135,7 @@ class HandOver(CrmAction):
 
     def answer(self, turn: Turn) -> list[Event]:
         if conversations.hand_over(turn.session, turn.conversation, "asked for a person", turn.message_key):
-            turn.say("utter_handed_over", hours=get_facts().contact.hours.of(turn.language))
+            turn.say("utter_handed_over", hours=get_facts().opening_hours(turn.language, clock.now()))
         else:
             turn.say("utter_already_handed_over")
         return []

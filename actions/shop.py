@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from actions.base import CrmAction, Event, Turn
 from actions.knowledge import answer_topic
 from actions.words import intent_button
+from rapport.kit import clock
 from rapport.kit.format import counted, day
 from rapport.shop import service as shop
 from rapport.shop.facts import get_facts
@@ -88,12 +89,13 @@ class ContactDetails(ShopAnswer):
     action_name = "action_contact_details"
 
     def answer(self, turn: Turn) -> list[Event]:
-        contact = get_facts().contact
+        facts = get_facts()
+        contact = facts.contact
         turn.say(
             "utter_contact_details",
             email=contact.email,
             phone=contact.phone,
-            hours=contact.hours.of(turn.language),
+            hours=facts.opening_hours(turn.language, clock.now()),
         )
         return []
 

@@ -11,6 +11,7 @@ from actions.knowledge import answer_topic
 from actions.showcase import named, show
 from actions.words import intent_button, something_else_button
 from rapport.customers import service as customers
+from rapport.kit import clock
 from rapport.shop.facts import get_facts
 
 NOT_UNDERSTOOD = "nlu_fallback"
@@ -46,7 +47,7 @@ class NotServed(CrmAction, ABC):
         if (events := _show_named(turn)) is not None:
             return events
         if waits_for_a_person(turn):
-            turn.say("utter_still_waiting", hours=get_facts().contact.hours.of(turn.language))
+            turn.say("utter_still_waiting", hours=get_facts().opening_hours(turn.language, clock.now()))
         elif misses_before(turn.tracker.events):
             turn.say("utter_fallback_person")
         else:

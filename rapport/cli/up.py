@@ -27,6 +27,7 @@ from rapport.kit import clock
 from rapport.kit.database import get_engine, session_scope
 from rapport.kit.errors import ConfigurationError, RapportError
 from rapport.kit.settings import ROOT, Settings, get_settings
+from rapport.replies import service as replies
 from rapport.shop.facts import get_facts
 from rapport.shop.knowledge import get_knowledge
 
@@ -79,6 +80,8 @@ def prepare(settings: Settings) -> None:
     console.print(
         f"[green]✓[/green] Database {'is up to date' if before == after else f'brought to {after}'}"
     )
+    with session_scope(engine) as session:
+        replies.seed(session)
     if settings.demo:
         _load_demo(engine)
     if not train_if_needed():

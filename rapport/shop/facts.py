@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +17,8 @@ from rapport.kit.errors import ConfigurationError
 from rapport.kit.format import money
 from rapport.kit.languages import LANGUAGES
 from rapport.kit.settings import get_settings
+from rapport.shop.hours import OpeningHours
+from rapport.shop.hours_words import in_words
 
 Text = Annotated[str, Field(min_length=1)]
 Minor = Annotated[int, Field(ge=0)]
@@ -106,11 +109,10 @@ class RefundPolicy(Facts):
 
 
 class Contact(Facts):
-    """How to reach the shop's people, and when."""
+    """How to reach the shop's people."""
 
     email: Text
     phone: Text
-    hours: Texts
 
 
 class Tier(Facts):
@@ -169,6 +171,7 @@ class ShopFacts(Facts):
     payment_methods: Annotated[list[PaymentMethod], Field(min_length=1)]
     refunds: RefundPolicy
     contact: Contact
+    hours: OpeningHours
     club: Club
     coupon_prefix: Annotated[str, Field(pattern="^[A-Z0-9]{1,6}$")]
     valuation: Valuation = Valuation()
@@ -208,6 +211,10 @@ class ShopFacts(Facts):
     def payment_names(self, language: str) -> list[str]:
         """The names of the ways to pay."""
         return [method.name.of(language) for method in self.payment_methods]
+
+    def opening_hours(self, language: str, now: datetime | None = None) -> str:
+        """When the shop's people are there, in words; with `now` also the closed days that are near."""
+        return in_words(self.hours, self.timezone, self.country, language, now)
 
     def category_name(self, key: str, language: str) -> str | None:
         """What the category is called, or None when there is no such category."""

@@ -199,7 +199,7 @@ def _placeholders(facts: ShopFacts, language: str) -> dict[str, str]:
         "url": facts.url,
         "email": facts.contact.email,
         "phone": facts.contact.phone,
-        "hours": facts.contact.hours.of(language),
+        "hours": facts.opening_hours(language),
         "refund_days": counted(facts.refunds.days, language),
         "refund_how": facts.refunds.how.of(language),
         "delivery_days": facts.delivery_days(),
