@@ -85,6 +85,11 @@ def explain_code(session: Session, customer_id: int, code: str) -> Explanation |
     return None
 
 
+def explained(session: Session, coupon: Coupon) -> Explanation:
+    """Why a code was issued, whatever has become of it since: for the shop's people."""
+    return _explained(session, coupon)
+
+
 def _explained(session: Session, coupon: Coupon) -> Explanation:
     why = coupon.reason
     rule, person = why.get("rule", {}), why.get("customer", {})
