@@ -1,4 +1,4 @@
-"""Conversations, their messages, hand-overs to people and the cases they open."""
+"""Conversations, their messages, hand-overs to people."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import JSON, ForeignKey, Index, SmallInteger, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 import rapport.staff.models  # noqa: F401 - the table that `assigned_to` points to must be known
+from rapport.cases.models import Case as Case
 from rapport.kit import clock
 from rapport.kit.database import Base
 
@@ -119,30 +120,3 @@ class Handoff(Base):
     waiting_since: Mapped[datetime | None]
     missed_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
-
-
-class Case(Base):
-    """Something the shop's people must look at: complaint, request, mention, call-back.
-
-    `topic` says what a request asks for (`requests.KINDS`), `order_number` which order it is about, `rating`
-    how many stars (1 to 5) a review gives.
-    """
-
-    __tablename__ = "case"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[str] = mapped_column(String(20))
-    status: Mapped[str] = mapped_column(String(12), default="open", index=True)
-    conversation_id: Mapped[str | None] = mapped_column(ForeignKey("conversation.id"), index=True)
-    customer_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"), index=True)
-    message_key: Mapped[str] = mapped_column(String(120), unique=True)
-    topic: Mapped[str | None] = mapped_column(String(40))
-    order_number: Mapped[str | None] = mapped_column(String(60))
-    rating: Mapped[int | None] = mapped_column(SmallInteger)
-    text: Mapped[str] = mapped_column(Text)
-    language: Mapped[str] = mapped_column(String(2))
-    owner: Mapped[str | None] = mapped_column(String(120))
-    due_at: Mapped[datetime | None]
-    opened_at: Mapped[datetime] = mapped_column(default=clock.now)
-    resolved_at: Mapped[datetime | None]
-    resolution: Mapped[str | None] = mapped_column(Text)

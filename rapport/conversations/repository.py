@@ -25,7 +25,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from rapport.conversations.models import Case, Conversation, Handoff, Message
+from rapport.cases.models import Case
+from rapport.conversations.models import Conversation, Handoff, Message
 
 # Word for word the conditions of the indexes, or SQLite does not use them.
 UNANSWERED: ColumnElement[bool] = literal_column("message.status = 'received'", Boolean)

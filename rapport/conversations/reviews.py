@@ -7,8 +7,10 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
+from rapport.cases import opening
+from rapport.cases.models import Case
 from rapport.conversations import repository, service
-from rapport.conversations.models import Case, Conversation
+from rapport.conversations.models import Conversation
 from rapport.kit import clock
 
 KIND = "review"
@@ -44,8 +46,7 @@ def take(
     """Keeps a review with its stars, if any; the same `message_key` gives the same one."""
     case = service.open_case(session, conversation, KIND, text, message_key)
     if given is not None:
-        case.rating = given
-        session.flush()
+        opening.rate(session, case, given)
     return case
 
 
@@ -63,8 +64,7 @@ def rate(session: Session, conversation: Conversation, given: int, message_key: 
     only_stars = case.rating is not None and case.text == _written(case.rating)
     if only_stars:
         case.text = _written(given)
-    case.rating = given
-    session.flush()
+    opening.rate(session, case, given)
     return not only_stars
 
 

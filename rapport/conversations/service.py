@@ -7,9 +7,11 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
+from rapport.cases import opening
+from rapport.cases.models import Case
 from rapport.channels.base import InboundMessage
 from rapport.conversations import events, repository, requests, rules
-from rapport.conversations.models import Case, Conversation, Handoff, Message
+from rapport.conversations.models import Conversation, Handoff, Message
 from rapport.conversations.rules import PublicMessage
 from rapport.customers import verification
 from rapport.kit import clock, languages
@@ -178,9 +180,7 @@ def open_case(
         text=text,
         language=conversation.language,
     )
-    session.add(case)
-    session.flush()
-    return case
+    return opening.begin(session, case)
 
 
 def open_complaint(session: Session, conversation: Conversation) -> Case | None:

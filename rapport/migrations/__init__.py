@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 # Importing the models fills Base.metadata.
 import rapport.api.models
+import rapport.cases.models
 import rapport.channels.models
 import rapport.connectors.models
 import rapport.conversations.models

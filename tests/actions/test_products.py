@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
+from rapport.cases.models import Case
 from rapport.conversations import service as conversations
-from rapport.conversations.models import Case, Message
+from rapport.conversations.models import Message
 from rapport.customers import service as customers
 from rapport.customers.models import Customer
 from rapport.kit import clock

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from actions.requests import SLOTS, WITHOUT_CASE
-from rapport.conversations.models import Case
+from rapport.cases.models import Case
 from rapport.conversations.requests import KINDS
 from rapport.customers import service as customers
 from rapport.kit import clock

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
+from rapport.cases.models import Case
 from rapport.conversations import reviews
-from rapport.conversations.models import Case
 from rapport.kit import clock
 from rapport.kit.database import read_scope
 from rapport.kit.languages import LANGUAGES

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from rapport.conversations.models import Case
+from rapport.cases.models import Case
 from rapport.kit.database import read_scope
 from rapport.kit.languages import LANGUAGES
 from tests.actions.conftest import Answer, Chat

@@ -15,8 +15,9 @@ from rasa_sdk.interfaces import Tracker
 from sqlalchemy import Engine, select
 
 from actions.service import opening_message
+from rapport.cases.models import Case
 from rapport.conversations import service as conversations
-from rapport.conversations.models import Case, Handoff
+from rapport.conversations.models import Handoff
 from rapport.customers import service as customers
 from rapport.customers.models import Interest
 from rapport.kit.database import read_scope, session_scope

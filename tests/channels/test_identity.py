@@ -9,11 +9,12 @@ import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
+from rapport.cases.models import Case
 from rapport.channels import inbound, links, notices
 from rapport.channels.base import Said, Sender
 from rapport.channels.models import ChannelLink, ContactPoint, Delivery
 from rapport.conversations import service as conversations
-from rapport.conversations.models import Case, Conversation, Message
+from rapport.conversations.models import Conversation, Message
 from rapport.customers import contact, merging, rules, service, verification
 from rapport.customers.models import Customer, CustomerMerge, Identity
 from rapport.customers.verification import current_customer_id

@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
+from rapport.cases.models import Case
 from rapport.channels.base import InboundMessage
 from rapport.conversations import service
-from rapport.conversations.models import Case, Conversation, Handoff, Message
+from rapport.conversations.models import Conversation, Handoff, Message
 from rapport.kit.database import session_scope
 from rapport.kit.errors import ConflictError, InvalidInputError, NotFoundError, UnauthorizedError
 

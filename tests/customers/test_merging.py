@@ -12,8 +12,9 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from rapport import migrations
+from rapport.cases.models import Case
 from rapport.channels.models import ChannelLink, ContactPoint
-from rapport.conversations.models import Case, Conversation
+from rapport.conversations.models import Conversation
 from rapport.customers import belongings, contact, merging, service
 from rapport.customers.models import (
     ConsentEvent,

@@ -12,7 +12,8 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, CursorResult, and_, case, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from rapport.conversations.models import Case, Conversation
+from rapport.cases.models import Case
+from rapport.conversations.models import Conversation
 from rapport.customers.models import ConsentEvent, Customer
 from rapport.customers.rules import NEWSLETTER
 from rapport.kit.upsert import insert

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from rapport.conversations.models import Case
+from rapport.cases.models import Case
 from rapport.customers import service as customers
 from rapport.customers.models import ConsentEvent, Customer, Identity, Interest
 from rapport.kit.database import session_scope

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from rapport.conversations.models import Case
+from rapport.cases.models import Case
 from rapport.customers.models import ContactPolicy
 from rapport.kit import clock
 from rapport.kit.database import session_scope

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from rapport.conversations.models import Case
+from rapport.cases.models import Case
 from rapport.customers.models import Customer, Identity
 from rapport.kit import clock
 from rapport.kit.database import session_scope
