@@ -22,7 +22,7 @@ RESOLVED = _where("resolved_at IS NOT NULL")
 
 
 class Case(Base):
-    """Something the shop's people must look at. Its `kind`, `status`, `priority` and `outcome` are in rules.py.
+    """Something the shop's people must look at. What `kind`, `status` and the like may be is in rules.py.
 
     `topic` says what a request asks for (`requests.KINDS`), `order_number` which order it is about, `rating`
     how many stars (1 to 5) a review gives, `source_url` where a mention stands, `contact` whom to reach where

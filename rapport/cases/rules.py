@@ -53,7 +53,7 @@ DAYS = {
 # Whose complaint was resolved and who says within this time that it is not, speaks of the same one.
 REOPENS_WITHIN = timedelta(days=30)
 # Who wrote in the web chat this long ago may have left it.
-GONE_AFTER = timedelta(minutes=10)
+AWAY_AFTER = timedelta(minutes=10)
 
 LONGEST_TEXT = 4000
 LONGEST_CONTACT = 200
@@ -142,16 +142,15 @@ def checked_outcome(kind: str, outcome: str) -> str:
 class Ways:
     """How what is written reaches the customer.
 
-    `chat`: in the case's conversation. `mail`: to their own verified address. `gone`: they are not in the
-    web chat now. `refuses_mail`: they want no mails. `stopped`: they said STOP in the app, `unreachable`:
-    the app does not take messages for them.
+    `chat`: in the case's conversation. `mail`: to their own verified address. `away`: they are not in the web
+    chat now. `refuses_mail`: they want no mails. `hindrance`: why nothing gets there on the channel: stopped
+    (they said STOP), gone (the app takes no messages for them), window (they wrote too long ago for it).
     """
 
     channel: str | None = None
     chat: bool = False
-    gone: bool = False
-    stopped: bool = False
-    unreachable: bool = False
+    away: bool = False
+    hindrance: str | None = None
     mail: bool = False
     refuses_mail: bool = False
 
@@ -166,8 +165,7 @@ def ways(
     *,
     last_heard: datetime | None,
     now: datetime,
-    stopped: bool = False,
-    unreachable: bool = False,
+    hindrance: str | None = None,
     address: bool = False,
     refuses_mail: bool = False,
 ) -> Ways:
@@ -177,7 +175,7 @@ def ways(
     marketing, but who wants no mails at all gets none.
     """
     web = channel == "web"
-    gone = web and (last_heard is None or now - last_heard > GONE_AFTER)
-    chat = channel is not None and not (stopped or unreachable)
-    by_mail = address and not refuses_mail and channel != "email" and (gone or not chat)
-    return Ways(channel, chat, gone, stopped, unreachable, by_mail, refuses_mail and address)
+    away = web and (last_heard is None or now - last_heard > AWAY_AFTER)
+    chat = channel is not None and hindrance is None
+    by_mail = address and not refuses_mail and channel != "email" and (away or not chat)
+    return Ways(channel, chat, away, hindrance, by_mail, refuses_mail and address)

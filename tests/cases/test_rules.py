@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -102,16 +103,16 @@ LONG_AGO = NOW - timedelta(days=1)
         ("web", LONG_AGO, {}, True, False),
         ("web", LONG_AGO, {"address": True, "refuses_mail": True}, True, False),
         ("telegram", LONG_AGO, {"address": True}, True, False),
-        ("telegram", LONG_AGO, {"address": True, "stopped": True}, False, True),
-        ("whatsapp", LONG_AGO, {"unreachable": True}, False, False),
+        ("telegram", LONG_AGO, {"address": True, "hindrance": "stopped"}, False, True),
+        ("whatsapp", LONG_AGO, {"hindrance": "window"}, False, False),
         ("email", LONG_AGO, {"address": True}, True, False),
-        ("email", LONG_AGO, {"address": True, "unreachable": True}, False, False),
+        ("email", LONG_AGO, {"address": True, "hindrance": "gone"}, False, False),
         (None, None, {"address": True}, False, True),
         (None, None, {}, False, False),
     ],
 )
 def test_how_an_answer_gets_there(
-    channel: str | None, last_heard: datetime | None, more: dict[str, bool], chat: bool, mail: bool
+    channel: str | None, last_heard: datetime | None, more: dict[str, Any], chat: bool, mail: bool
 ) -> None:
     ways = rules.ways(channel, last_heard=last_heard, now=NOW, **more)
     assert (ways.chat, ways.mail, ways.reached) == (chat, mail, chat or mail)
