@@ -10,9 +10,16 @@ from rapport import migrations
 from rapport.kit.database import Base
 
 
+def _is_modelled(name: str | None, kind: str, _parents: object) -> bool:
+    """The tables behind the search are each database's own."""
+    return not (kind == "table" and name is not None and "_search" in name)
+
+
 def test_migrations_lead_to_the_models(engine: Engine) -> None:
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "include_name": _is_modelled}
+        )
         assert compare_metadata(context, Base.metadata) == []
         connection.rollback()
 

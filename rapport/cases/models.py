@@ -19,6 +19,7 @@ def _where(condition: str) -> dict[str, Any]:
 
 OPEN = _where("resolved_at IS NULL")
 RESOLVED = _where("resolved_at IS NOT NULL")
+OPEN_COMPLAINT = _where("kind = 'complaint' AND resolved_at IS NULL")
 
 
 class Case(Base):
@@ -36,6 +37,8 @@ class Case(Base):
         Index("ix_case_due", "due_at", "id", **OPEN),
         Index("ix_case_owner_due", "owner_id", "due_at", "id", **OPEN),
         Index("ix_case_resolved", "resolved_at", "id", **RESOLVED),
+        Index("ix_case_open_complaint", "conversation_id", **OPEN_COMPLAINT),
+        Index("ix_case_order_number", "order_number"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

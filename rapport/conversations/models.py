@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 import rapport.staff.models  # noqa: F401 - the table that `assigned_to` points to must be known
@@ -21,6 +21,18 @@ def _where(condition: str) -> dict[str, Any]:
 
 
 UNTOLD = "told_at IS NULL AND status IN ('kept', 'untold')"
+LISTED = (
+    "updated_at",
+    "id",
+    "last_sequence",
+    "channel",
+    "language",
+    "status",
+    "customer_id",
+    "lowest_confidence",
+    "not_understood",
+    "intents",
+)
 
 
 class Conversation(Base):
@@ -30,9 +42,16 @@ class Conversation(Base):
     `language_chosen`: the customer asked for the language, so it takes more to leave it.
     `client_hash`: a keyed hash by which codes are limited: of the network address it was started from, of a
     mail's domain, of all SMS. `assigned_to`: who of the staff looks after it.
+    Of what the bot understood, `lowest_confidence`, `not_understood` (at least once) and `intents`
+    (`,greet,track_order,`) stand here as well, written with the message: lists of many ask for them.
     """
 
     __tablename__ = "conversation"
+    __table_args__ = (
+        # All that the console's list asks for, so that it is read without the table.
+        Index("ix_conversation_listed", *LISTED),
+        Index("ix_conversation_not_with_bot", "status", "updated_at", "id", **_where("status <> 'bot'")),
+    )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=lambda: uuid4().hex)
     channel: Mapped[str] = mapped_column(String(20))
@@ -46,7 +65,10 @@ class Conversation(Base):
     assigned_to: Mapped[int | None] = mapped_column(ForeignKey("staff.id"), index=True)
     last_sequence: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
-    updated_at: Mapped[datetime] = mapped_column(default=clock.now, index=True)
+    updated_at: Mapped[datetime] = mapped_column(default=clock.now)
+    lowest_confidence: Mapped[float | None]
+    not_understood: Mapped[bool] = mapped_column(default=False, server_default=false())
+    intents: Mapped[str] = mapped_column(String(2000), default="", server_default="")
 
 
 class Message(Base):

@@ -11,8 +11,10 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     CursorResult,
+    Double,
     Row,
     RowMapping,
+    String,
     Table,
     bindparam,
     case,
@@ -26,6 +28,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from rapport.cases.models import Case
+from rapport.conversations.answers import NOT_UNDERSTOOD
 from rapport.conversations.models import Conversation, Handoff, Message
 
 # Word for word the conditions of the indexes, or SQLite does not use them.
@@ -55,6 +58,22 @@ _ADVANCE = (
     .where(_conversations.c.id == bindparam("conversation"))
     .values(last_sequence=_conversations.c.last_sequence + bindparam("count"), updated_at=bindparam("now"))
     .returning(_conversations.c.last_sequence, _conversations.c.status, _conversations.c.language)
+)
+_LOWEST = _conversations.c.lowest_confidence
+_INTENTS = _conversations.c.intents
+_UNDERSTOOD = _ADVANCE.values(
+    lowest_confidence=case(
+        (or_(_LOWEST.is_(None), bindparam("confidence", type_=Double) < _LOWEST), bindparam("confidence")),
+        else_=_LOWEST,
+    ),
+    not_understood=or_(_conversations.c.not_understood, bindparam("missed", type_=Boolean)),
+    # `,greet,track_order,`: each once.
+    intents=case(
+        (bindparam("intent") == "", _INTENTS),
+        (_INTENTS == "", "," + bindparam("intent", type_=String) + ","),
+        (_INTENTS.like("%," + bindparam("intent", type_=String) + ",%"), _INTENTS),
+        else_=_INTENTS + bindparam("intent", type_=String) + ",",
+    ),
 )
 _BY_PROVIDER_ID = select(Message).where(
     Message.channel == bindparam("channel"), Message.provider_id == bindparam("provider_id")
@@ -123,6 +142,27 @@ def advance(session: Session, conversation_id: str, count: int, now: datetime) -
     """Takes `count` sequence numbers, and with them the lock: (last number, status, language)."""
     parameters = {"conversation": conversation_id, "count": count, "now": now}
     last, status, language = session.execute(_ADVANCE, parameters).one()
+    return last, status, language
+
+
+def advance_understood(
+    session: Session,
+    conversation_id: str,
+    count: int,
+    now: datetime,
+    intent: str | None,
+    confidence: float | None,
+) -> tuple[int, str, str]:
+    """The same, and keeps on the conversation what the bot understood."""
+    parameters = {
+        "conversation": conversation_id,
+        "count": count,
+        "now": now,
+        "intent": intent or "",
+        "confidence": confidence,
+        "missed": intent in NOT_UNDERSTOOD,
+    }
+    last, status, language = session.execute(_UNDERSTOOD, parameters).one()
     return last, status, language
 
 

@@ -211,7 +211,9 @@ class Turns:
         now = clock.now()
         with session_scope(self._database) as session:
             count = max(len(answer.replies), 1)
-            last, status, spoken = repository.advance(session, head.conversation.id, count, now)
+            last, status, spoken = repository.advance_understood(
+                session, head.conversation.id, count, now, answer.intent, answer.confidence
+            )
             # A person may have taken over while the bot was thinking: then it holds its tongue.
             silent = status == "human" and head.notice != notices.STOPPED
             settled = repository.settle(

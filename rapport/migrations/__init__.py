@@ -25,6 +25,7 @@ import rapport.loyalty.referrals.models
 import rapport.notes.models
 import rapport.outreach.models
 import rapport.replies.models
+import rapport.review.models
 import rapport.schedule.models
 import rapport.shop.models
 import rapport.staff.models

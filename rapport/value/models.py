@@ -76,7 +76,7 @@ class CustomerValue(Base):
     recency: Mapped[int | None] = mapped_column(SmallInteger)
     frequency: Mapped[int | None] = mapped_column(SmallInteger)
     monetary: Mapped[int | None] = mapped_column(SmallInteger)
-    segment: Mapped[str | None] = mapped_column(String(30))
+    segment: Mapped[str | None] = mapped_column(String(30), index=True)
     segment_counted: Mapped[str | None] = mapped_column(String(30))
     p_buy: Mapped[float | None]
     expected_next_at: Mapped[datetime | None]
