@@ -4,6 +4,7 @@
 full-text tables that only point to the texts, on PostgreSQL tables with a tsvector; on both, triggers keep
 them, so that whoever writes or removes a text need not know of them.
 """
+# ruff: noqa: S608
 
 from __future__ import annotations
 
