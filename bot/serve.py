@@ -34,7 +34,7 @@ def main() -> None:
         fail("RAPPORT_BOT_SECRET is not set: it is the secret that the app and Rasa share")
     listener = listen(options.host, options.port)
     try:
-        model = options.model or newest_model(ROOT / "models")
+        model = options.model or live_model(ROOT / "models")
         serve(model, secret, listener, started)
     except (OSError, ValueError, RuntimeError) as error:
         fail(f"cannot start: {error}")
@@ -44,7 +44,7 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Start Rasa for Rapport.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=5005)
-    parser.add_argument("--model", type=Path, help="a trained model; default: the newest in models/")
+    parser.add_argument("--model", type=Path, help="a trained model; default: the live one in models/")
     parser.add_argument(
         "--parent-pipe", type=int, metavar="FD", help="end when this file descriptor reaches its end"
     )
@@ -99,8 +99,13 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def newest_model(folder: Path) -> Path:
-    """Raises ValueError when there is none."""
+def live_model(folder: Path) -> Path:
+    """The one that live.txt names, or else the newest. Raises ValueError when there is none."""
+    pointer = folder / "live.txt"
+    if pointer.is_file():
+        named = folder / f"{pointer.read_text(encoding='utf-8').strip()}.tar.gz"
+        if named.is_file():
+            return named
     models = sorted(folder.glob("*.tar.gz"), key=lambda path: path.stat().st_mtime)
     if not models:
         raise ValueError(f"no model in {folder}: run `rapport train`")

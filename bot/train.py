@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
+# Whoever starts a long work holds the other end of this pipe; when they go, the work ends as well.
+PARENT_PIPE = "RAPPORT_PARENT_PIPE"
 
 
 def main() -> None:
@@ -55,7 +57,10 @@ def prepare_environment() -> None:
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
     os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
     from bot import logs
+    from bot.serve import die_with_parent
 
+    if PARENT_PIPE in os.environ:
+        die_with_parent(int(os.environ[PARENT_PIPE]))
     logs.configure(logging.ERROR)  # warnings about the project are shown by `train`
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -29,31 +30,54 @@ def python() -> Path:
 
 
 def run(
-    name: str, arguments: Sequence[str | Path], folder: Path, say: Callable[[str], None]
+    name: str,
+    arguments: Sequence[str | Path],
+    folder: Path,
+    say: Callable[[str], None],
+    stopped: Callable[[], bool] | None = None,
 ) -> tuple[int, list[str]]:
     """Run the bot's Python in `folder`: its exit code and all lines, each given to `say` as it comes.
 
-    `name` is what the script puts before each of its lines; it is taken off.
+    `name` is what the script puts before each of its lines; it is taken off. It ends when this process goes,
+    and when `stopped` says so, which is asked twice a second.
     """
     lines: list[str] = []
-    with subprocess.Popen(
-        [python(), *arguments],
-        cwd=folder,
-        env=clean_environment(PYTHONUNBUFFERED="1"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        try:
-            for line in process.stdout:
-                if words := line.strip().removeprefix(f"{name}: "):
-                    lines.append(words)
-                    say(words)
-        except BaseException:
-            process.kill()
-            raise
+    ours, theirs = os.pipe()
+    try:
+        with subprocess.Popen(
+            [python(), *arguments],
+            cwd=folder,
+            env=clean_environment(PYTHONUNBUFFERED="1", RAPPORT_PARENT_PIPE=str(ours)),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            pass_fds=(ours,),
+        ) as process:
+            assert process.stdout is not None
+            ended = threading.Event()
+            try:
+                if stopped is not None:
+                    threading.Thread(target=_watch, args=(process, stopped, ended), daemon=True).start()
+                for line in process.stdout:
+                    if words := line.strip().removeprefix(f"{name}: "):
+                        lines.append(words)
+                        say(words)
+            except BaseException:
+                process.kill()
+                raise
+            finally:
+                ended.set()
+    finally:
+        os.close(ours)
+        os.close(theirs)
     return process.returncode, lines
+
+
+def _watch(process: subprocess.Popen[str], stopped: Callable[[], bool], ended: threading.Event) -> None:
+    while not ended.wait(0.5):
+        if stopped():
+            process.kill()
+            return
 
 
 def sync(say: Callable[[str], None]) -> None:

@@ -132,12 +132,13 @@ def _database(settings: Settings) -> Finding:
 
 def _model(settings: Settings) -> Finding:
     try:
-        now, last = model.inputs(), model.newest(settings.models_dir)
+        now, last = model.inputs(), model.live(settings.models_dir)
     except RapportError as error:
         return Finding("Model", "wrong", str(error))
     if last is None:
         return Finding("Model", "warning", "none trained yet", "rapport train (rapport up does it too)")
-    if differences := model.changes(last.inputs, now):
+    differences = model.changes(last.inputs, now)
+    if differences and not model.is_right(last, settings.models_dir, now):
         return Finding("Model", "warning", f"older than {len(differences)} changed file(s)", "rapport train")
     return Finding("Model", "ok", f"{last.path.name}, trained {last.trained_at:%Y-%m-%d %H:%M} UTC")
 

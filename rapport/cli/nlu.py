@@ -42,7 +42,7 @@ def evaluate(
     model_name: Annotated[
         str | None,
         typer.Option(
-            "--model", "-m", help="A model's file or name. Default: the newest.", show_default=False
+            "--model", "-m", help="A model's file or name. Default: the live one.", show_default=False
         ),
     ] = None,
     out: Annotated[
@@ -142,7 +142,7 @@ def find_model(name: str | None) -> Path:
             if path.is_file():
                 return path
         raise ConfigurationError(f"There is no model {name}; those that are kept are in {folder}.")
-    last = model.newest(folder)
+    last = model.live(folder)
     if last is None:
         raise ConfigurationError("There is no model yet. Train one: uv run rapport train")
     made_from, now = (

@@ -23,11 +23,15 @@ from rapport.kit.errors import RapportError
 STOP_SECONDS = 8.0
 HEALTHY_AFTER_SECONDS = 30.0
 MAX_QUICK_DEATHS = 5
+LOOK_SECONDS = 1.0
 
 
 @dataclass
 class Part:
-    """One child process: how to start it and how to tell that it answers."""
+    """One child process: how to start it and how to tell that it answers.
+
+    `fresh_command`, if given, is asked now and then; with another answer the part is started again so.
+    """
 
     name: str
     command: list[str]
@@ -35,6 +39,7 @@ class Part:
     log: Path
     ready_url: str
     ready_headers: dict[str, str] = field(default_factory=dict)
+    fresh_command: Callable[[], list[str]] | None = None
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     quick_deaths: int = 0
@@ -87,12 +92,17 @@ class Supervisor:
 
         Raises RapportError when a part keeps dying.
         """
+        looked = time.monotonic()
         while not self._stopping.wait(0.2):
+            look = time.monotonic() - looked > LOOK_SECONDS
+            looked = time.monotonic() if look else looked
             for part in self.parts:
                 assert part.process is not None
                 code = part.process.poll()
                 if code is not None and not self._stopping.is_set():
                     self._restart(part, code)
+                elif look and not self._stopping.is_set():
+                    self._renew(part)
 
     def stop(self) -> None:
         """End every part: ask, wait, then kill. Safe to call twice."""
@@ -114,6 +124,28 @@ class Supervisor:
     def request_stop(self) -> None:
         """Make `watch` return; for signal handlers."""
         self._stopping.set()
+
+    def _renew(self, part: Part) -> None:
+        """Ends and starts a part that is to be run otherwise; what it had in hand comes again."""
+        try:
+            command = part.fresh_command() if part.fresh_command else part.command
+        except (RapportError, OSError, ValueError) as error:
+            self._say(f"{part.name} goes on as it is: {error}")
+            part.fresh_command = None
+            return
+        if command == part.command or part.process is None:
+            return
+        self._say(f"{part.name} starts again with {Path(command[-1]).name} …")
+        part.command = command
+        part.process.terminate()
+        try:
+            part.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            part.process.kill()
+            part.process.wait()
+        part.quick_deaths = 0
+        if not self._stopping.is_set():
+            self._spawn(part)
 
     def _spawn(self, part: Part) -> None:
         part.log.parent.mkdir(parents=True, exist_ok=True)

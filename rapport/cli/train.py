@@ -25,12 +25,12 @@ def command(
 
 
 def train_if_needed(*, force: bool = False) -> bool:
-    """Train when the inputs of the newest model are not those of now. True when a model was trained."""
+    """Train when the inputs of the live model are not those of now. True when a model was trained."""
     folder = get_settings().models_dir
-    last = model.newest(folder)
-    differences = model.changes(last.inputs if last else {}, model.inputs())
-    if not differences and not force:
+    last, now = model.live(folder), model.inputs()
+    if last is not None and not force and model.is_right(last, folder, now):
         return False
+    differences = model.changes(last.inputs if last else {}, now)
     if last is None:
         console.print("  No model yet: training the first one (about two minutes).")
     for line in differences if last else []:

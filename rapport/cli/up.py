@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -96,26 +97,14 @@ def keep_private(folder: Path) -> None:
 
 def parts(settings: Settings) -> list[Part]:
     """Rasa and the app, each run by its own environment's Python."""
-    trained = model.newest(settings.models_dir)
-    if trained is None:
-        raise ConfigurationError("There is no trained model; run `rapport train`.")
     local = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104
     secret = settings.bot_secret.get_secret_value()
     logs = settings.var_dir / "log"
     rasa = Part(
         name="Rasa",
-        command=[
-            str(bot_environment.python()),
-            str(bot_environment.BOT / "serve.py"),
-            *(
-                "--host",
-                "127.0.0.1",
-                "--port",
-                str(settings.rasa_port),
-                "--model",
-                str(trained.path.resolve()),
-            ),
-        ],
+        command=_rasa_command(settings),
+        # Another model was made the live one: Rasa starts again with it.
+        fresh_command=partial(_rasa_command, settings),
         environment=bot_environment.clean_environment(
             RAPPORT_BOT_SECRET=secret,
             RAPPORT_ACTIONS_URL=f"http://{local}:{settings.port}/actions/webhook",
@@ -133,6 +122,22 @@ def parts(settings: Settings) -> list[Part]:
         ready_url=f"http://{local}:{settings.port}/healthz",
     )
     return [rasa, app]
+
+
+def _rasa_command(settings: Settings) -> list[str]:
+    """Rasa with the live model; raises ConfigurationError when there is none."""
+    trained = model.live(settings.models_dir)
+    if trained is None:
+        raise ConfigurationError("There is no trained model; run `rapport train`.")
+    options = [
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(settings.rasa_port),
+        "--model",
+        str(trained.path.resolve()),
+    ]
+    return [str(bot_environment.python()), str(bot_environment.BOT / "serve.py"), *options]
 
 
 def ensure_secrets(path: Path) -> None:

@@ -148,6 +148,10 @@ class Settings(BaseSettings):
     knowledge_dir: Path = Field(
         default=ROOT / "knowledge", description="Answers to what customers ask, in four languages."
     )
+    project_dir: Path = Field(
+        default=ROOT,
+        description="Where config.yml, domain.yml, data/ and tests/nlu/held_out/ of the bot are.",
+    )
     models_dir: Path = Field(default=ROOT / "models", description="Where trained models are kept.")
     var_dir: Path = Field(default=ROOT / "var", description="Where databases, mails and logs are kept.")
     demo: bool = Field(default=True, description="Load and show the demo shop when the database is empty.")

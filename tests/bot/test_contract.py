@@ -93,7 +93,7 @@ def start_rasa(folder: Path, port: int, app_url: str) -> subprocess.Popen[bytes]
     settings = get_settings()
     bot_environment.sync(lambda _: None)
     train_if_needed()
-    trained = model.newest(settings.models_dir)
+    trained = model.live(settings.models_dir)
     assert trained is not None
     secret = settings.bot_secret.get_secret_value()
     with (folder / "rasa.log").open("wb") as log:

@@ -143,3 +143,26 @@ def test_parts_die_with_a_killed_supervisor(tmp_path: Path) -> None:
         process.kill()
     gone, alive = psutil.wait_procs([child], timeout=5)
     assert (gone, alive) == ([child], [])
+
+
+def test_a_part_that_is_to_run_otherwise_is_started_again(
+    supervisor: Supervisor, said: list[str], tmp_path: Path
+) -> None:
+    part = supervisor.parts[0]
+    wanted = list(part.command)
+    part.fresh_command = lambda: list(wanted)
+    supervisor.start()
+    supervisor.wait_ready(20, lambda _part: None)
+    watching = threading.Thread(target=supervisor.watch)
+    watching.start()
+    before, other = pid(supervisor, 0), pid(supervisor, 1)
+    script = tmp_path / "second.py"
+    script.write_text(SERVER, encoding="utf-8")
+    wanted[1] = str(script)
+    wait_until(lambda: pid(supervisor, 0) != before, 20, "another process")
+    supervisor.wait_ready(20, lambda _part: None)
+    assert str(script) in psutil.Process(pid(supervisor, 0)).cmdline()
+    assert pid(supervisor, 1) == other
+    supervisor.request_stop()
+    watching.join(10)
+    assert len(said) == 1
