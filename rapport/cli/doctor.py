@@ -15,10 +15,11 @@ import psutil
 import typer
 from rich.console import Console
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from rapport import migrations
 from rapport.cli import bot_environment, model
-from rapport.kit.database import make_engine
+from rapport.kit.database import make_engine, read_scope
 from rapport.kit.errors import RapportError
 from rapport.kit.settings import ROOT, Settings, get_settings
 from rapport.shop.facts import load_facts
@@ -70,6 +71,8 @@ def examine() -> Iterator[Finding]:
         _running,
         mail,
         _channels,
+        _staff,
+        _openid,
     ]
     for check in checks:
         yield check(settings)
@@ -188,3 +191,34 @@ def _channels(settings: Settings) -> Finding:
     if not on:
         return Finding("Messaging apps", "ok", "none is on (rapport channel add telegram)")
     return Finding("Messaging apps", "ok", f"{', '.join(on)} (rapport channel check asks the providers)")
+
+
+def _staff(settings: Settings) -> Finding:
+    from rapport.staff import repository
+
+    name, engine = "Staff", make_engine(settings.database_url)
+    try:
+        with read_scope(engine) as session:
+            admins, everybody = repository.count_active(session, "admin"), repository.count(session)
+    except SQLAlchemyError:  # said by the check of the database
+        return Finding(name, "warning", "cannot be looked at yet", "rapport up makes the tables")
+    finally:
+        engine.dispose()
+    if not admins:
+        advice = 'rapport staff add EMAIL --name "…" --role admin'
+        return Finding(name, "warning", "nobody can administer the console", advice)
+    return Finding(name, "ok", f"{everybody} account(s), {admins} administrator(s)")
+
+
+def _openid(settings: Settings) -> Finding:
+    from rapport.staff import oidc
+
+    name = "OpenID Connect"
+    try:
+        provider = oidc.make(settings)
+        if provider is None:
+            return Finding(name, "ok", "not set up; staff log in with passwords (docs/console.md)")
+        provider.check()
+    except RapportError as error:
+        return Finding(name, "wrong", str(error), "look at the RAPPORT_OIDC_… settings")
+    return Finding(name, "ok", f"{provider.label} answers")

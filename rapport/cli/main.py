@@ -19,6 +19,7 @@ from rapport.cli import (
     loyalty,
     nlu,
     offers,
+    staff,
     train,
     up,
     value,
@@ -47,6 +48,7 @@ app.add_typer(channel.app, name="channel")
 app.add_typer(customers.app, name="customers")
 app.add_typer(loyalty.app, name="loyalty")
 app.add_typer(offers.app, name="offers")
+app.add_typer(staff.app, name="staff")
 app.add_typer(webhooks.app, name="webhooks")
 
 

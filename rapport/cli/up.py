@@ -25,12 +25,13 @@ from rapport.cli import bot_environment, model
 from rapport.cli.supervisor import Part, Supervisor
 from rapport.cli.train import train_if_needed
 from rapport.kit import clock
-from rapport.kit.database import get_engine, session_scope
+from rapport.kit.database import get_engine, read_scope, session_scope
 from rapport.kit.errors import ConfigurationError, RapportError
 from rapport.kit.settings import ROOT, Settings, get_settings
 from rapport.replies import service as replies
 from rapport.shop.facts import get_facts
 from rapport.shop.knowledge import get_knowledge
+from rapport.staff import accounts, oidc, repository, rules
 
 START_SECONDS = 180.0
 console = Console(highlight=False)
@@ -55,6 +56,7 @@ def command(
     settings = _settings(host, port, no_demo)
     get_facts()
     get_knowledge()
+    oidc.make(settings)
     _check_ports(settings)
     try:
         prepare(settings)
@@ -265,6 +267,7 @@ def _print_ready(settings: Settings, seconds: float, first: float) -> None:
         f"the first message was answered in {first * 1000:.0f} ms.\n"
     )
     console.print(f"  Shop with chat   {address}/")
+    console.print(f"  Staff console    {settings.base_url}/console/")
     console.print(f"  Outgoing mail    {mail}")
     # In another terminal `rapport chat` knows nothing of --port.
     elsewhere = "" if settings.port == Settings.model_fields["port"].default else f" --url {address}"
@@ -275,7 +278,18 @@ def _print_ready(settings: Settings, seconds: float, first: float) -> None:
         console.print(f"\n  Demo customers ({hint}):", soft_wrap=True)
         for persona in demo.personas():
             console.print(f"    {persona.email:<26} {persona.language}  {persona.name}")
+    if link := _first_account(settings):
+        hours = int(rules.WELCOME_LIFE.total_seconds() // 3600)
+        console.print(f"\n  The staff console has no account yet. Make the first (within {hours} hours):")
+        # On a line of its own and never broken, so that it can be clicked and copied.
+        console.print(f"    {link}", soft_wrap=True)
     console.print("\n  Stop with Ctrl-C.\n")
+
+
+def _first_account(settings: Settings) -> str | None:
+    """The link that makes the first account, while there is none."""
+    with read_scope() as session:
+        return None if repository.count(session) else accounts.welcome_link(settings)
 
 
 def _raise_interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -31,7 +31,7 @@ def change(desk: MyDesk) -> Response:
     try:
         name = rules.checked_name(desk.field("name", 400))
     except InvalidInputError as error:
-        return desk.page("account.html", 422, problem=str(error))
+        return desk.page("account.html", 422, problem=desk.gettext(str(error)))
     with desk.writing() as session:
         staff = service.get(session, desk.staff.id)
         staff.name, staff.language = name, language
@@ -43,13 +43,14 @@ def change(desk: MyDesk) -> Response:
 def change_password(request: Request, desk: MyDesk) -> Response:
     """A new password; all other browsers are logged out."""
     try:
-        request.app.state.throttle.check(desk.parts, request, desk.staff.email)
+        known = login.prove(request, desk.staff.email, desk.field("current"))
+        new = service.hashed(desk.field("password"), desk.staff.email, desk.staff.name)
         with desk.writing() as session:
-            staff = service.check_password(session, desk.staff.email, desk.field("current"))
-            service.set_password(session, staff, desk.field("password"))
+            staff = service.unchanged(session, known, desk.field("current"))
+            service.set_password(session, staff, new)
             desk.note(session, "change password", "staff", staff.id)
             return login.let_in(request, session, staff, "/console/account")
     except UnauthorizedError:
         return desk.page("account.html", 422, problem=desk.gettext("The current password is wrong."))
     except InvalidInputError as error:
-        return desk.page("account.html", 422, problem=str(error))
+        return desk.page("account.html", 422, problem=desk.gettext(str(error)))

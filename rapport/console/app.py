@@ -23,16 +23,19 @@ from rapport.console import (
     live,
     login,
     marking,
+    oidc,
     settings,
     staff,
     stepping,
     teaching,
     waiting,
+    welcome,
 )
 from rapport.console.desk import Parts, html
 from rapport.kit import errors, languages, middleware
 from rapport.kit.database import DATABASE_AWAY
 from rapport.shop.facts import get_facts
+from rapport.staff.oidc import make as make_provider
 
 PATH = "/console"
 MAX_BODY_BYTES = 512 * 1024
@@ -40,6 +43,8 @@ STATIC = Path(__file__).parent / "static"
 PAGES = (
     home,
     login,
+    welcome,
+    oidc,
     account,
     waiting,
     conversations,
@@ -65,10 +70,11 @@ STATUS = {
 
 
 def create(parts: Parts) -> FastAPI:
-    """The app to mount at `PATH`."""
+    """The app to mount at `PATH`. Raises ConfigurationError."""
     app = FastAPI(title="Rapport console", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.parts = parts
     app.state.throttle = login.Throttle()
+    app.state.oidc = make_provider(parts.settings)
     for page in PAGES:
         app.include_router(page.routes)
     app.mount("/static", StaticFiles(directory=STATIC))

@@ -206,11 +206,17 @@ def signed_in(request: Request, form: Form) -> Desk:
     return Desk(request, parts, staff, csrf, form)
 
 
-def allowed(permission: May) -> Callable[..., Desk]:
-    """A dependency: somebody who is logged in and may do that."""
+@dataclass(frozen=True)
+class Allowed:
+    """A dependency: somebody who is logged in and may do that. A test asks routes for `permission`."""
 
-    def check(desk: Annotated[Desk, Depends(signed_in)]) -> Desk:
-        desk.check(permission)
+    permission: May
+
+    def __call__(self, desk: Annotated[Desk, Depends(signed_in)]) -> Desk:
+        desk.check(self.permission)
         return desk
 
-    return check
+
+def allowed(permission: May) -> Callable[..., Desk]:
+    """The dependency of a route that only those may use who may do that."""
+    return Allowed(permission)

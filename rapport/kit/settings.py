@@ -168,6 +168,19 @@ class Settings(BaseSettings):
     mail_from: str = Field(
         default="Fjordly <hello@fjordly.example>", description="Sender of the shop's mails: Name <address>."
     )
+
+    # Staff who log in at an OpenID provider
+    oidc_issuer: str = Field(
+        default="", description="Address of the OpenID provider at which staff may log in; https."
+    )
+    oidc_client_id: str = Field(default="", description="What this installation is called at the provider.")
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="Secret that the provider gave to this installation."
+    )
+    oidc_label: str = Field(
+        default="", description="What the button on the login page calls the provider; else its host name."
+    )
+
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @field_validator("secret_key", "bot_secret")
@@ -187,6 +200,13 @@ class Settings(BaseSettings):
     def has_verified_emails(self, source: str) -> bool:
         """Whether the addresses of this source's accounts are proven to be their owner's."""
         return source in {name.strip() for name in self.verified_email_sources.split(",")}
+
+    @property
+    def base_url(self) -> str:
+        """Where browsers reach the app, without a slash at the end; without `public_url`, on this machine."""
+        local = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104
+        host = f"[{local}]" if ":" in local else local
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
 
     @property
     def rasa_url(self) -> str:

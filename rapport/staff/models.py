@@ -30,6 +30,8 @@ class Staff(Base):
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
     last_login_at: Mapped[datetime | None]
     disabled_at: Mapped[datetime | None]
+    # Links to choose a password carry it; it goes up when all that are out must be worth nothing.
+    link_serial: Mapped[int] = mapped_column(default=0)
 
 
 class StaffSession(Base):
@@ -50,6 +52,10 @@ class AuditEvent(Base):
     __table_args__ = (
         Index("ix_audit_event_subject", "subject", "subject_id", "id"),
         Index("ix_audit_event_staff", "staff_id", "id"),
+        # For the page that shows the newest of one kind first, also where that kind is rare.
+        Index("ix_audit_event_action", "action", "id"),
+        Index("ix_audit_event_kind", "subject", "id"),
+        Index("ix_audit_event_staff_action", "staff_id", "action", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -270,7 +270,13 @@ def test_the_worker_outlives_a_crash(engine: Engine) -> None:
 
 @pytest.mark.parametrize("purpose", compose.purposes())
 def test_every_text_stands_in_all_languages(settings: Settings, purpose: str) -> None:
-    values: dict[str, str | int] = {"code": "123456", "minutes": 10}
+    values: dict[str, str | int] = {
+        "code": "123456",
+        "minutes": 10,
+        "days": 7,
+        "name": "Ada",
+        "link": "https://x",
+    }
     written = [compose.compose(purpose, language, **values) for language in LANGUAGES]
     assert len({mail.text for mail in written}) == len(LANGUAGES)
     for mail in written:
