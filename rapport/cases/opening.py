@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
@@ -35,5 +35,10 @@ def rate(session: Session, case: Case, stars: int) -> None:
 
 
 def due_at(kind: str, priority: str, since: datetime) -> datetime:
-    """Until when such a case is due, by the shop's days."""
-    return rules.due_at(kind, priority, since, ZoneInfo(get_facts().timezone), rules.weekdays)
+    """Until when such a case is due, by the days on which the shop is open."""
+    facts = get_facts()
+
+    def is_working(day: date) -> bool:
+        return bool(facts.hours.on(day))
+
+    return rules.due_at(kind, priority, since, ZoneInfo(facts.timezone), is_working)

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from rapport.api import tasks as api
+from rapport.cases import tasks as cases
 from rapport.connectors import tasks as webhooks
 from rapport.kit import clock
 from rapport.kit.database import session_scope
@@ -86,6 +87,12 @@ JOBS: tuple[Job, ...] = (
         "ends old codes, gives presents for occasions",
         Every(timedelta(hours=1)),
         _batches(offers.run),
+    ),
+    Job(
+        "cases",
+        "cases that waited for a customer who has written wait no more",
+        Every(timedelta(minutes=1)),
+        _batches(cases.run),
     ),
     Job("forget", "drops what shops sent long ago and was applied", Daily(time(4, 0)), webhooks.forget),
     Job("forget answers", "drops what the shop API answered long ago", Daily(time(4, 0)), api.forget),

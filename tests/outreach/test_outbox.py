@@ -276,6 +276,9 @@ def test_every_text_stands_in_all_languages(settings: Settings, purpose: str) ->
         "days": 7,
         "name": "Ada",
         "link": "https://x",
+        "what": "it",
+        "case": 7,
+        "text": "All is well.",
     }
     written = [compose.compose(purpose, language, **values) for language in LANGUAGES]
     assert len({mail.text for mail in written}) == len(LANGUAGES)
