@@ -94,11 +94,6 @@ def due_at(
     return datetime.combine(day, local.time(), zone).astimezone(opened.tzinfo)
 
 
-def weekdays(day: date) -> bool:
-    """Monday to Friday."""
-    return day.weekday() < 5
-
-
 def end_of(day: date, zone: ZoneInfo) -> datetime:
     """The last minute of a day at the shop: what somebody means who names a day."""
     return datetime(day.year, day.month, day.day, 23, 59, tzinfo=zone)
