@@ -102,7 +102,8 @@ def password(email: Email, link: Link = False) -> None:
     """Set a new password, or print a link with which they choose one. Every browser is logged out."""
     with read_scope() as session:
         staff = _find(session, email)
-    new = None if link else service.hashed(_ask(staff.email, staff.name), staff.email, staff.name)
+        address, name = staff.email, staff.name
+    new = None if link else service.hashed(_ask(address, name), address, name)
     made = None
     with session_scope() as session:
         staff = _find(session, email)

@@ -63,6 +63,7 @@ def choose(request: Request, token: str = "") -> Response:
     try:
         with read_scope(parts.database) as session:
             staff = accounts.check_link(session, parts.settings, token[:LONGEST_TOKEN])
+            session.expunge_all()
     except UnauthorizedError as error:
         return _worthless(request, error)
     return _page(
@@ -87,6 +88,7 @@ def take(request: Request, sent: Form) -> Response:
     try:
         with read_scope(parts.database) as session:
             staff = accounts.check_link(session, parts.settings, token)
+            session.expunge_all()
     except UnauthorizedError as error:
         return _worthless(request, error)
     try:
