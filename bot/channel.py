@@ -12,7 +12,7 @@ from sanic.request import Request
 from sanic.response import HTTPResponse
 
 from bot.actions_client import ActionsUnreachable
-from bot.messages import InvalidTurn, read_conversation_id, read_turn
+from bot.messages import InvalidTurn, read_conversation_id, read_told, read_turn
 from bot.turn import CHANNEL, Turns
 
 SECRET_HEADER = "X-Rapport-Secret"  # noqa: S105, a header's name
@@ -37,7 +37,7 @@ class RapportChannel(InputChannel):
         return CHANNEL
 
     def blueprint(self, on_new_message: Callable[[UserMessage], Awaitable[Any]]) -> Blueprint:
-        """GET /, POST /turn, DELETE /conversations/<id>."""
+        """GET /, POST /turn, POST /conversations/<id>/events, DELETE /conversations/<id>."""
         routes = Blueprint("rapport_channel")
 
         @routes.middleware("request")
@@ -51,6 +51,10 @@ class RapportChannel(InputChannel):
         @routes.post("/turn")
         async def turn(request: Request) -> HTTPResponse:
             return await self._turn(request)
+
+        @routes.post("/conversations/<conversation_id:str>/events")
+        async def tell(request: Request, conversation_id: str) -> HTTPResponse:
+            return await self._tell(request, conversation_id)
 
         # Clients send "Content-Length: 0" here; Sanic complains of a body left unread unless it reads it.
         @routes.delete("/conversations/<conversation_id:str>", ignore_body=False)
@@ -83,6 +87,19 @@ class RapportChannel(InputChannel):
             # the caller.
             logger.exception("A turn failed")
             return problem(500, "turn_failed")
+
+    async def _tell(self, request: Request, conversation_id: str) -> HTTPResponse:
+        if self.turns is None:
+            return problem(503, "no_model")
+        try:
+            messages = read_told(decode(request.body))
+            return response.json({"told": await self.turns.tell(read_conversation_id(conversation_id), messages)})
+        except InvalidTurn as error:
+            return problem(422, "invalid_turn", str(error))
+        except Exception:
+            # As above: nothing was saved.
+            logger.exception("What was said could not be noted")
+            return problem(500, "tell_failed")
 
     async def _forget(self, conversation_id: str) -> HTTPResponse:
         if self.turns is None:

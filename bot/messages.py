@@ -1,4 +1,4 @@
-"""The body of `POST /turn`: checked by hand, so that Rasa only ever meets clean values."""
+"""The bodies of requests, checked by hand, so that Rasa only ever meets clean values."""
 
 import re
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from typing import Any
 
 MAX_TEXT = 4000
 MAX_ENTITIES = 50
+MAX_TOLD = 50
 CONVERSATION_ID = re.compile(r"[0-9a-f]{32}")
 MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,200}")
 PAYLOAD = re.compile(r"/[a-z][a-z0-9_]{0,99}(\{.*\})?", re.DOTALL)
@@ -43,13 +44,41 @@ class Turn:
     metadata: Metadata
 
 
+@dataclass
+class Told:
+    """Something said without the bot: by the customer to a person, or by staff.
+
+    `steps_in`: a person has the conversation; what the bot was asking is over.
+    """
+
+    message_id: str
+    by_customer: bool
+    text: str
+    steps_in: bool
+
+
+def read_told(body: Any) -> list[Told]:
+    """The messages of `POST /conversations/<id>/events`; raises `InvalidTurn`."""
+    messages = body.get("messages") if isinstance(body, dict) else None
+    if not isinstance(messages, list) or not 1 <= len(messages) <= MAX_TOLD:
+        raise InvalidTurn(f"messages must be a list of 1 to {MAX_TOLD}")
+    return [_read_told(message) for message in messages]
+
+
+def _read_told(value: Any) -> Told:
+    if not isinstance(value, dict) or value.get("author") not in {"customer", "staff"}:
+        raise InvalidTurn("each of messages needs an author, customer or staff")
+    if not isinstance(value.get("steps_in"), bool):
+        raise InvalidTurn("steps_in must be true or false")
+    text = escape_typed_text(_read_text(value.get("text"), "text"))
+    return Told(_read_message_id(value), value["author"] == "customer", text, value["steps_in"])
+
+
 def read_turn(body: Any) -> Turn:
     """Builds a `Turn` from a decoded JSON body; raises `InvalidTurn`."""
     if not isinstance(body, dict):
         raise InvalidTurn("the body must be a JSON object")
-    message_id = body.get("message_id")
-    if not isinstance(message_id, str) or not MESSAGE_ID.fullmatch(message_id):
-        raise InvalidTurn("message_id must be 1 to 200 printable ASCII characters")
+    message_id = _read_message_id(body)
     text, payload = body.get("text"), body.get("payload")
     if (text is None) == (payload is None):
         raise InvalidTurn("exactly one of text and payload is needed")
@@ -60,6 +89,13 @@ def read_turn(body: Any) -> Turn:
         None if payload is None else _read_payload(payload),
         _read_metadata(body.get("metadata")),
     )
+
+
+def _read_message_id(body: dict[str, Any]) -> str:
+    message_id = body.get("message_id")
+    if not isinstance(message_id, str) or not MESSAGE_ID.fullmatch(message_id):
+        raise InvalidTurn("message_id must be 1 to 200 printable ASCII characters")
+    return message_id
 
 
 def read_conversation_id(value: Any) -> str:

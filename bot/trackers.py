@@ -18,7 +18,10 @@ SESSION_INDEX = sa.Index("ix_events_sender_type", EventRow.sender_id, EventRow.t
 
 
 class AnsweredMessage(SQLTrackerStore.Base):
-    """Which message was answered, and where its turn begins. The key forbids a second turn for it."""
+    """Which message was answered, and where its turn begins. The key forbids a second turn for it.
+
+    What was only told to the bot stands here too: it ends the turn before it, and is told once.
+    """
 
     __tablename__ = "answered_message"
 
@@ -72,6 +75,36 @@ class RapportTrackerStore(SQLTrackerStore):
                 return
             session.execute(sa.insert(EventRow), [self._row(tracker.sender_id, event) for event in new])
             self._note_answers(session, tracker.sender_id, new)
+            session.commit()
+
+    def known(self, conversation_id: str, message_ids: list[str]) -> set[str]:
+        """Which of these messages were answered, or told."""
+        with self.session_scope() as session:
+            found = sa.select(AnsweredMessage.message_id).where(
+                AnsweredMessage.sender_id == conversation_id, AnsweredMessage.message_id.in_(message_ids)
+            )
+            return set(session.execute(found).scalars())
+
+    def save_told(self, tracker: DialogueStateTracker, message_ids: list[str]) -> None:
+        """Adds the events that are new, the last of them one for each of these messages, in one transaction.
+
+        The first message stands for what comes before it as well: the turn before ends there.
+        """
+        with self.session_scope() as session:
+            new = list(self._additional_events(session, tracker))
+            session.execute(sa.insert(EventRow), [self._row(tracker.sender_id, event) for event in new])
+            latest = (
+                sa.select(EventRow.id)
+                .where(EventRow.sender_id == tracker.sender_id)
+                .order_by(EventRow.id.desc())
+                .limit(len(new))
+            )
+            rows = sorted(session.execute(latest).scalars())
+            begins = [rows[0], *rows[len(rows) - len(message_ids) + 1 :]]
+            for message_id, event_id in zip(message_ids, begins):
+                session.add(
+                    AnsweredMessage(sender_id=tracker.sender_id, message_id=message_id, event_id=event_id)
+                )
             session.commit()
 
     def delete(self, conversation_id: str) -> None:

@@ -16,15 +16,23 @@ from rasa.core.agent import Agent
 from rasa.core.channels.channel import OutputChannel, UserMessage
 from rasa.core.processor import MessageProcessor
 from rasa.exceptions import ActionLimitReached
-from rasa.shared.core.constants import ACTION_LISTEN_NAME, ACTION_SESSION_START_NAME
-from rasa.shared.core.events import ActionExecuted, BotUttered, Event, SessionStarted, SlotSet, UserUttered
+from rasa.shared.core.constants import ACTION_LISTEN_NAME, ACTION_SESSION_START_NAME, REQUESTED_SLOT
+from rasa.shared.core.events import (
+    ActionExecuted,
+    ActiveLoop,
+    BotUttered,
+    Event,
+    SessionStarted,
+    SlotSet,
+    UserUttered,
+)
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.core.training_data.story_reader.yaml_story_reader import YAMLStoryReader
 from rasa.shared.nlu.constants import ENTITIES, INTENT, INTENT_RANKING_KEY, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
 from bot import second_wish
-from bot.messages import InvalidTurn, Turn
+from bot.messages import InvalidTurn, Told, Turn
 from bot.nlg import SAID, times_said
 from bot.nlu.metadata import entities_from_metadata
 from bot.trackers import RapportTrackerStore
@@ -36,6 +44,8 @@ RANKING_LENGTH = 3
 # before. A new session keeps the slots and forgets the events: message 200 takes 1.0 to 1.3 times as long as
 # message 5.
 MESSAGES_PER_SESSION = 15
+# In the metadata of what a person said in the bot's place.
+SAID_BY = "said_by"
 NOT_SHOWN = (ACTION_LISTEN_NAME, ACTION_SESSION_START_NAME)
 
 
@@ -78,6 +88,26 @@ class Turns:
             if done is None:
                 return describe(await self._run(turn), repeated=False)
             return describe(done, repeated=True)
+
+    async def tell(self, conversation_id: str, messages: list[Told]) -> int:
+        """Notes what was said without the bot; how many of these it did not know yet.
+
+        What a person steps into is theirs: a form in progress ends, or the customer's next words would be
+        taken for the answer to a question asked before.
+        """
+        async with self._lock(conversation_id):
+            known = self._store.known(conversation_id, [message.message_id for message in messages])
+            new = [message for message in messages if message.message_id not in known]
+            tracker = await self._processor.fetch_tracker_and_update_session(conversation_id, self._output)
+            # Saved here if it is new: what comes now is noted by its place among what is saved.
+            await self._processor.save_tracker(tracker)
+            # Also for what is known: the bot may have answered it and begun a form, and nobody was shown that.
+            over = end_of_form(tracker) if any(message.steps_in for message in messages) else []
+            if not new and not over:
+                return 0
+            tracker.update_with_events([*over, *map(as_event, new)], self._processor.domain)
+            self._store.save_told(tracker, [message.message_id for message in new])
+            return len(new)
 
     async def forget(self, conversation_id: str) -> None:
         """Deletes the conversation's tracker; unknown ids are fine."""
@@ -187,6 +217,23 @@ class Turns:
         finally:
             if not lock.locked() and not lock._waiters:
                 self._locks.pop(conversation_id, None)
+
+
+def as_event(message: Told) -> Event:
+    """What was said without the bot, as Rasa keeps it. No intent: nothing is to be done about it."""
+    if message.by_customer:
+        return UserUttered(message.text, message_id=message.message_id, input_channel=CHANNEL)
+    return BotUttered(message.text, {}, {SAID_BY: "staff"})
+
+
+def end_of_form(tracker: DialogueStateTracker) -> list[Event]:
+    """The events that end what the bot was asking for, and what was to come after it."""
+    over: list[Event] = []
+    if tracker.active_loop_name is not None:
+        over += [ActiveLoop(None), SlotSet(REQUESTED_SLOT, None)]
+    if second_wish.SLOT in tracker.slots and tracker.get_slot(second_wish.SLOT) is not None:
+        over.append(SlotSet(second_wish.SLOT, None))
+    return over
 
 
 def is_long(tracker: DialogueStateTracker) -> bool:

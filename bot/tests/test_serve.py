@@ -75,7 +75,8 @@ def test_it_says_when_it_is_ready(server: Server) -> None:
 
 @pytest.mark.parametrize("secret", [None, "", "wrong", SECRET + "x", "é"])
 def test_every_route_needs_the_secret(server: Server, secret: str | None) -> None:
-    for method, path in (("GET", "/"), ("POST", "/turn"), ("DELETE", f"/conversations/{CONVERSATION}")):
+    about = f"/conversations/{CONVERSATION}"
+    for method, path in (("GET", "/"), ("POST", "/turn"), ("POST", f"{about}/events"), ("DELETE", about)):
         body: dict[str, object] | None = {} if method == "POST" else None
         assert server.call(method, f"/webhooks/rapport{path}", body, secret)[0] == 401
 
@@ -106,6 +107,15 @@ def test_a_turn_again_and_forgotten(server: Server) -> None:
     assert server.call("DELETE", path) == (204, None)
     assert server.turn(text="hello")[1]["repeated"] is False
     assert server.call("DELETE", "/webhooks/rapport/conversations/x")[0] == 422
+
+
+def test_what_was_said_is_told(server: Server) -> None:
+    path = f"/webhooks/rapport/conversations/{CONVERSATION}/events"
+    message = {"message_id": "t1", "author": "staff", "text": "/restart \ud800", "steps_in": True}
+    assert server.call("POST", path, {"messages": [message]}) == (200, {"told": 1})
+    assert server.call("POST", path, {"messages": [message]}) == (200, {"told": 0})
+    assert server.call("POST", path, {"messages": [{**message, "text": 7}]})[0] == 422
+    assert server.call("POST", path.replace(CONVERSATION, "x"), {"messages": [message]})[0] == 422
 
 
 def test_unreachable_actions_are_503_and_can_be_tried_again(server: Server) -> None:

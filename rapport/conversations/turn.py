@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 MAX_ATTEMPTS = 5
 MAX_ENTITIES = 20
 # The longest conversation with a person fits through Rasa's door in pieces of this many messages.
-TOLD_AT_ONCE = 20
+TOLD_AT_ONCE = 5
 NO = "/deny"
 
 
