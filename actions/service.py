@@ -12,8 +12,10 @@ from actions.base import Check, CrmAction, Event, FormValidation, Turn
 from actions.knowledge import answer_topic
 from rapport.conversations import answers, rules
 from rapport.conversations import service as conversations
+from rapport.handoff.texts import moment
 from rapport.kit import clock
 from rapport.shop.facts import get_facts
+from rapport.shop.hours import is_open, opens_next
 
 FORM = "complaint_form"
 
@@ -127,6 +129,17 @@ def said_before(tracker: Tracker) -> str | None:
     return before
 
 
+def say_handed_over(turn: Turn) -> None:
+    """A person was told; honestly, whether one is there now."""
+    facts, now = get_facts(), clock.now()
+    hours = facts.opening_hours(turn.language, now)
+    opens = opens_next(facts, now)
+    if is_open(facts, now) or opens is None:
+        turn.say("utter_handed_over", hours=hours)
+    else:
+        turn.say("utter_handed_over_closed", opens=moment(opens, turn.language, facts.timezone))
+
+
 class HandOver(CrmAction):
     """Marks the conversation as waiting for a person."""
 
@@ -135,7 +148,7 @@ class HandOver(CrmAction):
 
     def answer(self, turn: Turn) -> list[Event]:
         if conversations.hand_over(turn.session, turn.conversation, "asked for a person", turn.message_key):
-            turn.say("utter_handed_over", hours=get_facts().opening_hours(turn.language, clock.now()))
+            say_handed_over(turn)
         else:
             turn.say("utter_already_handed_over")
         return []

@@ -10,6 +10,7 @@ from actions.guesses import carried, guesses, misses_before
 from actions.knowledge import answer_topic
 from actions.showcase import named, show
 from actions.words import intent_button, something_else_button
+from rapport.conversations import service as conversations
 from rapport.customers import service as customers
 from rapport.kit import clock
 from rapport.shop.facts import get_facts
@@ -36,17 +37,43 @@ class Greet(CrmAction):
         return []
 
 
+class YesToNothing(CrmAction):
+    """A yes to no question of the bot's; to one that a person asked, it is theirs."""
+
+    action_name = "action_affirm"
+    writes = True
+    response = "utter_affirm_what"
+
+    def answer(self, turn: Turn) -> list[Event]:
+        if last_words_of_a_person(turn) is None:
+            turn.say(self.response)
+        else:
+            pass_on(turn)
+        return []
+
+
+class NoToNothing(YesToNothing):
+    """The same with a no."""
+
+    action_name = "action_deny"
+    response = "utter_deny"
+
+
 class NotServed(CrmAction, ABC):
     """What no other action answers. The shop's own files may, or it is the name of something to buy; who gets
     no answer twice in a row is offered a person.
     """
+
+    writes = True
 
     def answer(self, turn: Turn) -> list[Event]:
         if answer_topic(turn):
             return []
         if (events := _show_named(turn)) is not None:
             return events
-        if waits_for_a_person(turn):
+        if "?" in (last_words_of_a_person(turn) or ""):
+            pass_on(turn)
+        elif waits_for_a_person(turn):
             turn.say("utter_still_waiting", hours=get_facts().opening_hours(turn.language, clock.now()))
         elif misses_before(turn.tracker.events):
             turn.say("utter_fallback_person")
@@ -98,3 +125,24 @@ def _show_named(turn: Turn) -> list[Event] | None:
 def waits_for_a_person(turn: Turn) -> bool:
     """Whether a person was asked for and has not come yet; the bot goes on meanwhile."""
     return turn.conversation.status == "waiting"
+
+
+def last_words_of_a_person(turn: Turn) -> str | None:
+    """What somebody of the team said, if that was the last thing the customer heard before this message."""
+    last: str | None = None
+    before: str | None = None
+    for event in turn.tracker.events:
+        if event["event"] == "bot":
+            said_by = (event.get("metadata") or {}).get("said_by")
+            last = str(event.get("text") or "") if said_by == "staff" else None
+        elif event["event"] == "user":
+            before = last
+    return before
+
+
+def pass_on(turn: Turn) -> None:
+    """Gives the answer to a person's question to the people, who may be waited for already."""
+    if conversations.hand_over(turn.session, turn.conversation, "answered a person", turn.message_key):
+        turn.say("utter_passed_on")
+    else:
+        turn.say("utter_already_handed_over")

@@ -93,7 +93,9 @@ class RapportChannel(InputChannel):
             return problem(503, "no_model")
         try:
             messages = read_told(decode(request.body))
-            return response.json({"told": await self.turns.tell(read_conversation_id(conversation_id), messages)})
+            return response.json(
+                {"told": await self.turns.tell(read_conversation_id(conversation_id), messages)}
+            )
         except InvalidTurn as error:
             return problem(422, "invalid_turn", str(error))
         except Exception:

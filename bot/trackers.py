@@ -101,7 +101,7 @@ class RapportTrackerStore(SQLTrackerStore):
             )
             rows = sorted(session.execute(latest).scalars())
             begins = [rows[0], *rows[len(rows) - len(message_ids) + 1 :]]
-            for message_id, event_id in zip(message_ids, begins):
+            for message_id, event_id in zip(message_ids, begins, strict=bool(message_ids)):
                 session.add(
                     AnsweredMessage(sender_id=tracker.sender_id, message_id=message_id, event_id=event_id)
                 )

@@ -101,7 +101,7 @@ class Turns:
             tracker = await self._processor.fetch_tracker_and_update_session(conversation_id, self._output)
             # Saved here if it is new: what comes now is noted by its place among what is saved.
             await self._processor.save_tracker(tracker)
-            # Also for what is known: the bot may have answered it and begun a form, and nobody was shown that.
+            # Also for what is known: the bot may have answered it by a form's question that nobody saw.
             over = end_of_form(tracker) if any(message.steps_in for message in messages) else []
             if not new and not over:
                 return 0

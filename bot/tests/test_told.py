@@ -82,7 +82,10 @@ def test_a_conversation_that_begins_with_a_person_and_a_long_one(bot: Bot) -> No
     many = [said(str(number), f"{number}", "customer") for number in range(2, MESSAGES_PER_SESSION + 9)]
     assert tell(bot, *many) == len(many)
     hello, track = bot.take({"text": "hello", "message_id": "x"}, {**TRACK, "message_id": "y"})
-    assert [hello["replies"][0]["text"], track["replies"][0]["text"]] == ["Hello!", "Order FJ-1 is on its way"]
+    assert [hello["replies"][0]["text"], track["replies"][0]["text"]] == [
+        "Hello!",
+        "Order FJ-1 is on its way",
+    ]
 
 
 @pytest.mark.parametrize(

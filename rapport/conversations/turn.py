@@ -29,6 +29,7 @@ from rapport.conversations.rasa import (
 from rapport.conversations.repository import Head
 from rapport.conversations.rules import PublicMessage
 from rapport.customers import verification
+from rapport.handoff import mail_address
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
 from rapport.shop.catalogue import Catalogue
@@ -82,7 +83,7 @@ class Turns:
         self._tell_what_was_said(head)
         found = self._find(head.text) if head.payload is None else []
         self._follow_language(head, found)
-        answer = self._gated(head, self._ask(head, found))
+        answer = self._address_left(head) or self._gated(head, self._ask(head, found))
         self._store(head, answer, started)
         return Outcome.ANSWERED_MORE_WAIT if head.more else Outcome.ANSWERED
 
@@ -181,6 +182,14 @@ class Turns:
         with session_scope(self._database) as session:
             repository.change_language(session, conversation.id, spoken)
         conversation.language = spoken
+
+    def _address_left(self, head: Head) -> Answer | None:
+        """The answer to an address for mail, which was asked for without the bot; None to all else."""
+        if head.payload is not None or "@" not in head.text:
+            return None
+        with session_scope(self._database) as session:
+            said = mail_address.taken(session, head.conversation, head.sequence, head.text)
+        return None if said is None else Answer([Reply(said, [], None, None, "utter_address_taken")])
 
     def _ask(self, head: Head, found: list[dict[str, str]]) -> Answer:
         conversation = head.conversation

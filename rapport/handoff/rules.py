@@ -1,7 +1,10 @@
-"""Pure rules of stepping in: which step leads where, what may be said."""
+"""Pure rules of stepping in: which step leads where, who is first in the queue, what may be said."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from rapport.channels.base import MAX_TEXT
@@ -56,3 +59,53 @@ def checked_text(text: str) -> str:
 def key_of(conversation_id: str, client_id: str) -> str:
     """What makes a message of a person's unique on its channel, however often the button is pressed."""
     return f"staff:{conversation_id}:{client_id}"[:200]
+
+
+# --- the queue ---------------------------------------------------------------------------------------------
+
+# Head starts, in minutes. Whoever has waited this much longer than another is always before them.
+COMPLAINT_HEAD_START = 10
+HEAD_START_PER_FIFTH = 2
+LONGEST_HEAD_START = COMPLAINT_HEAD_START + 5 * HEAD_START_PER_FIFTH
+
+
+@dataclass(frozen=True)
+class Place:
+    """Why a conversation stands where it stands in the queue: points, one for each minute."""
+
+    waited: int
+    value: int
+    complaint: int
+
+    @property
+    def points(self) -> int:
+        return self.waited + self.value + self.complaint
+
+
+def place(waited: timedelta, monetary: int | None, complaint: bool) -> Place:
+    """`monetary`: the fifth of all customers they are in by what they spent (5: the highest), if known."""
+    return Place(
+        max(int(waited.total_seconds() // 60), 0),
+        HEAD_START_PER_FIFTH * min(max(monetary or 0, 0), 5),
+        COMPLAINT_HEAD_START if complaint else 0,
+    )
+
+
+def is_missed(waiting_since: datetime, now: datetime, patience: timedelta, is_open: bool) -> bool:
+    """Whether a customer is to be told that nobody came: at once while the shop is closed."""
+    return not is_open or now - waiting_since >= patience
+
+
+def waiting_again(requested_at: datetime, first_answer_at: datetime | None, now: datetime) -> datetime:
+    """Since when somebody waits whose conversation was released: who never got a word, from the beginning."""
+    return requested_at if first_answer_at is None else now
+
+
+def to_answer(kept: Sequence[int], told: Sequence[int], answered_up_to: int) -> int | None:
+    """Which of the customer's messages nobody answered is the bot's when it goes on: the last.
+
+    `kept` and `told` are sequence numbers of what they said to a person, `told` those the bot knows of;
+    `answered_up_to` that of the person's last word.
+    """
+    last = max(kept, default=0)
+    return last if last > answered_up_to and last not in told else None

@@ -140,6 +140,12 @@ class Settings(BaseSettings):
         default="",
         description="Addresses of reverse proxies whose X-Forwarded-For is believed, comma-separated.",
     )
+    handoff_minutes: int = Field(
+        default=10,
+        ge=1,
+        le=24 * 60,
+        description="After how many minutes a customer who waits for a person is told that nobody came.",
+    )
     rate_limits: bool = Field(
         default=True, description="Limit messages per conversation and address; off only for benchmarks."
     )

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from rapport.api import tasks as api
 from rapport.cases import tasks as cases
 from rapport.connectors import tasks as webhooks
+from rapport.handoff import tasks as handoff
 from rapport.kit import clock
 from rapport.kit.database import session_scope
 from rapport.loyalty.offers import tasks as offers
@@ -57,6 +58,12 @@ def _told(done: Counter[str]) -> str:
 
 
 JOBS: tuple[Job, ...] = (
+    Job(
+        "nobody came",
+        "tells who waits for a person in vain, and keeps what they wanted",
+        Every(timedelta(minutes=1)),
+        handoff.run,
+    ),
     Job(
         "webhooks",
         "applies what shops sent and could not be applied before",

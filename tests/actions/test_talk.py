@@ -59,7 +59,7 @@ def buttons(answer: Answer) -> list[tuple[str, str]]:
 
 
 def wait_for_a_person(chat: Chat) -> None:
-    assert chat.run("action_hand_over").said == ["utter_handed_over"]
+    assert chat.run("action_hand_over").said in (["utter_handed_over"], ["utter_handed_over_closed"])
 
 
 @EVERY_LANGUAGE
@@ -233,3 +233,28 @@ def test_guesses(ranking: tuple[tuple[str, float], ...], offered: list[str]) -> 
 
 def test_what_counts_as_a_miss_exists() -> None:
     assert set(project.responses()) >= guesses.MISSES
+
+
+def after_a_person(chat: Chat, action: str, words: str) -> Answer:
+    """What is said to a message that comes right after somebody of the team said these words."""
+    call = chat.call(action)
+    heard = {"event": "bot", "text": words, "metadata": {"said_by": "staff"}, "timestamp": 1.0}
+    call["tracker"]["events"] = [*said("utter_greet"), heard, *call["tracker"]["events"]]
+    return chat._run(call)
+
+
+@EVERY_LANGUAGE
+def test_a_yes_to_a_person_is_theirs(chat: Chat, language: str) -> None:
+    chat.slots["language"] = language
+    assert chat.run("action_affirm").said == ["utter_affirm_what"]
+    answer = after_a_person(chat, "action_affirm", "Shall I send a new one?")
+    assert answer.said == ["utter_passed_on"]
+    assert answer.texts(language)
+    assert after_a_person(chat, "action_deny", "Anything else?").said == ["utter_already_handed_over"]
+
+
+@pytest.mark.parametrize(
+    ("words", "response"), [("Which day suits you?", "utter_passed_on"), ("Done.", "utter_fallback")]
+)
+def test_words_nobody_understands_go_to_the_person_who_asked(chat: Chat, words: str, response: str) -> None:
+    assert after_a_person(chat, "action_default_fallback", words).said == [response]

@@ -7,7 +7,7 @@ fills, fails here.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from rapport.conversations import service as conversations
 from rapport.conversations.models import Handoff
 from rapport.customers import service as customers
 from rapport.customers.models import Interest
+from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
 from rapport.kit.languages import LANGUAGES
 from rapport.loyalty.offers.models import Coupon, Offer
@@ -29,6 +30,8 @@ from rapport.shop.models import ORDER_STATUSES, Order, OrderItem, Product, Produ
 from tests.actions.conftest import NOW, Chat, new_chat, rows
 
 EVERY_LANGUAGE = pytest.mark.parametrize("language", LANGUAGES)
+# A Wednesday at which the shop's people are there.
+OPEN = datetime(2026, 11, 18, 12, tzinfo=UTC)
 
 
 def an_order(engine: Engine, customer_id: int, number: str = "FJ10001", **fields: Any) -> None:
@@ -259,9 +262,19 @@ def test_without_a_text_it_asks_for_the_complaint(chat: Chat) -> None:
 
 
 @EVERY_LANGUAGE
+def test_out_of_hours_nobody_is_promised(chat: Chat, language: str) -> None:
+    chat.slots["language"] = language
+    with clock.freeze(OPEN.replace(hour=23)):
+        answer = chat.run("action_hand_over", "m1")
+    assert answer.said == ["utter_handed_over_closed"]
+    assert "{" not in "".join(answer.texts(language))
+
+
+@EVERY_LANGUAGE
 def test_handing_over_happens_once(engine: Engine, chat: Chat, language: str) -> None:
     chat.slots["language"] = language
-    first, repeated = (chat.run("action_hand_over", "m1") for _ in range(2))
+    with clock.freeze(OPEN):
+        first, repeated = (chat.run("action_hand_over", "m1") for _ in range(2))
     assert first == repeated
     assert first.said == ["utter_handed_over"]
     assert first.texts(language)
