@@ -1,0 +1,73 @@
+"""What each intent means, in a few words for staff; docs/intents.md says it at length."""
+
+from __future__ import annotations
+
+from rapport.console.i18n import mark
+
+MEANINGS = {
+    "create_account": mark("Wants to open an account"),
+    "registration_problems": mark("Tried to register and it failed"),
+    "recover_password": mark("Forgot a password, cannot log in"),
+    "edit_account": mark("Wants to see or change details of the account"),
+    "switch_account": mark("Wants to change over to another account"),
+    "delete_account": mark("Wants the account closed"),
+    "place_order": mark("Wants to buy something"),
+    "reorder": mark("Wants the same again"),
+    "change_order": mark("Wants something in an order changed"),
+    "cancel_order": mark("Wants an order cancelled"),
+    "check_cancellation_fee": mark("Asks what cancelling costs"),
+    "track_order": mark("Asks where an order is"),
+    "ask_order_history": mark("Wants a list of earlier orders"),
+    "change_shipping_address": mark("Wants another delivery address"),
+    "set_up_shipping_address": mark("Wants to enter a new delivery address"),
+    "delivery_options": mark("Asks which ways of delivery there are, and what they cost"),
+    "delivery_period": mark("Asks how long delivery takes"),
+    "check_payment_methods": mark("Asks which ways to pay there are"),
+    "payment_issue": mark("A payment fails or went wrong"),
+    "check_invoice": mark("Wants to see an invoice"),
+    "get_invoice": mark("Wants an invoice sent"),
+    "check_refund_policy": mark("Asks on which conditions things can be returned"),
+    "get_refund": mark("Wants money back, or to send something back"),
+    "track_refund": mark("Waits for money that was promised back"),
+    "contact_customer_service": mark("Asks how to reach the shop"),
+    "contact_human_agent": mark("Wants to talk to a person"),
+    "complaint": mark("Complains"),
+    "review": mark("Praises or rates a product or the shop"),
+    "greet": mark("Says hello"),
+    "goodbye": mark("Says goodbye"),
+    "thank": mark("Says thank you"),
+    "affirm": mark("Says yes"),
+    "deny": mark("Says no"),
+    "ask_capabilities": mark("Asks what the assistant can do"),
+    "bot_challenge": mark("Asks who or what the assistant is"),
+    "change_language": mark("Wants another language"),
+    "out_of_scope": mark("Wants what no assistant of a shop can do, or insults"),
+    "ask_points_balance": mark("Asks how many points they have"),
+    "ask_loyalty_program": mark("Asks how the club works"),
+    "redeem_points": mark("Wants to spend points"),
+    "ask_discount": mark("Asks for a discount or a code"),
+    "ask_why_offer": mark("Asks why they got an offer, or did not"),
+    "refer_friend": mark("Wants to bring a friend"),
+    "ask_product": mark("Asks a fact of a product: price, size, stock"),
+    "ask_product_tips": mark("Asks how to use or look after something"),
+    "ask_recommendation": mark("Asks what to take"),
+    "state_interest": mark("Says what they like, do or own"),
+    "set_channel_preference": mark("Says how they want to be reached, or not"),
+    "set_contact_frequency": mark("Wants to hear from us more or less often"),
+    "pause_contact": mark("Wants quiet for a while"),
+    "newsletter_subscription": mark("Wants the newsletter"),
+    "unsubscribe": mark("Wants no more newsletter or advertising"),
+    "ask_data_held": mark("Asks what we know about them"),
+    "export_data": mark("Wants a copy of their data"),
+    "inform_email": mark("Gives an e-mail address"),
+    "inform_code": mark("Gives a code"),
+    "inform_order_number": mark("Gives an order number"),
+    "inform_rating": mark("Gives a number of stars"),
+    "resend_code": mark("Wants the code sent again"),
+    "nlu_fallback": mark("Not understood"),
+}
+
+
+def meaning(intent: str | None) -> str:
+    """A few English words, to be translated where they are shown; without any, the intent's name."""
+    return MEANINGS.get(intent or "nlu_fallback", intent or "")
