@@ -42,6 +42,7 @@ from rapport.conversations.events import Events
 from rapport.conversations.rasa import Rasa
 from rapport.conversations.texts import TROUBLE, TROUBLE_FILE, load_response
 from rapport.conversations.turn import Turns
+from rapport.edits import source as edits
 from rapport.kit import logs, middleware, problems
 from rapport.kit.database import get_engine
 from rapport.kit.errors import RapportError
@@ -75,6 +76,7 @@ def create_app(
     """
     settings = settings or get_settings()
     database = database or get_engine()
+    edits.follow(lambda: database)
     rasa = Rasa(settings.rasa_url, settings.bot_secret.get_secret_value(), connections=THREADS + 2)
     events = Events()
     turns = Turns(database, rasa, events, Catalogue(database), load_response(TROUBLE, TROUBLE_FILE))

@@ -30,6 +30,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 from rapport import migrations
+from rapport.edits import source as edits
 from rapport.kit.database import make_engine, session_scope
 from rapport.kit.settings import Settings, get_settings
 from tests import browser as chromium
@@ -166,6 +167,13 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
     get_settings.cache_clear()
     yield get_settings()
     get_settings.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_edits() -> Iterator[None]:
+    """What one test's app follows must not be seen by the next."""
+    yield
+    edits.follow(None)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from rapport import migrations
 from rapport.cli import bot_environment, model
+from rapport.edits import effective
 from rapport.kit.database import make_engine, read_scope
 from rapport.kit.errors import RapportError
 from rapport.kit.settings import ROOT, Settings, get_settings
@@ -67,6 +68,7 @@ def examine() -> Iterator[Finding]:
         _shop_file,
         _knowledge,
         _database,
+        _edited,
         _model,
         _running,
         mail,
@@ -131,6 +133,25 @@ def _database(settings: Settings) -> Finding:
         state = "is empty" if version is None else f"is at {version}, the code expects {migrations.newest()}"
         return Finding(name, "warning", f"{kind} {state}", "rapport up brings it up to date")
     return Finding(name, "ok", f"{kind}, version {version}")
+
+
+def _edited(settings: Settings) -> Finding:
+    """What was edited in the console, as far as it still fits the files."""
+    name, engine = "Edits", make_engine(settings.database_url)
+    try:
+        with read_scope(engine) as session:
+            count, broken = effective.broken(session)
+    except SQLAlchemyError:
+        return Finding(name, "ok", "none can be read yet")
+    except RapportError as error:
+        return Finding(name, "wrong", str(error))
+    finally:
+        engine.dispose()
+    if not broken:
+        return Finding(name, "ok", f"{count} part(s) of the files are edited in the console")
+    told = "; ".join(f"{section}: {why[0]}" for section, why in broken.items())
+    advice = "save these again in the console under Settings, or go back to the file there"
+    return Finding(name, "warning", f"left out, because they don't fit the files any more: {told}", advice)
 
 
 def _model(settings: Settings) -> Finding:

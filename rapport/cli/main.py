@@ -25,6 +25,8 @@ from rapport.cli import (
     value,
     webhooks,
 )
+from rapport.edits import source as edits
+from rapport.kit.database import get_engine
 from rapport.kit.errors import RapportError
 
 app = typer.Typer(
@@ -54,6 +56,7 @@ app.add_typer(webhooks.app, name="webhooks")
 
 def main() -> None:
     """Entry point; whatever a person can mend is one clear line, not a stack trace."""
+    edits.follow(get_engine)
     try:
         app()
     except RapportError as error:

@@ -1,24 +1,31 @@
-"""The shop's facts, from `shop.yml`: read once, checked whole."""
+"""The shop's facts: from `shop.yml`, read once and checked whole, and from what was edited in the console."""
 
 from __future__ import annotations
 
+import logging
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import yaml
 from babel.numbers import list_currencies
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from rapport.edits import rules as edit_rules
+from rapport.edits.source import NOTHING, Edits, get_edits
 from rapport.kit.errors import ConfigurationError
 from rapport.kit.format import money
 from rapport.kit.languages import LANGUAGES
 from rapport.kit.settings import get_settings
+from rapport.shop import placeholders
 from rapport.shop.hours import OpeningHours
 from rapport.shop.hours_words import in_words
+
+log = logging.getLogger(__name__)
 
 Text = Annotated[str, Field(min_length=1)]
 Minor = Annotated[int, Field(ge=0)]
@@ -61,6 +68,24 @@ class Words(Facts):
         return [word for language in LANGUAGES for word in self.of(language)]
 
 
+class PlainTexts(Texts):
+    """Texts that nothing is filled into."""
+
+    @field_validator(*LANGUAGES)
+    @classmethod
+    def _no_braces(cls, text: str) -> str:
+        return placeholders.check(text, ())
+
+
+class DeliveryTexts(Texts):
+    """Texts that the price, the days and the sum for free delivery are filled into."""
+
+    @field_validator(*LANGUAGES)
+    @classmethod
+    def _known_placeholders(cls, text: str) -> str:
+        return placeholders.check(text, ("price", "days", "free_from"))
+
+
 class DeliveryOption(Facts):
     """A way to get an order: price in minor units, time in working days."""
 
@@ -69,43 +94,39 @@ class DeliveryOption(Facts):
     free_from_minor: Minor | None = None
     min_days: Annotated[int, Field(ge=0)]
     max_days: Annotated[int, Field(ge=0)]
-    text: Texts
+    text: DeliveryTexts
 
     @model_validator(mode="after")
-    def _days_in_order(self) -> DeliveryOption:
+    def _makes_sense(self) -> DeliveryOption:
         if self.max_days < self.min_days:
             raise ValueError("max_days is below min_days")
-        for language in LANGUAGES:
-            self.describe(language, "EUR")
+        told = any("free_from" in placeholders.used(self.text.of(language)) for language in LANGUAGES)
+        if told and self.free_from_minor is None:
+            raise ValueError("a text tells {free_from}, but there is no free_from_minor")
         return self
 
     def describe(self, language: str, currency: str) -> str:
-        """The option in words, with its price and days filled in.
-
-        Raises ValueError when the text has a placeholder other than price, days and free_from.
-        """
-        try:
-            return self.text.of(language).format(
-                price=money(self.price_minor, currency, language),
-                days=_span(self.min_days, self.max_days),
-                free_from=money(self.free_from_minor or 0, currency, language),
-            )
-        except (KeyError, IndexError, ValueError) as error:
-            raise ValueError(f"text.{language}: unknown placeholder {error}") from None
+        """The option in words, with its price and days filled in."""
+        values = {
+            "price": money(self.price_minor, currency, language),
+            "days": _span(self.min_days, self.max_days),
+            "free_from": money(self.free_from_minor or 0, currency, language),
+        }
+        return placeholders.fill(self.text.of(language), values)
 
 
 class PaymentMethod(Facts):
     """A way to pay."""
 
     key: Text
-    name: Texts
+    name: PlainTexts
 
 
 class RefundPolicy(Facts):
     """Days to send something back, and how it is done."""
 
     days: Annotated[int, Field(ge=0)]
-    how: Texts
+    how: PlainTexts
 
 
 class Contact(Facts):
@@ -243,6 +264,50 @@ def load_facts(path: Path) -> ShopFacts:
         raise ConfigurationError(f"{path} is wrong:\n  " + "\n  ".join(lines)) from None
 
 
+# The parts of shop.yml that are edited in the console: section → field.
+SECTIONS = {
+    "hours": "hours",
+    "contact": "contact",
+    "delivery": "delivery",
+    "payment": "payment_methods",
+    "refunds": "refunds",
+}
+
+
+@dataclass(frozen=True)
+class Effective:
+    """The file's facts with the edits that fit; `broken`: why the others don't, by section."""
+
+    file: ShopFacts
+    edits: Edits
+    facts: ShopFacts
+    broken: dict[str, list[str]]
+
+
+_effective: Effective | None = None
+
+
+def edited(file: ShopFacts, edits: Edits) -> Effective:
+    """What the file and the edits make together."""
+    ours = {section: value for section, value in edits.items() if section in SECTIONS}
+    facts, broken = edit_rules.merged(file, ours, with_section)
+    return Effective(file, edits, facts, broken)
+
+
+def with_section(facts: ShopFacts, section: str, value: Any) -> ShopFacts:
+    """The facts with another content of one section, checked whole. Raises pydantic's ValidationError."""
+    return ShopFacts.model_validate({**facts.model_dump(mode="json"), SECTIONS[section]: value})
+
+
 def get_facts() -> ShopFacts:
-    """The facts of this installation's shop."""
-    return load_facts(get_settings().shop_file)
+    """The facts of this installation's shop: the file's, with what was edited in the console."""
+    global _effective
+    file, edits = load_facts(get_settings().shop_file), get_edits()
+    if edits is NOTHING:
+        return file
+    known = _effective
+    if known is None or known.file is not file or known.edits is not edits:
+        known = _effective = edited(file, edits)
+        for section, why in known.broken.items():
+            log.warning("What was edited under %s is left out: %s", section, "; ".join(why))
+    return known.facts

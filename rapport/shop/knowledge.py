@@ -7,26 +7,30 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from string import Formatter
 from typing import Annotated, Any
 
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
 
 from actions.words import button_intents
+from rapport.edits.rules import merged
+from rapport.edits.source import NOTHING, Edits, get_edits
 from rapport.kit.errors import ConfigurationError
 from rapport.kit.format import counted, listed
 from rapport.kit.languages import LANGUAGES
 from rapport.kit.settings import get_settings
-from rapport.shop.facts import Facts, ShopFacts, Text, Texts, Words, load_facts
+from rapport.shop import placeholders
+from rapport.shop.facts import Facts, ShopFacts, Text, Texts, Words, get_facts
 from rapport.shop.phrases import MAX_WORDS, words
 
 log = logging.getLogger(__name__)
 
 CARE_FILE = "care.yml"
+# An edited answer is the section "answer.<key of the entry>".
+SECTION = "answer."
 # What an entry of the same name answers (data/stories/knowledge.yml); without one there would be no answer.
 INTENTS = (
     "create_account",
@@ -49,13 +53,7 @@ class Answer(Texts):
     @classmethod
     def _fill(cls, text: str, info: ValidationInfo) -> str:
         known = (info.context or {}).get(info.field_name, {})
-        try:
-            used = {name for _, name, _, _ in Formatter().parse(text) if name is not None}
-        except ValueError:
-            raise ValueError("a brace { or } without its other half") from None
-        if unknown := sorted(used - set(known)):
-            raise ValueError(f"unknown placeholder {{{unknown[0]}}}; there are {', '.join(known)}")
-        return text.format_map(known)
+        return placeholders.fill(placeholders.check(text, known), known)
 
 
 class Phrases(Words):
@@ -108,26 +106,37 @@ class KnowledgeFolder:
     If it becomes wrong later, the log says how, and what was known before stays.
     """
 
-    def __init__(self, folder: Path, facts: ShopFacts) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        facts: ShopFacts | Callable[[], ShopFacts],
+        edits: Callable[[], Edits] = lambda: NOTHING,
+    ) -> None:
         self._folder = folder
-        self._facts = facts
+        self._facts = facts if callable(facts) else lambda: facts
+        self._edits = edits
         self._lock = threading.Lock()
-        self._stamp = _stamp(folder)
-        self._knowledge = load_knowledge(folder, facts)
+        self._state = self._now()
+        self._knowledge = load_knowledge(folder, self._facts(), edits())
 
     def get(self) -> Knowledge:
-        """What the files say now; the same object as long as they don't change."""
-        if _stamp(self._folder) != self._stamp:
+        """What the files, the facts in them and the edits say now; the same object as long as none of them
+        changes.
+        """
+        if not _same(self._now(), self._state):
             with self._lock:
-                stamp = _stamp(self._folder)
-                if stamp != self._stamp:
+                state = self._now()
+                if not _same(state, self._state):
                     self._read_again()
-                    self._stamp = stamp
+                    self._state = state
         return self._knowledge
+
+    def _now(self) -> tuple[Stamp, ShopFacts, Edits]:
+        return _stamp(self._folder), self._facts(), self._edits()
 
     def _read_again(self) -> None:
         try:
-            self._knowledge = load_knowledge(self._folder, self._facts)
+            self._knowledge = load_knowledge(self._folder, self._facts(), self._edits())
         except ConfigurationError as error:
             log.error("%s\nUntil this is mended, the assistant goes on with what it knew before.", error)
 
@@ -139,12 +148,16 @@ def get_knowledge() -> Knowledge:
 
 
 @cache
-def _opened(folder: Path, shop_file: Path) -> KnowledgeFolder:
-    return KnowledgeFolder(folder, load_facts(shop_file))
+def _opened(folder: Path, _shop_file: Path) -> KnowledgeFolder:
+    return KnowledgeFolder(folder, get_facts, get_edits)
 
 
-def load_knowledge(folder: Path, facts: ShopFacts) -> Knowledge:
-    """The content of the folder's files.
+def _same(one: tuple[Stamp, ShopFacts, Edits], other: tuple[Stamp, ShopFacts, Edits]) -> bool:
+    return one[0] == other[0] and one[1] is other[1] and one[2] is other[2]
+
+
+def load_knowledge(folder: Path, facts: ShopFacts, edits: Edits = NOTHING) -> Knowledge:
+    """The content of the folder's files, with the answers that were edited in the console and fit.
 
     Raises ConfigurationError with one line per mistake, which names file, entry and field.
     """
@@ -172,7 +185,42 @@ def load_knowledge(folder: Path, facts: ShopFacts) -> Knowledge:
     knowledge = Knowledge.model_construct(entries=entries, care=care)
     if mistakes := mistakes or list(_gaps(knowledge)):
         raise ConfigurationError(f"{folder} is wrong:\n  " + "\n  ".join(mistakes))
+    knowledge, broken = edited(knowledge, facts, edits)
+    for section, why in broken.items():
+        log.warning("What was edited under %s is left out: %s", section, "; ".join(why))
     return knowledge
+
+
+def edited(knowledge: Knowledge, facts: ShopFacts, edits: Edits) -> tuple[Knowledge, dict[str, list[str]]]:
+    """(what is known with the edited answers, why some of them don't fit, by section)."""
+    ours = {section: value for section, value in edits.items() if section.startswith(SECTION)}
+    context = {language: _placeholders(facts, language) for language in LANGUAGES}
+
+    def apply(known: Knowledge, section: str, value: Any) -> Knowledge:
+        key = section.removeprefix(SECTION)
+        if key not in known.entries:
+            raise ValueError(f"there is no entry {key} in the files")
+        entry = known.entries[key].model_copy(
+            update={"answer": Answer.model_validate(value, context=context)}
+        )
+        return known.model_copy(update={"entries": {**known.entries, key: entry}})
+
+    return merged(knowledge, ours, apply)
+
+
+def written(folder: Path) -> dict[str, dict[str, str]]:
+    """The answers as they stand in the files, with their placeholders, by the entries' keys."""
+    return {
+        key: dict(entry["answer"])
+        for path in _files(folder)
+        if path.name != CARE_FILE
+        for key, entry in _read(path).items()
+    }
+
+
+def placeholder_names(facts: ShopFacts) -> tuple[str, ...]:
+    """What may stand in braces in an answer."""
+    return tuple(_placeholders(facts, facts.language))
 
 
 def _files(folder: Path) -> list[Path]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from rapport.kit.format import counted, day, listed, money, number, short_day
+from rapport.kit.format import counted, day, listed, money, number, read_money, short_day, typed_money
 from rapport.kit.languages import LANGUAGES, normalise
 
 
@@ -92,3 +94,40 @@ def test_things_in_a_row(language: str, three: str, two: str) -> None:
     assert listed(["a", "b"], language) == two
     assert listed(["a"], language) == "a"
     assert listed([], language) == ""
+
+
+@pytest.mark.parametrize(
+    ("language", "typed", "minor"),
+    [
+        ("nb", "49,90", 4990),
+        ("nb", "1 249,50 kr", 124950),
+        ("nb", "1.249", 124900),
+        ("en", "49.90", 4990),
+        ("en", "49,90", 4990),
+        ("en", "1,249", 124900),
+        ("en", "NOK 1,249.5", 124950),
+        ("es", "1.249", 124900),
+        ("ro", "49.9", 4990),
+        ("ro", "1.249.000,00", 124900000),
+    ],
+)
+def test_money_is_read_as_people_type_it(language: str, typed: str, minor: int) -> None:
+    assert read_money(typed, "NOK", language) == minor
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "-3", "1e5", "1.2.3", "1,24,500", "abc", "٣", "1,249,50", ".", ",5", "99999999999", "nan"]
+)
+def test_what_is_no_money_is_refused(typed: str) -> None:
+    with pytest.raises(ValueError, match="is "):
+        read_money(typed, "NOK", "nb")
+
+
+@given(
+    st.integers(0, 2_147_483_647),
+    st.sampled_from(["NOK", "EUR", "JPY", "KWD"]),
+    st.sampled_from(["en", "es", "nb", "ro"]),
+)
+def test_money_is_read_back_as_shown(minor: int, currency: str, language: str) -> None:
+    assert read_money(typed_money(minor, currency, language), currency, language) == minor
+    assert read_money(money(minor, currency, language), currency, language) == minor

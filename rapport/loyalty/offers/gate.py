@@ -106,13 +106,14 @@ class _ShopTexts:
         self._lock = threading.Lock()
         self._state: object = None
         self._knowledge: Knowledge | None = None
+        self._facts: ShopFacts | None = None
         self._own = _Own(frozenset(), ())
 
     def of(self, session: Session, facts: ShopFacts) -> _Own:
         with self._lock:
             state = (session.get_bind().engine.url, facts.coupon_prefix, shop.products_state(session))
             knowledge = _knowledge()
-            if state != self._state or knowledge is not self._knowledge:
+            if state != self._state or knowledge is not self._knowledge or facts is not self._facts:
                 texts = [
                     *_strings(facts.model_dump()),
                     *_strings(knowledge.model_dump() if knowledge else None),
@@ -123,7 +124,7 @@ class _ShopTexts:
                     frozenset(rules.plain_code(sku) for sku in skus),
                     own_sentences(texts, facts.coupon_prefix),
                 )
-                self._state, self._knowledge = state, knowledge
+                self._state, self._knowledge, self._facts = state, knowledge, facts
             return self._own
 
 

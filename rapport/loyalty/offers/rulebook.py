@@ -7,12 +7,14 @@ import threading
 from datetime import date, datetime, time
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import yaml
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from rapport.edits.rules import merged
+from rapport.edits.source import NOTHING, Edits, get_edits
 from rapport.kit.errors import ConfigurationError
 from rapport.kit.settings import get_settings
 from rapport.loyalty.offers.rules import EXCLUSIVE, Audience
@@ -28,6 +30,25 @@ Amount = Annotated[int, Field(ge=1)]
 LARGEST_MINIMUM = 2_147_483_647
 # Without `per_customer`: how often one customer may have these. The others are limited by their occasion.
 ONCE_EACH = frozenset({"standing", "referral"})
+
+
+# An edited offer is the section "offer.<its key>": other contents of some of these fields.
+SECTION = "offer."
+EDITED = (
+    "name",
+    "percent",
+    "amount_minor",
+    "minimum_minor",
+    "max_discount_minor",
+    "starts",
+    "ends",
+    "valid_days",
+    "cap",
+    "per_customer",
+    "budget_minor",
+    "keep_margin",
+    "active",
+)
 
 
 class AudienceRule(Facts):
@@ -254,7 +275,63 @@ def _opened(path: Path, shop_file: Path) -> RulebookFile:
     return RulebookFile(path, load_facts(shop_file))
 
 
+def edited(book: Rulebook, facts: ShopFacts, edits: Edits) -> tuple[Rulebook, dict[str, list[str]]]:
+    """(the offers with what was edited in the console, why some of it doesn't fit, by section)."""
+
+    def apply(whole: Rulebook, section: str, value: Any) -> Rulebook:
+        return with_offer(whole, facts, section.removeprefix(SECTION), value)
+
+    return merged(book, _ours(edits), apply)
+
+
+def with_offer(book: Rulebook, facts: ShopFacts, key: str, change: dict[str, Any]) -> Rulebook:
+    """The offers with another content of some fields of one of them, checked whole.
+
+    Raises ValueError when there is none of that key, and pydantic's ValidationError.
+    """
+    content = book.model_dump(mode="json")
+    offers = {offer["key"]: offer for offer in content["offers"]}
+    if key not in offers:
+        raise ValueError(f"there is no offer {key} in the file")
+    offers[key].update({name: value for name, value in change.items() if name in EDITED})
+    changed = Rulebook.model_validate(content, context={"zone": ZoneInfo(facts.timezone)})
+    if wrong := _unknown_names(changed, facts):
+        raise ValueError(wrong[0])
+    return changed
+
+
+def _ours(edits: Edits) -> dict[str, Any]:
+    return {section: value for section, value in edits.items() if section.startswith(SECTION)}
+
+
+class _Edited(NamedTuple):
+    file: Rulebook
+    edits: dict[str, Any]
+    book: Rulebook
+
+
+_last: _Edited | None = None
+
+
 def get_rulebook() -> Rulebook:
-    """What this installation's shop offers now. Raises ConfigurationError when it never made sense."""
+    """What this installation's shop offers now: the file's offers, with what was edited in the console.
+
+    Raises ConfigurationError when the file never made sense.
+    """
+    global _last
+    file, edits = get_rulebook_file(), get_edits()
+    if edits is NOTHING or not (ours := _ours(edits)):
+        return file
+    known = _last
+    if known is None or known.file is not file or known.edits != ours:
+        book, broken = edited(file, load_facts(get_settings().shop_file), edits)
+        for section, why in broken.items():
+            log.warning("What was edited under %s is left out: %s", section, "; ".join(why))
+        known = _last = _Edited(file, ours, book)
+    return known.book
+
+
+def get_rulebook_file() -> Rulebook:
+    """What the file alone says now. Raises ConfigurationError when it never made sense."""
     settings = get_settings()
     return _opened(settings.offers_file, settings.shop_file).get()
