@@ -17,10 +17,12 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from rapport.console.i18n import mark, translations
+from rapport.console.names import word
 from rapport.kit import clock
 from rapport.kit import format as formats
 from rapport.kit.format import LOCALES
 from rapport.shop.facts import get_facts
+from rapport.value.segments import get_segments
 
 TEMPLATES = Path(__file__).parent / "templates"
 ROLE_NAMES = {"agent": mark("Agent"), "manager": mark("Manager"), "admin": mark("Administrator")}
@@ -43,6 +45,7 @@ def environment(language: str) -> Environment:
         csrf_field=_csrf_field,
         role_name=partial(_role_name, language=language),
         language_name=_language_name,
+        word=partial(word, language=language),
     )
     made.globals["icons"] = made.get_template("icons.html").module
     made.filters.update(
@@ -53,6 +56,8 @@ def environment(language: str) -> Environment:
         money=partial(_money, language=language),
         number=partial(_number, language=language),
         percent=partial(_percent, language=language),
+        segment_name=partial(_segment_name, language=language),
+        stage_name=partial(word, "stage", language=language),
     )
     return made
 
@@ -64,6 +69,10 @@ def render(template: str, language: str, values: Mapping[str, Any]) -> str:
 
 def _role_name(role: str, language: str) -> str:
     return translations(language).gettext(ROLE_NAMES[role])
+
+
+def _segment_name(key: str, language: str) -> str:
+    return get_segments().name(key, language)
 
 
 def _language_name(code: str) -> str:

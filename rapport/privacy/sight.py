@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rapport.conversations.addresses import has_postcode, names_an_address
+from rapport.conversations.addresses import is_of_an_address, names_an_address
 from rapport.privacy import personal
 from rapport.privacy.personal import HIDDEN, Span
 from rapport.shop.phrases import fold
@@ -28,7 +28,7 @@ class Sight:
         lines = [
             Span(line.start(), line.end(), "address")
             for line in re.finditer(r"[^\n]+", text)
-            if names_an_address(line[0]) or has_postcode(line[0])
+            if has_address(personal.masked(line[0]))
         ]
         rest = [
             span
@@ -56,6 +56,12 @@ class Sight:
     def secret(self, value: str) -> str:
         """What is worth something to whoever knows it, as a code; or an id that other systems know."""
         return value if self.full else f"{value[:2]}{HIDDEN}"
+
+
+def has_address(line: str) -> bool:
+    """Whether somebody's street or postcode stands in it; an order's number is none."""
+    postcodes = re.findall(r"(?<![\w-])\d{4,6}(?![\w-])", line)
+    return names_an_address(line) or any(is_of_an_address(line, number) for number in postcodes)
 
 
 def telling_words(name: str | None, addresses: Iterable[str]) -> tuple[str, ...]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Protocol, TypeVar
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
 
 from rapport.privacy.sight import Sight
 from rapport.shop.rules import plain_number
@@ -45,3 +46,32 @@ def order_spellings(typed: str) -> set[str]:
 def order(view: OrderView, sight: Sight) -> OrderView:
     """An order as it is shown: who must not know where it goes does not get its tracking number."""
     return view if sight.full else replace(view, tracking_number=None)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A customer in a list."""
+
+    id: int
+    name: str | None
+    email: str | None
+    stage: str
+    segment: str | None
+    orders: int
+    revenue_minor: int
+    last_order_at: datetime | None
+
+
+def as_line(row: Any, email: str | None, full: bool) -> Line:
+    """A customer in a list, as it is shown to somebody."""
+    sight = Sight(full)
+    return Line(
+        id=row.id,
+        name=sight.name(row.name) if row.name else None,
+        email=sight.address("email", email) if email else None,
+        stage=row.stage,
+        segment=row.segment,
+        orders=row.orders or 0,
+        revenue_minor=row.revenue_minor or 0,
+        last_order_at=row.last_order_at,
+    )
