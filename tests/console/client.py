@@ -47,7 +47,8 @@ class StaffClient:
 
     def get(self, path: str, **query: Any) -> httpx.Response:
         """A page, whatever its status."""
-        return self._remember(self.http.get(path, params=query))
+        # Empty parameters would take away those of the path.
+        return self._remember(self.http.get(path, params=query or None))
 
     def page(self, path: str, **query: Any) -> str:
         """The HTML of a page that must be there."""
