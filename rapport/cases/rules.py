@@ -66,7 +66,7 @@ def after(status: str, action: str) -> str:
     try:
         return TRANSITIONS[status, action]
     except KeyError:
-        raise ConflictError(f"This cannot be done with a case that is {status}.") from None
+        raise ConflictError("This cannot be done with the case as it is now.") from None
 
 
 def can(status: str, action: str) -> bool:
@@ -103,7 +103,7 @@ def checked_text(text: str) -> str:
     """Raises InvalidInputError when there is none, or too much."""
     text = text.strip()
     if not text or len(text) > LONGEST_TEXT:
-        raise InvalidInputError(f"Write 1 to {LONGEST_TEXT} characters.")
+        raise InvalidInputError("Write 1 to 4000 characters.")
     return text
 
 

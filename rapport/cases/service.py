@@ -59,22 +59,18 @@ def open_by_hand(
     language: str,
     priority: str = "normal",
     customer_id: int | None = None,
-    order_number: str | None = None,
+    order_number: str = "",
     source_url: str = "",
     contact: str = "",
+    conversation_id: str | None = None,
 ) -> Case:
-    """A case that came in another way: somebody phoned, or wrote about the shop elsewhere.
-
-    Raises InvalidInputError.
+    """A case that came in another way: somebody phoned, wrote about the shop elsewhere, or said in a
+    conversation what the bot did not take down. Raises InvalidInputError.
     """
     if kind not in rules.BY_HAND or priority not in rules.PRIORITIES:
         raise InvalidInputError("Choose what it is and how urgent it is.")
     spoken = languages.normalise(language)
-    if (
-        spoken is None
-        or len(contact) > rules.LONGEST_CONTACT
-        or len(order_number or "") > rules.LONGEST_NUMBER
-    ):
+    if spoken is None or len(contact) > rules.LONGEST_CONTACT or len(order_number) > rules.LONGEST_NUMBER:
         raise InvalidInputError("Choose a language, and keep name and number short.")
     case = Case(
         kind=kind,
@@ -82,7 +78,8 @@ def open_by_hand(
         language=spoken,
         priority=priority,
         customer_id=customer_id,
-        order_number=order_number or None,
+        order_number=order_number.strip() or None,
+        conversation_id=conversation_id,
         source_url=rules.checked_url(source_url),
         contact=contact.strip() or None,
         message_key=f"staff:{uuid4().hex}",
