@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +20,7 @@ from rapport.loyalty.offers import audit
 from rapport.loyalty.offers.models import Coupon
 from rapport.loyalty.points import service as ledger
 from tests.api.conftest import BASE, Caller
+from tests.cli import running
 from tests.connectors.fake_shops import WOO_SECRET, WooCommerce, woo_order
 from tests.connectors.happenings import ANN, ORDER, PLACED_AT, TOTAL, coupon_of, sound, the_order
 from tests.fake_rasa import FakeRasa
@@ -33,19 +32,8 @@ Body = dict[str, Any]
 
 def rapport(engine: Engine, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command on the test's own database, as its owner does."""
-    environment = {
-        "RAPPORT_DATABASE_URL": engine.url.render_as_string(hide_password=False),
-        "NO_COLOR": "1",
-        "COLUMNS": "140",
-    }
-    return subprocess.run(
-        [sys.executable, "-m", "rapport.cli", *arguments],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    url = engine.url.render_as_string(hide_password=False)
+    return running.rapport(*arguments, RAPPORT_DATABASE_URL=url)
 
 
 @pytest.fixture(autouse=True)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import stat
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +27,7 @@ from rapport.kit.database import make_engine, session_scope
 from rapport.kit.errors import ConfigurationError, RapportError
 from rapport.kit.settings import Settings, get_settings
 from tests.channels.fakes.telegram import TOKEN, BotApi, Telegram
+from tests.cli.running import rapport
 from tests.cli.test_commands import installation
 from tests.fake_rasa import FakeRasa
 from tests.running import RunningApp
@@ -70,15 +69,7 @@ def outside(
     file: Path, *arguments: str, typed: str = "", **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run the command as a user does."""
-    return subprocess.run(
-        [sys.executable, "-m", "rapport.cli", "channel", "--env-file", str(file), *arguments],
-        env=os.environ | {"NO_COLOR": "1", "COLUMNS": "160"} | environment,
-        input=typed,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    return rapport("channel", "--env-file", str(file), *arguments, stdin=typed, **environment)
 
 
 def run(file: Path, *arguments: str, typed: str = "") -> Result:

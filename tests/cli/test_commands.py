@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import sqlite3
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +15,7 @@ from rapport.cli.imports import overrides
 from rapport.kit.database import get_engine
 from rapport.kit.errors import RapportError
 from rapport.kit.settings import ROOT, Settings
+from tests.cli.running import rapport
 from tests.stack import free_port
 
 ORDERS = (
@@ -26,18 +24,6 @@ ORDERS = (
     "1001,A2,Red mug,1,2026-01-05 10:00:00,4.50,77,Norway\n"
     "1002,A1,Blue mug,1,2026-01-06 11:00:00,3.50,,Norway\n"
 )
-
-
-def rapport(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user does."""
-    return subprocess.run(
-        [sys.executable, "-m", "rapport.cli", *arguments],
-        env=os.environ | {"NO_COLOR": "1", "COLUMNS": "120"} | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
 
 
 def installation(folder: Path) -> dict[str, str]:

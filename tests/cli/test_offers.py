@@ -8,7 +8,8 @@ import pytest
 
 from rapport.kit.database import make_engine, session_scope
 from rapport.loyalty.offers import service
-from tests.cli.test_commands import installation, rapport
+from tests.cli.running import rapport
+from tests.cli.test_commands import installation
 from tests.loyalty.offers import shop
 
 FILE = """

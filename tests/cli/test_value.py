@@ -10,7 +10,8 @@ import pytest
 
 from rapport import demo, migrations
 from rapport.kit.database import make_engine, session_scope
-from tests.cli.test_commands import installation, rapport
+from tests.cli.running import rapport
+from tests.cli.test_commands import installation
 
 
 @pytest.fixture(scope="module")
