@@ -27,7 +27,5 @@ def broken(session: Session) -> tuple[int, dict[str, list[str]]]:
     is wrong by itself.
     """
     edits, made = repository.values(session), facts(session)
-    folder = get_settings().knowledge_dir
-    known = knowledge.load_knowledge(folder, made.facts)
-    answers = knowledge.edited(known, made.facts, edits)[1]
+    answers = knowledge.misfits(get_settings().knowledge_dir, made.facts, edits)
     return len(edits), {**made.broken, **offers(session)[1], **answers}

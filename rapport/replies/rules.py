@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from rapport.kit.errors import InvalidInputError
 from rapport.kit.languages import LANGUAGES
+from rapport.shop import placeholders
 
 LONGEST_TITLE = 80
 LONGEST_SHORTCUT = 30
@@ -34,20 +35,15 @@ def checked_shortcut(shortcut: str) -> str:
 
 
 def checked_text(text: str) -> str:
-    """A text whose braces hold known placeholders only; raises InvalidInputError."""
+    """A text whose braces hold known placeholders only; raises InvalidInputError and PlaceholderError."""
     text = text.replace("\r\n", "\n").strip()
     if len(text) > LONGEST_TEXT or "\0" in text:
         raise InvalidInputError(f"A text has at most {LONGEST_TEXT} characters.")
-    for name in _BRACED.findall(text):
-        if name not in PLACEHOLDERS:
-            raise InvalidInputError(f"There is no placeholder {{{name}}}.")
-    if "{" in (rest := _BRACED.sub("", text)) or "}" in rest:
-        raise InvalidInputError("A brace { or } stands without its other half.")
-    return text
+    return placeholders.check(text, PLACEHOLDERS)
 
 
 def checked_texts(texts: Mapping[str, str]) -> dict[str, str]:
-    """The texts that are there, by language, at least one; raises InvalidInputError."""
+    """The texts that are there, by language, at least one; raises InvalidInputError and PlaceholderError."""
     found = {code: text for code in LANGUAGES if (text := checked_text(texts.get(code, "")))}
     if not found:
         raise InvalidInputError("A canned reply needs a text in at least one language.")

@@ -40,7 +40,8 @@ def get(session: Session, reply_id: int) -> CannedReply:
 def create(
     session: Session, title: str, shortcut: str, texts: Mapping[str, str], staff_id: int | None = None
 ) -> CannedReply:
-    """A new one, at the end. Raises InvalidInputError, and ConflictError when its shortcut is taken."""
+    """A new one, at the end. Raises InvalidInputError, PlaceholderError, and ConflictError when its
+    shortcut is taken."""
     shortcut = _free(session, shortcut)
     reply = CannedReply(
         title=rules.checked_title(title),
@@ -65,7 +66,9 @@ def change(
     texts: Mapping[str, str],
     staff_id: int,
 ) -> None:
-    """Saves it, if it still is at `version`. Raises InvalidInputError, NotFoundError and ConflictError."""
+    """Saves it, if it still is at `version`. Raises InvalidInputError, PlaceholderError,
+    NotFoundError and ConflictError.
+    """
     get(session, reply_id)
     values = {
         "title": rules.checked_title(title),

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import yaml
 from babel.numbers import list_currencies
+from email_validator import EmailNotValidError, validate_email
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from rapport.edits import rules as edit_rules
@@ -133,7 +134,15 @@ class Contact(Facts):
     """How to reach the shop's people."""
 
     email: Text
-    phone: Text
+    phone: Annotated[str, Field(pattern=r"^[+(]?[0-9][0-9 ()./-]{0,29}$")]
+
+    @field_validator("email")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        try:
+            return validate_email(value, check_deliverability=False).normalized
+        except EmailNotValidError:
+            raise ValueError("is no e-mail address") from None
 
 
 class Tier(Facts):

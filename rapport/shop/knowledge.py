@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -208,8 +208,26 @@ def edited(knowledge: Knowledge, facts: ShopFacts, edits: Edits) -> tuple[Knowle
     return merged(knowledge, ours, apply)
 
 
+def spoken(texts: dict[str, str], facts: ShopFacts) -> dict[str, str]:
+    """An answer as the bot says it, by language. Raises pydantic's ValidationError."""
+    context = {language: _placeholders(facts, language) for language in LANGUAGES}
+    answer = Answer.model_validate(texts, context=context)
+    return {language: answer.of(language) for language in LANGUAGES}
+
+
+def misfits(folder: Path, facts: ShopFacts, edits: Edits) -> dict[str, list[str]]:
+    """Why some of the edited answers don't fit, by section."""
+    known = {key: Entry.model_construct() for key in written(folder)}
+    return edited(Knowledge.model_construct(entries=known, care={}), facts, edits)[1]
+
+
 def written(folder: Path) -> dict[str, dict[str, str]]:
     """The answers as they stand in the files, with their placeholders, by the entries' keys."""
+    return dict(_written(folder, _stamp(folder)))
+
+
+@lru_cache(maxsize=1)
+def _written(folder: Path, _stamp: Stamp) -> dict[str, dict[str, str]]:
     return {
         key: dict(entry["answer"])
         for path in _files(folder)

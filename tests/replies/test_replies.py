@@ -7,8 +7,9 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from rapport.kit.database import session_scope
-from rapport.kit.errors import ConflictError, InvalidInputError
+from rapport.kit.errors import ConflictError
 from rapport.replies import rules, service
+from rapport.shop.placeholders import PlaceholderError
 from rapport.staff import service as staff
 
 
@@ -53,5 +54,5 @@ def test_a_shortcut_belongs_to_one(session: Session) -> None:
     service.create(session, "First", "hi", {"en": "1"})
     with pytest.raises(ConflictError):
         service.create(session, "Second", "/HI", {"en": "2"})
-    with pytest.raises(InvalidInputError):
+    with pytest.raises(PlaceholderError):
         service.create(session, "<b>", "b", {"en": "{evil}"})

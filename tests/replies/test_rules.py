@@ -28,7 +28,7 @@ from rapport.replies import rules
     ],
 )
 def test_hostile_and_broken_texts_are_refused(text: str) -> None:
-    with pytest.raises(InvalidInputError):
+    with pytest.raises((InvalidInputError, ValueError)):
         rules.checked_text(text)
 
 
@@ -51,7 +51,7 @@ def test_what_is_known_is_filled_in_and_the_rest_stays_visible() -> None:
 def test_whatever_passes_can_be_filled(text: str) -> None:
     try:
         kept = rules.checked_text(text)
-    except InvalidInputError:
+    except (InvalidInputError, ValueError):
         return
     assert "{" not in rules.fill(kept, dict.fromkeys(rules.PLACEHOLDERS, "x"))
 
