@@ -1,4 +1,4 @@
-"""Wake-ups for who waits: streams of a conversation, and requests that wait for an answer.
+"""Wake-ups for who waits: streams of a conversation, of the staff, and requests that wait for an answer.
 
 They are hints. The database is the truth: a lost hint costs a moment, never a message.
 """
@@ -23,6 +23,8 @@ from rapport.kit.errors import TooManyRequestsError
 # Each holds a connection and some memory. One address may be a whole office's.
 MAX_STREAMS = 10
 MAX_STREAMS_PER_ADDRESS = 100
+# A browser has one for all its pages; a member of staff may use several browsers, or an old one.
+MAX_STREAMS_PER_STAFF = 12
 Replies = list[PublicMessage] | None
 
 # All there are in this process; there is one, but in tests.
@@ -60,6 +62,24 @@ class Watcher:
         self.changed.set()
 
 
+class StaffWatcher(Watcher):
+    """Tells one stream of a member of staff which conversations have changed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._conversations: set[str] = set()
+
+    def tell(self, conversation_id: str) -> None:
+        """In the loop."""
+        self._conversations.add(conversation_id)
+        self.changed.set()
+
+    def take(self) -> set[str]:
+        """The conversations that changed since this was asked last. In the loop."""
+        taken, self._conversations = self._conversations, set()
+        return taken
+
+
 class Events:
     """One per process. `changed`, `answered` and `close` may be called from any thread."""
 
@@ -67,6 +87,7 @@ class Events:
         self._lock = threading.Lock()
         self._watchers: dict[str, set[Watcher]] = defaultdict(set)
         self._streams: Counter[str] = Counter()  # by address
+        self._staff: dict[int, set[StaffWatcher]] = defaultdict(set)
         self._waiting: dict[int, set[asyncio.Future[Replies]]] = defaultdict(set)
         self.closed = False
         _all.add(self)
@@ -103,6 +124,27 @@ class Events:
             del self._streams[place.address]
 
     @contextmanager
+    def watch_as_staff(self, staff_id: int) -> Iterator[StaffWatcher]:
+        """A watcher of all conversations."""
+        watcher = StaffWatcher()
+        with self._lock:
+            self._staff[staff_id].add(watcher)
+            watcher.closed = self.closed
+        try:
+            yield watcher
+        finally:
+            with self._lock:
+                self._staff[staff_id].discard(watcher)
+                if not self._staff[staff_id]:
+                    del self._staff[staff_id]
+
+    def check_staff_room(self, staff_id: int) -> None:
+        """Raises TooManyRequestsError when somebody has too many streams already."""
+        with self._lock:
+            if len(self._staff.get(staff_id, ())) >= MAX_STREAMS_PER_STAFF:
+                raise TooManyRequestsError("The console is open in too many places.", 60)
+
+    @contextmanager
     def expect(self, message_id: int) -> Iterator[asyncio.Future[Replies]]:
         """A future of the replies to a message; None when a person has the conversation, or at the end."""
         future: asyncio.Future[Replies] = asyncio.get_running_loop().create_future()
@@ -122,8 +164,11 @@ class Events:
         """There is something new to be read in this conversation."""
         with self._lock:
             watchers = list(self._watchers.get(conversation_id, ()))
+            staff = [watcher for some in self._staff.values() for watcher in some]
         for watcher in watchers:
             _call(watcher.loop, watcher.changed.set)
+        for watcher in staff:
+            _call(watcher.loop, partial(watcher.tell, conversation_id))
 
     def answered(self, message_id: int, replies: Replies) -> None:
         """These replies were stored (None: a person answers)."""
@@ -137,6 +182,7 @@ class Events:
         with self._lock:
             self.closed = True
             watchers = [watcher for some in self._watchers.values() for watcher in some]
+            watchers += [watcher for some in self._staff.values() for watcher in some]
             messages = list(self._waiting)
         for watcher in watchers:
             _call(watcher.loop, watcher.close)

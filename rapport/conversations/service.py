@@ -152,6 +152,7 @@ def hand_over(session: Session, conversation: Conversation, reason: str, message
         )
     )
     session.flush()
+    events.announce(session, conversation.id)
     return True
 
 

@@ -74,6 +74,20 @@ def taken(session: Session) -> list[Row[Any]]:
     return list(session.execute(query.order_by(Handoff.taken_at, Handoff.id)))
 
 
+def mine(session: Session, staff_id: int) -> list[tuple[str, int, int]]:
+    """(conversation, last message of the customer, last word of a person) of what somebody has now."""
+    last = func.coalesce(func.max(Message.sequence).filter(Message.author == "customer"), 0)
+    said = func.coalesce(func.max(Message.sequence).filter(Message.author == "staff"), 0)
+    query = (
+        select(Handoff.conversation_id, last, said)
+        .outerjoin(Message, Message.conversation_id == Handoff.conversation_id)
+        .where(Handoff.closed_at.is_(None), Handoff.staff_id == staff_id)
+        .group_by(Handoff.conversation_id)
+        .order_by(Handoff.conversation_id)
+    )
+    return [(row[0], row[1], row[2]) for row in session.execute(query)]
+
+
 def missed(session: Session, since: datetime, limit: int) -> list[Row[Any]]:
     """(handoff, conversation) of who was told that nobody came and has had nobody since, the newest first."""
     later = select(Handoff.conversation_id).where(Handoff.taken_at >= since)
