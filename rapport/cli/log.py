@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -12,8 +11,10 @@ from rich.table import Table
 
 from rapport.cli.terminal import plain
 from rapport.conversations import log
-from rapport.kit import clock
 from rapport.kit.database import read_scope
+from rapport.review import service
+from rapport.review.filters import Filters
+from rapport.review.service import Reader
 
 console = Console(highlight=False)
 
@@ -37,16 +38,10 @@ def command(
         if conversation:
             show(log.show(session, conversation))
             return
-        found = log.list_conversations(
-            session,
-            channel=channel,
-            language=language,
-            status=status,
-            intent=intent,
-            below_confidence=below,
-            since=clock.now() - timedelta(days=days) if days else None,
-            limit=limit,
+        filters = Filters(
+            channel=channel, language=language, status=status, intent=intent, below=below, days=days
         )
+        found = service.page(session, filters, Reader(), size=limit).rows
     if not found:
         console.print("No such conversations yet. Start one: uv run rapport chat")
         return

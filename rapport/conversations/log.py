@@ -1,4 +1,4 @@
-"""The conversation log, as `rapport log` and later the console read it."""
+"""One conversation with everything in it, as `rapport log` reads it. Lists are made in rapport/review/."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from rapport.conversations.models import Conversation, Message
@@ -17,7 +17,7 @@ SHORTEST_PREFIX = 4
 
 @dataclass(frozen=True)
 class Summary:
-    """One conversation in a list. `lowest_confidence` is that of the message understood worst."""
+    """A conversation in short. `lowest_confidence` is that of the message understood worst."""
 
     id: str
     channel: str
@@ -59,43 +59,6 @@ class Transcript:
     entries: list[Entry]
 
 
-def list_conversations(
-    session: Session,
-    *,
-    channel: str | None = None,
-    language: str | None = None,
-    status: str | None = None,
-    intent: str | None = None,
-    customer_id: int | None = None,
-    below_confidence: float | None = None,
-    since: datetime | None = None,
-    limit: int = 50,
-) -> list[Summary]:
-    """Conversations with at least one message, the latest first.
-
-    `intent` and `below_confidence` look for a message that was understood as that, or less surely than that
-    (0 to 1). `since` is compared with the last message's time.
-    """
-    query = select(Conversation).where(_messages().exists())
-    for column, value in (
-        (Conversation.channel, channel),
-        (Conversation.language, language),
-        (Conversation.status, status),
-        (Conversation.customer_id, customer_id),
-    ):
-        if value is not None:
-            query = query.where(column == value)
-    if intent is not None:
-        query = query.where(_messages().where(Message.intent == intent).exists())
-    if below_confidence is not None:
-        query = query.where(_messages().where(Message.confidence < below_confidence).exists())
-    if since is not None:
-        query = query.where(Conversation.updated_at >= since)
-    found = session.scalars(query.order_by(Conversation.updated_at.desc()).limit(limit)).all()
-    counts = _counts(session, [conversation.id for conversation in found])
-    return [_summary(conversation, counts) for conversation in found]
-
-
 def show(session: Session, conversation_id: str) -> Transcript:
     """One conversation by its id, or by the beginning of it.
 
@@ -107,10 +70,6 @@ def show(session: Session, conversation_id: str) -> Transcript:
     )
     summary = _summary(conversation, _counts(session, [conversation.id]))
     return Transcript(summary, [_entry(message) for message in messages])
-
-
-def _messages() -> Select[Any]:
-    return select(Message.id).where(Message.conversation_id == Conversation.id)
 
 
 def _find(session: Session, beginning: str) -> Conversation:

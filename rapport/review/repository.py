@@ -276,6 +276,13 @@ def _latest(
     ).all()
 
 
+def compact(session: Session) -> None:
+    """SQLite marks what was removed, and drops it when it merges; PostgreSQL's own cleaning does the same."""
+    if session.get_bind().dialect.name == "sqlite":
+        session.execute(text("INSERT INTO message_search (message_search) VALUES ('optimize')"))
+        session.execute(text("INSERT INTO customer_search (customer_search) VALUES ('optimize')"))
+
+
 class _OnSqlite:
     """A full-text table of SQLite."""
 

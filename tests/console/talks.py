@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from rapport.conversations.answers import NOT_UNDERSTOOD
 from rapport.conversations.models import Conversation, Message
 from rapport.customers.models import Customer, Identity
 from rapport.kit import clock
@@ -29,6 +30,7 @@ def talk(database: Engine, *lines: Line, at: datetime | None = None, **columns: 
             **{"channel": "web", "language": "en", "created_at": begun, "updated_at": end, **columns}
         )
         conversation.last_sequence = len(lines)
+        _understood(conversation, [line[2] for line in lines if len(line) == 3])
         session.add(conversation)
         session.flush()
         asked: int | None = None
@@ -55,6 +57,15 @@ def talk(database: Engine, *lines: Line, at: datetime | None = None, **columns: 
             session.flush()
             asked = message.id if author == "customer" else asked
         return conversation.id
+
+
+def _understood(conversation: Conversation, columns: list[dict[str, Any]]) -> None:
+    """What stands on a conversation of its messages, as turns write it."""
+    intents = dict.fromkeys(one["intent"] for one in columns if one.get("intent"))
+    conversation.intents = f",{','.join(intents)}," if intents else ""
+    conversation.not_understood = bool(NOT_UNDERSTOOD & set(intents))
+    surely = [one["confidence"] for one in columns if one.get("confidence") is not None]
+    conversation.lowest_confidence = min(surely, default=None)
 
 
 def somebody(database: Engine, name: str = "Ana Pop", email: str = "ana@example.com", **columns: Any) -> int:

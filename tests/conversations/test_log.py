@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -11,6 +12,9 @@ from rapport.conversations import log
 from rapport.kit import clock
 from rapport.kit.database import read_scope
 from rapport.kit.errors import InvalidInputError, NotFoundError
+from rapport.review import service
+from rapport.review.filters import Filters
+from rapport.review.service import Reader
 from tests.conversations.conftest import MakeTurns, new_conversation, receive
 from tests.fake_rasa import FakeRasa, answer, reply
 
@@ -27,21 +31,24 @@ def test_lists_and_transcripts(engine: Engine, rasa: FakeRasa, make_turns: MakeT
     receive(engine, spanish, "ok")
 
     with read_scope(engine) as session:
-        listed = log.list_conversations(session)
+        listed = service.page(session, Filters(), Reader()).rows
         assert [summary.id for summary in listed] == [spanish, english]
         assert (listed[0].messages, listed[0].unanswered, listed[0].language) == (3, 1, "es")
         assert listed[0].lowest_confidence == 0.93
 
-        def ids(**filters: object) -> list[str]:
-            return [summary.id for summary in log.list_conversations(session, **filters)]  # type: ignore[arg-type]
+        def ids(limit: int = 50, **filters: Any) -> list[str]:
+            page = service.page(session, Filters(**filters), Reader(), size=limit)
+            return [summary.id for summary in page.rows]
 
         assert ids(language="en") == [english]
         assert ids(intent="ask_discount") == [spanish]
         assert ids(channel="telegram") == []
         assert ids(status="bot", limit=1) == [spanish]
-        assert ids(below_confidence=0.5) == []
-        assert ids(below_confidence=0.95) == [spanish, english]
-        assert ids(since=clock.now() + timedelta(minutes=1)) == []
+        assert ids(below=0.5) == []
+        assert ids(below=0.95) == [spanish, english]
+        assert ids(days=1) == [spanish, english]
+        with clock.freeze(clock.now() + timedelta(days=2)):
+            assert ids(days=1) == []
         assert empty not in ids()
 
         transcript = log.show(session, spanish[:8].upper())
