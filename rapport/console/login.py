@@ -18,6 +18,7 @@ from rapport.console.desk import (
     next_path,
     signed_in,
 )
+from rapport.console.i18n import translations
 from rapport.kit import addresses, languages, tokens
 from rapport.kit.database import read_scope, session_scope
 from rapport.kit.errors import TooManyRequestsError, UnauthorizedError
@@ -192,18 +193,19 @@ def form(
     """The page that asks for address and password."""
     parts: Parts = request.app.state.parts
     provider: Provider | None = request.app.state.oidc
+    language = spoken(request)
     with read_scope(parts.database) as session:
         nobody = repository.count(session) == 0
     values = {
         "shop": get_facts(),
         "next": wanted,
         "email": email,
-        "problem": problem,
+        "problem": translations(language).gettext(problem) if problem else None,
         "retry_after": retry_after,
         "provider": provider.label if provider else None,
         "nobody": nobody,
     }
-    answer = html("login.html", spoken(request), values, status)
+    answer = html("login.html", language, values, status)
     if retry_after:
         answer.headers["Retry-After"] = str(retry_after)
     return answer
