@@ -6,6 +6,7 @@ from rasa_sdk.events import FollowupAction, SlotSet
 
 from actions.base import CrmAction, Event, Turn
 from actions.contact import answer_about_contact
+from actions.satisfaction import take_satisfaction
 from actions.service import ValidateTold, opening_message, said_before
 from actions.talk import DefaultFallback
 from actions.words import intent_button
@@ -83,6 +84,8 @@ class Rate(CrmAction):
 
     def answer(self, turn: Turn) -> list[Event]:
         forget = SlotSet("rating", None)
+        if take_satisfaction(turn):
+            return [forget]
         if speaks_of_stars(turn):
             rate(turn)
             return [forget]

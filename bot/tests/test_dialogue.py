@@ -164,7 +164,7 @@ CONVERSATIONS = {
         inform_email email=a@example.com  > utter_form_unclear rf: request_confirmed
         nlu_fallback                      > utter_form_unclear rf: request_confirmed
         nlu_fallback insult=fool          > utter_calm rf: request_confirmed
-        thank                             > utter_thanked rf: request_confirmed
+        thank                             > action_thanked rf: request_confirmed
         affirm                            > rf action_take_request "cancel_order 10001"
         cancel_order                      > action_cancel_order rf: request_order
         affirm                            > utter_form_continue rf: request_order
