@@ -57,7 +57,7 @@ class Case(Base):
     owner_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
     priority: Mapped[str] = mapped_column(String(8), default="normal")
     due_at: Mapped[datetime] = mapped_column(default=lambda: clock.now() + timedelta(days=2))
-    opened_at: Mapped[datetime] = mapped_column(default=clock.now)
+    opened_at: Mapped[datetime] = mapped_column(default=clock.now, index=True)
     resolved_at: Mapped[datetime | None]
     outcome: Mapped[str | None] = mapped_column(String(20))
     resolution: Mapped[str | None] = mapped_column(Text)

@@ -232,9 +232,9 @@ def _run(supervisor: Supervisor, settings: Settings, start: float) -> None:
 
 
 def _first_answer(settings: Settings) -> float:
-    """Have Rasa answer a thank-you in a throw-away conversation; how long it took, in seconds.
+    """Have Rasa say what it is in a throw-away conversation; how long it took, in seconds.
 
-    A thank-you needs no action: an action would look for a conversation that is on record.
+    That needs no action: an action would look for a conversation that is on record.
     """
     headers = {"X-Rapport-Secret": settings.bot_secret.get_secret_value()}
     channel = f"{settings.rasa_url}/webhooks/rapport"
@@ -242,7 +242,7 @@ def _first_answer(settings: Settings) -> float:
     body = {
         "conversation_id": conversation,
         "message_id": "start",
-        "text": "thank you",
+        "text": "are you a bot?",
         "metadata": {"language": "en", "verified": False, "entities": []},
     }
     began = time.monotonic()
@@ -251,7 +251,7 @@ def _first_answer(settings: Settings) -> float:
         answer.raise_for_status()
         took = time.monotonic() - began
         if not answer.json()["replies"]:
-            raise RapportError("The bot gave no answer to a thank-you; run `rapport train --force`.")
+            raise RapportError("The bot gave no answer; run `rapport train --force`.")
         requests.delete(f"{channel}/conversations/{conversation}", headers=headers, timeout=30)
     except requests.RequestException as error:
         raise RapportError(f"Rasa runs but does not answer: {error}") from error

@@ -26,7 +26,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
-from rapport.conversations.models import Case, Conversation, Handoff, Message
+from rapport.cases.models import Case
+from rapport.conversations.models import Conversation, Handoff, Message
 from rapport.insight import rules
 from rapport.insight.models import CountedDay, IntentDay, TalkDay
 from rapport.kit.upsert import insert as upsert

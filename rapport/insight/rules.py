@@ -93,7 +93,7 @@ RETURN = timedelta(hours=48)
 # A day is counted again and again until this long after its end: then all its talks are settled.
 STILL_CHANGING = timedelta(days=7)
 # Cases of these kinds mean work for people; a review or a mention needs nobody to solve anything.
-CASES_FOR_PEOPLE = ("complaint", "request", "call-back")
+CASES_FOR_PEOPLE = ("complaint", "request", "callback")
 
 Outcome = Literal["open", "contained", "person", "returned", "not understood"]
 

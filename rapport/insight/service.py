@@ -8,6 +8,7 @@ from functools import cache
 from sqlalchemy.orm import Session
 
 from rapport.channels import outbound
+from rapport.conversations import events
 from rapport.conversations import repository as conversations
 from rapport.conversations import rules as talk
 from rapport.conversations import service as cases
@@ -44,7 +45,7 @@ def ask(session: Session, conversation: Conversation) -> Message | None:
     """Asks a customer whom a person has just served; None when it would not be right to ask now.
 
     The question is stored as the bot's and handed to the channel. Call it where a person is done, in the same
-    transaction, and tell the conversation's streams after the commit.
+    transaction.
     """
     now = clock.now()
     if not rules.person_may_ask(now, _situation(session, conversation, False, ())):
@@ -67,6 +68,7 @@ def ask(session: Session, conversation: Conversation) -> Message | None:
     _note(session, conversation, f"person:{conversation.id}:{last}", "person")
     # They did not write just now: where a channel lets us write only to who did, it is not sent.
     outbound.queue(session, conversation, [{"sequence": last}], asked=False)
+    events.announce(session, conversation.id)
     return message
 
 

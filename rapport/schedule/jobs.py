@@ -13,6 +13,7 @@ from rapport.api import tasks as api
 from rapport.cases import tasks as cases
 from rapport.connectors import tasks as webhooks
 from rapport.handoff import tasks as handoff
+from rapport.insight import tasks as insight
 from rapport.kit import clock
 from rapport.kit.database import session_scope
 from rapport.loyalty.offers import tasks as offers
@@ -33,7 +34,8 @@ def _points(engine: Engine) -> str:
 
 def _value(engine: Engine) -> str:
     run = value.run(engine)
-    return f"{run.customers} customers, {run.orders} orders, by {run.method}"
+    moved = insight.count_segments(engine)
+    return f"{run.customers} customers, {run.orders} orders, by {run.method}; {moved}"
 
 
 def _batches(run: Callable[[Session, datetime], Counter[str]]) -> Callable[[Engine], str]:
@@ -77,6 +79,12 @@ JOBS: tuple[Job, ...] = (
         _points,
     ),
     Job("value", "what each customer is worth, and their segment", Daily(time(3, 0)), _value),
+    Job(
+        "figures",
+        "counts talks and messages for the page of figures",
+        Every(timedelta(minutes=10)),
+        insight.count_days,
+    ),
     Job(
         "referrals",
         "rewards who brought a friend, after the return period",

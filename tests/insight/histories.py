@@ -10,7 +10,8 @@ from typing import Any
 from hypothesis import strategies as st
 from sqlalchemy import Engine, delete
 
-from rapport.conversations.models import Case, Conversation, Handoff, Message
+from rapport.cases.models import Case
+from rapport.conversations.models import Conversation, Handoff, Message
 from rapport.customers.models import Customer
 from rapport.insight import rules
 from rapport.kit.database import session_scope

@@ -81,6 +81,7 @@ def upgrade() -> None:
     op.add_column("customer_value", sa.Column("segment_counted", sa.String(length=30), nullable=True))
     op.create_index(op.f("ix_message_at"), "message", ["at"])
     op.create_index(op.f("ix_handoff_requested_at"), "handoff", ["requested_at"])
+    op.create_index(op.f("ix_case_opened_at"), "case", ["opened_at"])
     op.create_index(op.f("ix_coupon_issued_at"), "coupon", ["issued_at"])
     op.create_index(op.f("ix_coupon_redeemed_at"), "coupon", ["redeemed_at"])
 
@@ -88,6 +89,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index(op.f("ix_coupon_redeemed_at"), "coupon")
     op.drop_index(op.f("ix_coupon_issued_at"), "coupon")
+    op.drop_index(op.f("ix_case_opened_at"), "case")
     op.drop_index(op.f("ix_handoff_requested_at"), "handoff")
     op.drop_index(op.f("ix_message_at"), "message")
     op.drop_column("customer_value", "segment_counted")

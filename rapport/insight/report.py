@@ -1,0 +1,195 @@
+"""Everything the page of figures shows of a period, and of the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from rapport.insight import counting, figures, rules
+from rapport.insight.figures import Codes, Filters, Scores, Waits, Work
+from rapport.insight.rules import Period
+
+MEASURES = (
+    *("talks", "settled", "contained", "from_customers", "from_bot", "from_staff"),
+    *("understood", "not_understood"),
+)
+# So many days that were not counted yet are counted for the page; it names the others.
+MOST_LIVE = 2
+
+Counts = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Totals:
+    """A period in figures. `talks` holds the sums of `MEASURES`."""
+
+    talks: Counts
+    intents: Counts
+    waits: Waits
+    scores: Scores
+    codes: Codes
+    work: Work
+
+    @property
+    def contained(self) -> float | None:
+        return rules.share(self.talks["contained"], self.talks["settled"])
+
+    @property
+    def not_understood(self) -> float | None:
+        read = self.talks["understood"] + self.talks["not_understood"]
+        return rules.share(self.talks["not_understood"], read)
+
+    @property
+    def answered(self) -> float | None:
+        """The share of those asked how the help was who said it."""
+        return rules.share(sum(self.scores.of()), self.scores.asked_of())
+
+
+@dataclass(frozen=True)
+class Report:
+    """`now` and `before` are the period and the one before it. What is by part has a value for each of
+    `parts`; None where there is nothing to say. `uncounted`: days of the period that are not counted yet.
+    """
+
+    period: Period
+    parts: list[Period]
+    now: Totals
+    before: Totals
+    talks: list[Counts]
+    by_channel: dict[str, Counts]
+    by_language: dict[str, Counts]
+    handoffs: list[int]
+    scores: list[float | None]
+    codes: tuple[list[int], list[int]]
+    work: tuple[list[int], list[int]]
+    overdue: int
+    segments: list[Counts | None]
+    moves: dict[tuple[str, str], int]
+    uncounted: list[date]
+    counted_at: datetime | None
+    is_empty: bool
+
+    def by_part(self, measure: str) -> list[int]:
+        return [counts[measure] for counts in self.talks]
+
+
+def gather(
+    session: Session, period: Period, filters: Filters, timezone: str, currency: str, now: datetime
+) -> Report:
+    """The report of a period, as things stand now; what was said today is counted at once."""
+    parts = rules.parts(period)
+    today = rules.day_of(now, timezone)
+    counted = counting.counted_days(session, period.before.first, period.last)
+    first = counting.first_message(session)
+    missing = [
+        day for day in period.all_days()
+        if day not in counted and first is not None and rules.day_of(first, timezone) <= day < today
+    ]  # fmt: skip
+    live = [day for day in (today, *reversed(missing)) if period.first <= day <= period.last][:MOST_LIVE]
+    rows, intents = _days(session, period, filters, live, timezone, now)
+    inside = [row for row in rows if row["day"] >= period.first]
+    opened, resolved = figures.work_by_part(session, parts, timezone, filters)
+    given, used = figures.codes_by_part(session, parts, timezone)
+    scores = figures.scores_by_part(session, parts, timezone, filters)
+    handoffs = figures.handoffs_by_part(session, parts, timezone, filters)
+    return Report(
+        period=period,
+        parts=parts,
+        now=_totals(session, period, inside, intents, filters, timezone, currency),
+        before=_totals(
+            session,
+            period.before,
+            [row for row in rows if row["day"] < period.first],
+            figures.intents(session, period.before, filters),
+            filters,
+            timezone,
+            currency,
+        ),
+        talks=[_sums(row for row in inside if part.first <= row["day"] <= part.last) for part in parts],
+        by_channel=_grouped(inside, "channel"),
+        by_language=_grouped(inside, "language"),
+        handoffs=_each(handoffs, parts),
+        scores=[scores.get(number) for number in range(len(parts))],
+        codes=(_each(given, parts), _each(used, parts)),
+        work=(_each(opened, parts), _each(resolved, parts)),
+        overdue=figures.overdue(session, now, filters),
+        segments=_segments(figures.segment_sizes(session, period), parts),
+        moves=figures.segment_moves(session, period),
+        uncounted=[day for day in missing if day not in live],
+        counted_at=max(counted.values(), default=None),
+        is_empty=first is None,
+    )
+
+
+def _days(
+    session: Session, period: Period, filters: Filters, live: list[date], timezone: str, now: datetime
+) -> tuple[list[dict[str, Any]], Counts]:
+    """The rows of the period and the one before, and the intents of the period."""
+    stored = figures.talk_days(session, period.before.first, period.last, filters)
+    rows = [row for row in stored if row["day"] not in live]
+    intents = figures.intents(session, period, filters)
+    for day in live:
+        talks, understood = counting.count_day(session, day, timezone, now)
+        rows += [row for row in talks if _fits(row, filters)]
+        for intent, number in figures.intents(session, Period(day, day), filters).items():
+            intents[intent] -= number
+        for row in understood:
+            if _fits(row, filters):
+                intents[row["intent"]] = intents.get(row["intent"], 0) + row["messages"]
+    return rows, {intent: number for intent, number in intents.items() if number}
+
+
+def _fits(row: Mapping[str, Any], filters: Filters) -> bool:
+    return filters.channel in (None, row["channel"]) and filters.language in (None, row["language"])
+
+
+def _totals(
+    session: Session,
+    period: Period,
+    rows: list[dict[str, Any]],
+    intents: Counts,
+    filters: Filters,
+    timezone: str,
+    currency: str,
+) -> Totals:
+    begin, end = period.moments(timezone)
+    return Totals(
+        talks=_sums(rows),
+        intents=intents,
+        waits=figures.waits(session, begin, end, filters),
+        scores=figures.scores(session, begin, end, filters),
+        codes=figures.codes(session, begin, end, currency),
+        work=figures.work(session, begin, end, filters),
+    )
+
+
+def _sums(rows: Iterable[Mapping[str, Any]]) -> Counts:
+    sums = dict.fromkeys(MEASURES, 0)
+    for row in rows:
+        for measure in MEASURES:
+            sums[measure] += row[measure]
+    return sums
+
+
+def _grouped(rows: list[dict[str, Any]], by: str) -> dict[str, Counts]:
+    """Sums by channel or language, the most talks first."""
+    names = {row[by] for row in rows}
+    found = {name: _sums(row for row in rows if row[by] == name) for name in sorted(names)}
+    return dict(sorted(found.items(), key=lambda item: -item[1]["talks"]))
+
+
+def _each(found: Mapping[int, int], parts: list[Period]) -> list[int]:
+    return [found.get(number, 0) for number in range(len(parts))]
+
+
+def _segments(sizes: Mapping[date, Counts], parts: list[Period]) -> list[Counts | None]:
+    """The sizes at the end of each part; None where none were counted in it."""
+    found: list[Counts | None] = []
+    for part in parts:
+        days = [day for day in sizes if part.first <= day <= part.last]
+        found.append(sizes[max(days)] if days else None)
+    return found
