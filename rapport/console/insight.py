@@ -177,7 +177,9 @@ def _figures(desk: Desk, found: Report) -> dict[str, Figure]:
     def stars(label: str, who: str | None) -> Figure:
         found_now, found_before = now.scores.average(who), before.scores.average(who)
         change = figure(label, "number", found_now, found_before).change
-        return Figure(label, write["number"](found_now, 1), write["number"](found_before, 1), change)
+        return Figure(
+            label, write["number"](found_now, digits=1), write["number"](found_before, digits=1), change
+        )
 
     _ = desk.gettext
     pairs: Sequence[tuple[str, str, str, str]] = (

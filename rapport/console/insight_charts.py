@@ -239,6 +239,7 @@ def _over_time(
         short=[format_date(part.first, "d MMM", locale=LOCALES[language]) for part in report.parts],
         series=series,
         format=partial(_format, language, unit),
+        whole=unit == "number",
     )
 
 
@@ -259,9 +260,9 @@ def _bars(
 def _format(language: str, unit: str, value: Value) -> str:
     write = templating.environment(language).filters
     if unit == "score":
-        return str(write["number"](value, 1))
+        return str(write["number"](value, digits=1))
     if unit == "number" and value is not None and value != int(value):
-        return str(write["number"](value, 2))
+        return str(write["number"](value, digits=2))
     return str(write[unit](value))
 
 

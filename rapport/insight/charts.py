@@ -48,6 +48,7 @@ class Chart:
     series: Sequence[Series]
     format: Format
     short: Sequence[str] = ()  # the labels below the picture
+    whole: bool = True  # things that are counted: there are no halves on the axis
 
     @property
     def is_empty(self) -> bool:
@@ -100,8 +101,7 @@ def _over_time(chart: Chart) -> Drawing:
     stacked = chart.kind == "columns"
     highest = _highest(chart, stacked)
     axis = ticks(highest)
-    # Whole things have no halves.
-    if all(value is None or value == int(value) for series in chart.series for value in series.values):
+    if chart.whole:
         axis = [tick for tick in axis if tick == int(tick)]
     top = axis[-1] or 1
     span_x, span_y = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM

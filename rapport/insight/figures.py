@@ -334,8 +334,8 @@ def _of_conversations(
     """Only of conversations on this channel, in this language."""
     if not filters:
         return query
-    query = query.join(Conversation, Conversation.id == table.conversation_id)
-    return _filtered(query, Conversation, filters)
+    whose = _filtered(select(Conversation.id), Conversation, filters)
+    return query.where(whose.where(Conversation.id == table.conversation_id).exists())
 
 
 def _parts(parts: Sequence[Period], timezone: str) -> Any:
