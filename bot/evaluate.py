@@ -40,6 +40,7 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--also", action="append", default=[], metavar="INTENT=OTHER")
     parser.add_argument("--compare", action="store_true", help="beside Rasa's default pipeline")
     parser.add_argument("--epochs", type=int, default=100, help="of the reference's training")
+    parser.add_argument("--before", type=Path, help="another model on the same messages; DIR/before/ tells")
     parser.add_argument("--kept", type=Path, default=ROOT / "var" / "nlu", help="where references are kept")
     parser.add_argument("--project", type=Path, default=ROOT, help="the folder with data/nlu")
     return parser.parse_args(arguments)
@@ -65,6 +66,8 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
 
         paths.append(reference_model(options.project, options.kept, options.epochs, step))
         agents.append(understanding.load(paths[1]))
+    if options.before:
+        agents.append(understanding.load(options.before))
     asked = asyncio.run(understanding.ask(agents, messages, step))
     answers = [measures.accepting(of_one, also) for of_one in asked]
     report = {
@@ -76,6 +79,8 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     if options.compare:
         step("loading both again, to time it")
         report["reference"] = comparison(paths, answers, understanding.load_seconds(paths))
+    if options.before:
+        write_before(options.before, answers[-1], options.out / "before")
     step("writing the report")
     options.out.mkdir(parents=True, exist_ok=True)
     write_errors(answers[0], options.out / "errors.csv")
@@ -84,6 +89,14 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     text = json.dumps(report, ensure_ascii=False, indent=1)
     (options.out / "report.json").write_text(text, encoding="utf-8")
     return report
+
+
+def write_before(model: Path, answers: Sequence[Answer], out: Path) -> None:
+    """The figures and mistakes of the model that another one is to replace."""
+    out.mkdir(parents=True, exist_ok=True)
+    write_errors(answers, out / "errors.csv")
+    text = json.dumps({"model": model.name, **measures.report(answers)}, ensure_ascii=False, indent=1)
+    (out / "report.json").write_text(text, encoding="utf-8")
 
 
 def read_also(pairs: Sequence[str]) -> dict[str, set[str]]:

@@ -31,6 +31,7 @@ from rapport.console import (
     staff,
     stepping,
     teaching,
+    training,
     waiting,
     welcome,
 )
@@ -57,6 +58,7 @@ PAGES = (
     customers,
     cases,
     teaching,
+    training,
     insight,
     # Before the page that takes any section.
     settings_replies,

@@ -47,7 +47,7 @@ class Block:
     dash: str
     lines: tuple[int, ...]
     examples: tuple[str, ...]
-    end: int
+    start: int
 
 
 def parse(text: str) -> list[Block]:
@@ -73,7 +73,7 @@ def parse(text: str) -> list[Block]:
                 dash,
                 tuple(number for number, _ in listed),
                 tuple(words for _, words in listed),
-                end,
+                start,
             )
         )
     return blocks
@@ -125,10 +125,12 @@ def _added(text: str, change: Change) -> str:
         lines.insert(same[-1].lines[-1] + 1, f"{same[-1].dash}{change.text}")
         return "\n".join(lines)
     metadata = [f"  metadata: {{language: {change.language}}}"] if change.language else []
-    block = [f"- {change.kind}: {change.name}", *metadata, "  examples: |", f"    - {change.text}", ""]
+    block = [f"- {change.kind}: {change.name}", *metadata, "  examples: |", f"    - {change.text}"]
+    indents = [match["indent"] for line in lines if (match := HEAD.match(line))]
+    indent = indents[0] if indents else ""
     head = text.rstrip("\n")
     gap = "\n" if head.endswith("nlu:") else "\n\n"
-    return f"{head}{gap}" + "\n".join(block)
+    return f"{head}{gap}" + "".join(f"{indent}{line}\n" for line in block)
 
 
 def remove(text: str, changes: Iterable[Change]) -> tuple[str, list[Change]]:
@@ -138,15 +140,26 @@ def remove(text: str, changes: Iterable[Change]) -> tuple[str, list[Change]]:
         key = (change.kind, change.name, change.language)
         for block in parse(text):
             if (block.kind, block.name, block.language) == key and change.text in block.examples:
-                lines = text.split("\n")
-                # The last: an example is added below the others.
-                at = len(block.examples) - 1 - block.examples[::-1].index(change.text)
-                del lines[block.lines[at]]
-                text = "\n".join(lines)
+                text = _without(text, block, change.text)
                 break
         else:
             missing.append(change)
     return text, missing
+
+
+def _without(text: str, block: Block, example: str) -> str:
+    lines = text.split("\n")
+    if len(block.examples) == 1:
+        # It was made for this example. What is between blocks goes with it, but not the file's last line end.
+        start = block.start
+        while start and not lines[start - 1].strip():
+            start -= 1
+        del lines[start : block.lines[0] + 1]
+        return "\n".join(lines)
+    # The last: an example is added below the others.
+    at = len(block.examples) - 1 - block.examples[::-1].index(example)
+    del lines[block.lines[at]]
+    return "\n".join(lines)
 
 
 def check_line(text: str) -> None:

@@ -45,7 +45,8 @@ class TrainingRun(Base):
     """One training from accepted corrections.
 
     `state`: running → live (it was not worse), worse, failed or cancelled. `phase` is a key of
-    `rules.PHASES`, `seen_at` the sign of life of who runs it. `changes` are the examples it added, so that
+    `rules.PHASES`, `seconds` how long each took, `seen_at` the sign
+    of life of who runs it. `changes` are the examples it added, so that
     they can be taken out again; `before` and `after` what `rules.figures` makes of an evaluation; `reasons`
     why it is worse.
     """
@@ -67,6 +68,7 @@ class TrainingRun(Base):
     state: Mapped[str] = mapped_column(String(10), default="running")
     phase: Mapped[str] = mapped_column(String(10), default="prepare")
     told: Mapped[str] = mapped_column(String(200), default="")
+    seconds: Mapped[dict[str, float]] = mapped_column(JSON, default=dict)
     cancel_asked: Mapped[bool] = mapped_column(default=False)
     started_at: Mapped[datetime] = mapped_column(default=clock.now)
     seen_at: Mapped[datetime] = mapped_column(default=clock.now)

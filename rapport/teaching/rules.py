@@ -214,3 +214,16 @@ def is_gone(seen_at: datetime, now: datetime) -> bool:
 def expected_seconds(phase: str, past: Mapping[str, float]) -> float:
     """How long a phase takes: as last time, or as it takes on two cores."""
     return past.get(phase, EXPECTED_SECONDS[phase])
+
+
+def how_far(phase: str, in_phase: float, expected: Mapping[str, float]) -> tuple[float, float]:
+    """(share that is done, seconds left), `in_phase` seconds after a phase began. A phase that takes longer
+    than expected comes ever nearer to its end, but not there.
+    """
+    at = PHASES.index(phase)
+    length = expected[phase]
+    done = in_phase if in_phase < 0.9 * length else length * (1 - 0.1 * 0.9 * length / max(in_phase, 1e-9))
+    behind = sum(expected[other] for other in PHASES[:at])
+    ahead = sum(expected[other] for other in PHASES[at + 1 :])
+    share = (behind + max(done, 0.0)) / (behind + length + ahead)
+    return min(share, 0.99), max(length - in_phase, 0.0) + ahead

@@ -134,23 +134,44 @@ class Unclear:
     conversation_id: str
 
 
-def not_understood(session: Session, language: str) -> list[list[Unclear]]:
-    """Clusters of the last months' messages in a language, the biggest first."""
+@dataclass(frozen=True)
+class Cluster:
+    """Messages that mean much the same: how many, and the first of them."""
+
+    size: int
+    messages: tuple[Unclear, ...]
+
+
+_clustered: dict[str, tuple[int, list[list[int]]]] = {}
+
+
+def not_understood(session: Session, language: str, most: int, each: int) -> tuple[list[Cluster], int]:
+    """(`most` clusters of the last months' messages in a language, the biggest first, each with its first
+    `each` messages; how many messages there are in all).
+    """
     rows = repository.not_understood(session, language, clock.now() - LOOK_BACK, MOST_MESSAGES)
-    texts = [row.text or "" for row in rows]
-    return [
-        [
-            Unclear(
-                rows[number].id,
-                example_of(texts[number], language, rows[number].name),
-                rows[number].intent,
-                rows[number].confidence,
-                rows[number].conversation_id,
-            )
-            for number in some
-        ]
-        for some in clusters.cluster(texts)
+    stamp = hash(tuple(row.id for row in rows))
+    kept = _clustered.get(language)
+    if kept is None or kept[0] != stamp:
+        kept = (stamp, clusters.cluster([row.text or "" for row in rows]))
+        _clustered[language] = kept
+    found = [
+        Cluster(
+            len(some),
+            tuple(
+                Unclear(
+                    row.id,
+                    example_of(row.text or "", language, row.name),
+                    row.intent,
+                    row.confidence,
+                    row.conversation_id,
+                )
+                for row in (rows[number] for number in some[:each])
+            ),
+        )
+        for some in kept[1][:most]
     ]
+    return found, len(rows)
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,7 @@ def test_any_message_can_be_added_to_any_file(file: str, messages: list[tuple[st
     fresh = {one: None for one in new if one.text not in old.get(("intent", name, one.language), [])}
     taken, missing = files.remove(after, fresh)
     assert missing == []
+    assert taken.rstrip("\n") == before.rstrip("\n")
     assert {key: some for key, some in files.examples(taken).items() if some} == {
         key: some for key, some in old.items() if some
     }

@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("phase", sa.String(length=10), nullable=False),
         sa.Column("told", sa.String(length=200), nullable=False),
+        sa.Column("seconds", sa.JSON(), nullable=False),
         sa.Column("cancel_asked", sa.Boolean(), nullable=False),
         sa.Column("started_at", UtcDateTime(), nullable=False),
         sa.Column("seen_at", UtcDateTime(), nullable=False),
