@@ -223,11 +223,6 @@ def misfits(folder: Path, facts: ShopFacts, edits: Edits) -> dict[str, list[str]
 
 def written(folder: Path) -> dict[str, dict[str, str]]:
     """The answers as they stand in the files, with their placeholders, by the entries' keys."""
-    return dict(_written(folder, _stamp(folder)))
-
-
-@lru_cache(maxsize=1)
-def _written(folder: Path, _stamp: Stamp) -> dict[str, dict[str, str]]:
     return {
         key: dict(entry["answer"])
         for path in _files(folder)
@@ -274,12 +269,19 @@ def _placeholders(facts: ShopFacts, language: str) -> dict[str, str]:
 
 
 def _read(path: Path) -> Any:
+    """The file's content, not to be changed: it is kept as long as the file is the same."""
     try:
-        return yaml.load(path.read_text("utf-8"), _Loader) or {}  # noqa: S506 - it is a safe one
+        state = path.stat()
+        return _parsed(path, state.st_mtime_ns, state.st_size) or {}
     except OSError as error:
         raise ConfigurationError(f"Cannot read the shop's knowledge: {path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} is no valid YAML: {error}") from None
+
+
+@lru_cache(maxsize=64)
+def _parsed(path: Path, _changed: int, _size: int) -> Any:
+    return yaml.load(path.read_text("utf-8"), _Loader)  # noqa: S506 - it is a safe one
 
 
 class _Loader(yaml.SafeLoader):
