@@ -108,3 +108,15 @@ def word(group: str, key: str, language: str) -> str:
     """What `key` is called; the key itself, with spaces, if nobody gave it a name."""
     known = WORDS[group].get(key)
     return translations(language).gettext(known) if known else key.replace("_", " ")
+
+# What the audit log says of these pages: it is kept in English and translated where it is shown.
+ACTIONS = (
+    mark("look"),
+    mark("search"),
+    mark("add note"),
+    mark("change note"),
+    mark("delete note"),
+    mark("add tag"),
+    mark("remove tag"),
+    mark("assign"),
+)
