@@ -109,6 +109,7 @@ def word(group: str, key: str, language: str) -> str:
     known = WORDS[group].get(key)
     return translations(language).gettext(known) if known else key.replace("_", " ")
 
+
 # What the audit log says of these pages: it is kept in English and translated where it is shown.
 ACTIONS = (
     mark("look"),

@@ -33,7 +33,7 @@ def tag(text: str) -> str:
     small = " ".join(re.sub(r"[^\w\s&+.'’-]", " ", small).split()).strip(" -.")
     if not small or len(small) > LONGEST_TAG:
         raise InvalidInputError(f"A tag needs 1 to {LONGEST_TAG} letters or digits.")
-    if personal.find(small) or personal.find(text):
+    if any(span.kind != "order" for written in (small, text) for span in personal.find(written)):
         raise InvalidInputError("A tag must not hold an address or a number of somebody.")
     return small
 

@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rapport.conversations.addresses import is_of_an_address, names_an_address
+from rapport.conversations.addresses import names_an_address
 from rapport.privacy import personal
 from rapport.privacy.personal import HIDDEN, Span
 from rapport.shop.phrases import fold
 
 SHORTEST_WORD = 3
+# Who helps somebody needs their order's number, and is found by it.
+SEEN_BY_ALL = frozenset({"order"})
 
 
 @dataclass(frozen=True)
@@ -22,20 +24,16 @@ class Sight:
     names: tuple[str, ...] = ()
 
     def spans(self, text: str) -> list[Span]:
-        """What of a text is hidden, in order, none overlapping. A line with an address in it goes whole."""
+        """What of a text is hidden, in order, none overlapping. What may be an address goes as a line."""
         if self.full:
             return []
+        found = [span for span in personal.find(text, self.names) if span.kind not in SEEN_BY_ALL]
         lines = [
             Span(line.start(), line.end(), "address")
             for line in re.finditer(r"[^\n]+", text)
-            if has_address(personal.masked(line[0]))
+            if names_an_address(_without(line[0], line.start(), found))
         ]
-        rest = [
-            span
-            for span in personal.find(text, self.names)
-            if not any(line.start <= span.start < line.end for line in lines)
-        ]
-        return sorted([*lines, *rest], key=lambda span: span.start)
+        return merged([*lines, *found])
 
     def text(self, text: str) -> str:
         """A text as it is shown."""
@@ -58,10 +56,24 @@ class Sight:
         return value if self.full else f"{value[:2]}{HIDDEN}"
 
 
-def has_address(line: str) -> bool:
-    """Whether somebody's street or postcode stands in it; an order's number is none."""
-    postcodes = re.findall(r"(?<![\w-])\d{4,6}(?![\w-])", line)
-    return names_an_address(line) or any(is_of_an_address(line, number) for number in postcodes)
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """The same parts of a text in order, those that overlap as one."""
+    kept: list[Span] = []
+    for span in sorted(spans, key=lambda span: (span.start, -span.end)):
+        if kept and span.start < kept[-1].end:
+            last = kept.pop()
+            kept.append(Span(last.start, max(last.end, span.end), last.kind))
+        else:
+            kept.append(span)
+    return kept
+
+
+def _without(line: str, start: int, found: Sequence[Span]) -> str:
+    """A line without what is hidden of it anyway; it begins at `start` of its text."""
+    for span in found:
+        first, last = max(span.start - start, 0), max(span.end - start, 0)
+        line = line[:first] + " " * len(line[first:last]) + line[last:]
+    return line
 
 
 def telling_words(name: str | None, addresses: Iterable[str]) -> tuple[str, ...]:
@@ -73,8 +85,3 @@ def telling_words(name: str | None, addresses: Iterable[str]) -> tuple[str, ...]
         words += [part, *re.findall(r"[^\W\d_]+", part)]
     words += [fold(word) for word in words]
     return tuple(sorted({word for word in words if len(word) >= SHORTEST_WORD}))
-
-
-def overlapping(span: Span, spans: Sequence[Span]) -> bool:
-    """Whether something of a part of a text is hidden."""
-    return any(other.start < span.end and span.start < other.end for other in spans)

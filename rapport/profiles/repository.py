@@ -20,6 +20,8 @@ from rapport.customers.models import (
     Interest,
 )
 from rapport.loyalty.offers.models import Coupon
+from rapport.review import repository as review
+from rapport.review.words import parse
 from rapport.shop.models import Order
 from rapport.value.models import CustomerValue
 
@@ -146,9 +148,10 @@ def listed(
     """Customers whose name has these words in it, of a segment, at a stage; the newest first."""
     query = select(*_SHOWN).outerjoin(CustomerValue, CustomerValue.customer_id == Customer.id)
     if name:
-        # SQLite only takes a for A, not ø for Ø.
-        spellings = {name, name.lower(), name.upper(), name.title()}
-        query = query.where(or_(*(Customer.name.icontains(one, autoescape=True) for one in spellings)))
+        words = parse(name)
+        if not words.terms:
+            return []
+        query = query.where(Customer.id.in_(review.named(session, words)))
     if segment is not None:
         query = query.where(CustomerValue.segment == segment)
     if stage is not None:

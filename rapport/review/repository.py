@@ -11,6 +11,7 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     Integer,
+    Select,
     TableClause,
     and_,
     column,
@@ -258,6 +259,12 @@ def by_person(
         .limit(MOST_PEOPLE)
     ).all()
     return _latest(session, [*known, *named], [], which, limit)
+
+
+def named(session: Session, query: Query) -> Select[int]:
+    """The ids of the customers whose name has these words, for another query."""
+    index = _index(session, "customer")
+    return select(index.key).where(index.finds(query))
 
 
 def _latest(

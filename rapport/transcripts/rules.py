@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from rapport.conversations.answers import NOT_UNDERSTOOD
 from rapport.privacy.personal import HIDDEN, Span
+from rapport.privacy.sight import merged
 
 # Below this the bot was rather guessing: of what it took for an intent, every other one is another.
 UNSURE_BELOW = 0.5
@@ -77,13 +78,7 @@ def span_of(entity: Mapping[str, Any], length: int) -> Span | None:
 def veiled(hidden: Sequence[Span], entities: Iterable[Mapping[str, Any]], length: int) -> list[Span]:
     """What is hidden of a text, with the entities that are personal; in order, none overlapping."""
     personal = [span_of(entity, length) for entity in entities if entity.get("entity") in PERSONAL]
-    kept: list[Span] = []
-    for span in sorted([*hidden, *filter(None, personal)], key=lambda span: (span.start, -span.end)):
-        if kept and span.start < kept[-1].end:
-            last = kept.pop()
-            span = Span(last.start, max(last.end, span.end), last.kind)
-        kept.append(span)
-    return kept
+    return merged([*hidden, *filter(None, personal)])
 
 
 def sent_state(status: str, delivered_at: datetime | None, read_at: datetime | None) -> Sent:
