@@ -1,4 +1,5 @@
-"""The demo shop Fjordly: a catalogue, its customers and two years of orders, the same for the same day.
+"""The demo shop Fjordly: a catalogue, its customers, two years of orders and some conversations, the same
+for the same day.
 
 Everything is made up; addresses end in example.com, .net and .org, which belong to nobody.
 """
@@ -13,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from rapport.customers.models import Customer
+from rapport.demo import conversations
 from rapport.demo.catalogue import load_products
 from rapport.demo.orders import make_orders
 from rapport.demo.people import Persona, make_customers, personas
@@ -38,6 +40,7 @@ class Summary:
     orders: int
     refunds: int
     points: int
+    conversations: int
 
     def __str__(self) -> str:
         return f"{self.products} products, {self.customers} customers, {self.orders:,} orders"
@@ -72,4 +75,7 @@ def load(session: Session, today: date, seed: int = SEED) -> Summary:
         pass
     session.flush()
     value.value_all(session, midnight)
-    return Summary(len(products), len(people), len(orders), len(refunds), points)
+    known = {person.persona.email: person.customer for person in people if person.persona}
+    others = (person.customer for person in people if not person.persona)
+    talks = conversations.load(session, known, others, midnight)
+    return Summary(len(products), len(people), len(orders), len(refunds), points, talks)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from rapport import demo
+from rapport.cases.models import Case
 from rapport.customers.models import ConsentEvent, ContactPolicy, Customer, Identity, Interest
 from rapport.customers.rules import normalise_email
 from rapport.customers.service import find_by_identity
@@ -24,12 +26,16 @@ from rapport.loyalty.offers.sync import warnings
 from rapport.loyalty.points import service as ledger
 from rapport.loyalty.points import tasks as points_tasks
 from rapport.loyalty.points.models import Account, Earning, Membership, Posting
+from rapport.review import service as review
+from rapport.review.filters import Filters
+from rapport.review.service import Reader
 from rapport.shop import service as shop
 from rapport.shop.catalogue import Catalogue
 from rapport.shop.facts import get_facts
 from rapport.shop.models import ORDER_STATUSES, Order, Product, ProductText
 
 TODAY = date(2026, 5, 3)
+PERSONAS = [persona.email for persona in demo.personas()]
 NOON = datetime(2026, 5, 3, 12, tzinfo=UTC)
 
 
@@ -211,3 +217,19 @@ def test_the_catalogue_knows_the_products(demo_engine: Engine) -> None:
         assert [match["value"] for match in catalogue.match(text)] == [category], text
     for text in ("what is your refund policy", "hvor er pakken min?", "gracias por todo", "o zi bună"):
         assert catalogue.match(text) == [], text
+
+
+def test_conversations_show_what_a_shop_looks_for(loaded: Session) -> None:
+    def listed(**filters: Any) -> int:
+        return len(review.page(loaded, Filters(**filters), Reader()).rows)
+
+    assert [listed(language=one) > 1 for one in LANGUAGES] == [True] * len(LANGUAGES)
+    assert listed(status="waiting") == 1
+    assert listed(complaint=True) == 2
+    assert listed(missed=True) >= 3
+    assert listed(below=0.4) >= 3
+    assert review.search(loaded, Filters(q="glidelasen jakken"), Reader()).rows[0].customer_id is not None
+    # No persona has a complaint: it would keep offers from them.
+    complaining = set(loaded.scalars(select(Case.customer_id)))
+    people = loaded.scalars(select(Identity.customer_id).where(Identity.value.in_(PERSONAS)))
+    assert not complaining & set(people)
