@@ -65,7 +65,7 @@ def subjects(session: Session) -> list[str]:
     return list(_distinct(session, AuditEvent.subject))
 
 
-def _filtered(session: Session, wanted: Filter) -> Select[tuple[AuditEvent]] | None:
+def _filtered(session: Session, wanted: Filter) -> Select[AuditEvent] | None:
     """None when nothing can be found."""
     query = select(AuditEvent)
     conditions: list[ColumnElement[bool]] = []
