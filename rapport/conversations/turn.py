@@ -189,7 +189,7 @@ class Turns:
             return None
         with session_scope(self._database) as session:
             said = mail_address.taken(session, head.conversation, head.sequence, head.text)
-        return None if said is None else Answer([Reply(said, [], None, None, "utter_address_taken")])
+        return None if said is None else Answer([Reply(said, [], None, None, "app_address_taken")])
 
     def _ask(self, head: Head, found: list[dict[str, str]]) -> Answer:
         conversation = head.conversation

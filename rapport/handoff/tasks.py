@@ -23,7 +23,7 @@ from rapport.shop.facts import get_facts
 from rapport.shop.hours import is_open, opens_next
 
 AT_ONCE = 500
-NOBODY_CAME = "utter_nobody_came"
+NOBODY_CAME = "app_nobody_came"
 # What a case begins with when the customer asked for a person without a word of why.
 WITHOUT_WORDS = "–"
 

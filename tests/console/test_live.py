@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import httpx
@@ -43,7 +43,7 @@ def test_what_is_told_and_to_whom(
     monkeypatch.setattr(live, "LOOK_SECONDS", 0.2)
     ada, mia = add_staff(sqlite_engine, "agent"), add_staff(sqlite_engine, "manager")
     conversation_id = talk(sqlite_engine, ("customer", "my secret words"), customer_id=None)
-    with logged_in(running, "agent") as agent, stream(running, agent) as told:
+    with closing(logged_in(running, "agent")) as agent, stream(running, agent) as told:
         assert next(told) == ("state", {"count": 0, "waiting": [], "mine": []})
         with session_scope(sqlite_engine) as session:
             conversation = session.get_one(Conversation, conversation_id)
@@ -79,7 +79,7 @@ def test_too_many_streams_strangers_and_the_end_of_the_app(
     monkeypatch.setattr(events, "MAX_STREAMS_PER_STAFF", 1)
     add_staff(sqlite_engine, "agent")
     assert httpx.get(f"{running.url}/console/live", trust_env=False).status_code == 401
-    with logged_in(running, "agent") as agent, stream(running, agent) as told:
+    with closing(logged_in(running, "agent")) as agent, stream(running, agent) as told:
         next(told)
         assert agent.get(f"{running.url}/console/live").status_code == 429
         began = time.monotonic()
