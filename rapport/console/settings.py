@@ -167,8 +167,16 @@ def restored(
     return desk.go(path, said if number else desk.gettext("%(title)s: the file counts again.", title=title))
 
 
-def history_page(desk: Desk, session: Session, section: str, title: str, back: str, file: Any) -> Response:
-    """The versions of any section with what each changed; `file` is what the file says."""
+def history_page(
+    desk: Desk,
+    session: Session,
+    section: str,
+    title: str,
+    back: str,
+    file: Any,
+    has_file: bool = True,
+) -> Response:
+    """The versions of any section with what each changed; `file` is what the file says, if there is one."""
     edits = service.history(session, section)
     values = [file if edit.value is None else edit.value for edit in edits]
     # What was before the oldest that is shown is not known if there are more than that.
@@ -184,6 +192,7 @@ def history_page(desk: Desk, session: Session, section: str, title: str, back: s
         back=back,
         versions=versions,
         names=staff.names(session),
+        has_file=has_file,
         base=edits[0].version if edits else 0,
     )
 

@@ -6,11 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
+from sqlalchemy.orm import Session
 
 from rapport.console import settings_words as words
 from rapport.console.desk import Desk, allowed
 from rapport.console.i18n import mark
-from rapport.console.settings import version_number
+from rapport.console.settings import history_page, version_number
+from rapport.edits import service as edits
 from rapport.kit import clock
 from rapport.kit.errors import ConflictError, InvalidInputError, RapportError
 from rapport.kit.languages import LANGUAGES
@@ -24,6 +26,8 @@ from rapport.staff.rules import May
 routes = APIRouter()
 SettingsDesk = Annotated[Desk, Depends(allowed(May.SETTINGS))]
 PATH = "/console/settings/replies"
+# Of the history, see rapport/edits/.
+SECTION = "reply."
 TITLE = mark("A title needs 1 to %(longest)s letters.")
 SHORTCUT = mark("A shortcut is made of the letters a to z, digits and hyphens.")
 TAKEN = mark("Another reply has this shortcut already.")
@@ -59,6 +63,7 @@ def create(desk: SettingsDesk) -> Response:
     try:
         with desk.writing() as session:
             reply = service.create(session, fields["title"], fields["shortcut"], fields, desk.staff.id)
+            _keep(desk, session, reply.id, 0, fields)
             desk.note(session, "add canned reply", "settings", f"reply {reply.id}")
     except ConflictError:
         return _page(desk, None, fields, 422, problems={"shortcut": desk.gettext(TAKEN)})
@@ -86,12 +91,39 @@ def change(desk: SettingsDesk, reply_id: int) -> Response:
         with desk.writing() as session:
             values = fields["title"], fields["shortcut"], fields
             service.change(session, reply_id, base, *values, desk.staff.id)
+            _keep(desk, session, reply_id, edits.version_of(session, f"{SECTION}{reply_id}"), fields)
             desk.note(session, "change canned reply", "settings", f"reply {reply_id}", version=base + 1)
     except ConflictError as error:
         if str(error) == service.CHANGED:
             return _page(desk, reply, fields, 409, base=base, conflict=True)
         return _page(desk, reply, fields, 422, base=base, problems={"shortcut": desk.gettext(TAKEN)})
     return desk.go(PATH, desk.gettext("Saved."))
+
+
+@routes.get("/settings/replies/{reply_id}/history")
+def history(desk: SettingsDesk, reply_id: int) -> Response:
+    """Who changed what, when."""
+    with desk.reading() as session:
+        title, section = service.get(session, reply_id).title, f"{SECTION}{reply_id}"
+        return history_page(desk, session, section, title, f"{PATH}/{reply_id}", {}, has_file=False)
+
+
+@routes.post("/settings/replies/{reply_id}/restore")
+def restore(desk: SettingsDesk, reply_id: int) -> Response:
+    """An earlier version once more, as a new one."""
+    section, number = f"{SECTION}{reply_id}", version_number(desk, "version")
+    try:
+        with desk.writing() as session:
+            reply = service.get(session, reply_id)
+            fields = edits.version(session, section, number).value
+            _keep(desk, session, reply_id, version_number(desk, "base"), fields)
+            values = fields["title"], fields["shortcut"], fields
+            service.change(session, reply_id, reply.version, *values, desk.staff.id)
+            desk.note(session, "restore canned reply", "settings", f"reply {reply_id}", version=number)
+    except ConflictError:
+        raise ConflictError(desk.gettext(words.CHANGED)) from None
+    said = desk.gettext("%(title)s: version %(number)s counts again.", title=fields["title"], number=number)
+    return desk.go(f"{PATH}/{reply_id}", said)
 
 
 @routes.post("/settings/replies/{reply_id}/archive")
@@ -115,6 +147,11 @@ def move_up(desk: SettingsDesk, reply_id: int) -> Response:
         service.move_up(session, reply_id)
         desk.note(session, "move canned reply", "settings", f"reply {reply_id}")
     return desk.go(PATH)
+
+
+def _keep(desk: Desk, session: Session, reply_id: int, base: int, fields: dict[str, str]) -> None:
+    """Puts a version into the history. Raises ConflictError."""
+    edits.save(session, f"{SECTION}{reply_id}", base, {k: v for k, v in fields.items() if v}, desk.staff.id)
 
 
 def _fields(desk: Desk) -> dict[str, str]:
@@ -172,7 +209,10 @@ def _spoken(desk: Desk, fields: dict[str, str]) -> dict[str, str]:
 def _page(
     desk: Desk, reply: CannedReply | None, fields: dict[str, str], status: int = 200, **more: Any
 ) -> Response:
+    with desk.reading() as session:
+        names = staff.names(session)
     values: dict[str, Any] = {
+        "names": names,
         "problems": {},
         "spoken": None,
         "conflict": False,

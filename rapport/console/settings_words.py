@@ -63,6 +63,8 @@ SAID = {
     "give exactly one of percent, amount_minor and gift": mark("This is missing."),
 }
 LABELS = {
+    "title": mark("Title"),
+    "shortcut": mark("Shortcut"),
     "email": mark("E-mail"),
     "phone": mark("Phone"),
     "price_minor": mark("Price"),

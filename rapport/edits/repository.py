@@ -10,6 +10,9 @@ from sqlalchemy.orm import Session
 
 from rapport.edits.models import ShopEdit
 
+# Histories of what stands in tables of its own.
+OTHERS = ("reply.",)
+
 
 def state(session: Session) -> tuple[int, int]:
     """Something that changes with each edit. The count too: rows may be committed in another order."""
@@ -31,8 +34,12 @@ def newest_of_all(session: Session) -> Sequence[ShopEdit]:
 
 
 def values(session: Session) -> dict[str, Any]:
-    """What counts now, by section; sections that went back to the file are not in it."""
-    return {edit.section: edit.value for edit in newest_of_all(session) if edit.value is not None}
+    """What counts now before the files, by section; sections that went back to the file are not in it."""
+    return {
+        edit.section: edit.value
+        for edit in newest_of_all(session)
+        if edit.value is not None and not edit.section.startswith(OTHERS)
+    }
 
 
 def history(session: Session, section: str, limit: int) -> Sequence[ShopEdit]:

@@ -43,11 +43,19 @@ def test_a_reply_from_its_preview_to_the_archive(mia: StaffClient, engine: Engin
     answer = mia.post(one, **{**fields, "title": "", "shortcut": "?", "es": "{evil.__class__}", "do": "save"})
     assert answer.status_code == 422
     assert answer.text.count('class="mistake"') == 3
-    mia.post(f"{one}/archive", base="2")
+    mia.post(f"{one}/restore", version="1", base="2")
+    with read_scope(engine) as session:
+        assert set(replies.get(session, number).texts) == {"en", "nb"}
+    assert mia.post(f"{one}/restore", version="1", base="2").status_code == 409
+    mia.post(f"{one}/restore", version="2", base="3")
+    told = mia.page(f"{one}/history")
+    assert "Version 4" in told
+    assert "<script>alert" not in told
+    mia.post(f"{one}/archive", base="4")
     with read_scope(engine) as session:
         assert replies.offered(session) == []
         assert replies.archived(session)[0].texts["ro"] == "Bună {name}"
-    mia.post(f"{one}/archive", base="3", back="yes")
+    mia.post(f"{one}/archive", base="5", back="yes")
     mia.post(f"{one}/up")
     with read_scope(engine) as session:
         assert [found.id for found in replies.offered(session)] == [number]
