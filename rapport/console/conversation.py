@@ -172,28 +172,36 @@ def _page(
         full = desk.sees_person(mine)
         someone = profiles.person_of(session, conversation)
         sight = someone.sight(full)
+        # What belongs to the parts beside comes first: nothing of it takes the place of the page's own.
+        values: dict[str, Any] = (
+            stepping.beside(desk, session, conversation)
+            | marking.beside(desk, session, conversation)
+            | cases.beside(desk, session, conversation)
+            | _customer(session, desk, conversation, someone, full)
+            | {"note_problem": None, "typed_note": "", "tag_problem": None, "typed_tag": ""}
+            | shown
+        )
+        colleagues = staff_repository.everybody(session)
         answer = desk.page(
             "conversation.html",
             status,
-            conversation=conversation,
-            mine=mine,
-            full=full,
-            transcript=transcripts.page(
-                session, conversation.id, conversation.last_sequence, sight, before, around
-            ),
-            unfolded=unfolded,
-            names=staff_repository.names(session),
-            colleagues=[one for one in staff_repository.everybody(session) if one.disabled_at is None],
-            notes=[
-                (note, sight.text(note.text)) for note in notes_repository.notes(session, conversation.id)
-            ],
-            tags=notes_repository.tags(session, conversation.id),
-            known_tags=notes_repository.known_tags(session),
-            **_customer(session, desk, conversation, someone, full),
-            **stepping.beside(desk, session, conversation),
-            **marking.beside(desk, session, conversation),
-            **cases.beside(desk, session, conversation),
-            **{"note_problem": None, "typed_note": "", "tag_problem": None, "typed_tag": "", **shown},
+            **values
+            | {
+                "conversation": conversation,
+                "mine": mine,
+                "full": full,
+                "transcript": transcripts.page(
+                    session, conversation.id, conversation.last_sequence, sight, before, around
+                ),
+                "unfolded": unfolded,
+                "names": {one.id: one.name for one in colleagues},
+                "colleagues": [one for one in colleagues if one.disabled_at is None],
+                "notes": [
+                    (note, sight.text(note.text)) for note in notes_repository.notes(session, conversation.id)
+                ],
+                "tags": notes_repository.tags(session, conversation.id),
+                "known_tags": notes_repository.known_tags(session),
+            },
         )
         customer_id = someone.customer.id if someone.customer else None
     look(desk, "conversation", conversation_id, full, customer=customer_id)

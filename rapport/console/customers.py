@@ -57,6 +57,8 @@ def find(
         with desk.writing() as session:
             ids = [one.id for one in lines[:10]]
             desk.note(session, "search", "customer", None, found=len(lines), ids=ids)
+    elif lines:
+        look(desk, "customer", "list", everybody)
     return desk.page(
         "customers.html",
         q=wanted,
