@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
+import threading
 from datetime import timedelta
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, event, select
 from starlette.testclient import TestClient
 
+from rapport.app import create_app
 from rapport.console.desk import COOKIE, next_path
-from rapport.console.login import TRIES_PER_ACCOUNT
+from rapport.console.login import KNOWN_BROWSER_COOKIE, TRIES_PER_ACCOUNT, TRIES_PER_ADDRESS
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
-from rapport.kit.errors import InvalidInputError
-from rapport.staff import rules
+from rapport.kit.errors import InvalidInputError, TooManyRequestsError, UnauthorizedError
+from rapport.kit.settings import Settings
+from rapport.staff import rules, service
 from rapport.staff.models import AuditEvent, Staff, StaffSession
 from tests.console.client import PASSWORD, StaffClient, add_staff, address, readable
 from tests.console.conftest import Logged
@@ -250,3 +253,92 @@ def test_an_unknown_page_is_a_page(log_in: Logged) -> None:
     answer = log_in("agent").get("/console/no-such-page")
     assert answer.status_code == 404
     assert "There is no such page" in readable(answer.text)
+
+
+def test_who_guesses_keeps_nobody_out_of_their_own_browser(app: FastAPI, engine: Engine) -> None:
+    add_staff(engine, "agent")
+    own, elsewhere = visitor(app), visitor(app)
+    assert try_to_log_in(own, address("agent"), PASSWORD) == 303
+    for _ in range(TRIES_PER_ACCOUNT):
+        try_to_log_in(elsewhere, address("agent"), "wrong words altogether")
+    assert try_to_log_in(elsewhere, address("agent"), PASSWORD) == 429
+    assert try_to_log_in(own, address("agent"), PASSWORD) == 303
+    stolen = own.cookies[KNOWN_BROWSER_COOKIE]
+    elsewhere.cookies.set(KNOWN_BROWSER_COOKIE, "x" + stolen, path="/console")
+    assert try_to_log_in(elsewhere, address("agent"), PASSWORD) == 429, "made up"
+    add_staff(engine, "manager")
+    for _ in range(TRIES_PER_ACCOUNT):
+        try_to_log_in(own, address("manager"), "wrong words altogether")
+    assert try_to_log_in(own, address("manager"), PASSWORD) == 429, "it is good for its own account"
+
+
+def test_one_network_address_tries_only_so_many_accounts(app: FastAPI, engine: Engine) -> None:
+    client = visitor(app)
+    for number in range(TRIES_PER_ADDRESS):
+        assert try_to_log_in(client, f"somebody{number}@fjordly.example", "wrong words altogether") == 401
+    assert try_to_log_in(client, "another@fjordly.example", "wrong words altogether") == 429
+
+
+def test_nothing_is_locked_while_a_password_is_checked(
+    settings: Settings, sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On SQLite a transaction that is open would hold up every chat for as long as the hash takes."""
+    app = create_app(settings, sqlite_engine)
+    add_staff(sqlite_engine, "agent")
+    checked: list[int] = []
+
+    def verify(staff: Staff | None, password: str) -> Staff:
+        checked.append(sqlite_engine.pool.checkedout())  # type: ignore[attr-defined]
+        raise UnauthorizedError(service.WRONG)
+
+    monkeypatch.setattr(service, "verify", verify)
+    assert try_to_log_in(visitor(app), address("agent"), PASSWORD) == 401
+    assert checked == [0]
+
+
+def test_only_a_few_passwords_are_checked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each takes 64 MiB."""
+    monkeypatch.setattr(service, "LONGEST_WAIT_SECONDS", 0)
+    monkeypatch.setattr(service, "_hashing", threading.BoundedSemaphore(1))
+    assert service.hashed(PASSWORD, "a@b.no", "Ann").startswith("$argon2id$")
+    with service._one_of_few(), pytest.raises(TooManyRequestsError):
+        service.verify(None, PASSWORD)
+
+
+def test_what_was_refused_is_in_the_audit_log(app: FastAPI, engine: Engine) -> None:
+    add_staff(engine, "agent")
+    for email in (address("agent"), "nobody@fjordly.example"):
+        try_to_log_in(visitor(app), email, "wrong words altogether")
+    with read_scope(engine) as session:
+        noted = session.execute(select(AuditEvent.action, AuditEvent.subject_id)).all()
+        known = session.scalars(select(Staff.id)).one()
+    assert [tuple(row) for row in noted] == [("refuse log in", str(known)), ("refuse log in", None)]
+
+
+def test_wrong_addresses_take_as_long_as_wrong_passwords(
+    app: FastAPI, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted in hashes and statements, which is where the time goes."""
+    add_staff(engine, "agent")
+    done: list[list[str]] = []
+    hasher = service._hasher
+
+    class Counting:
+        def hash(self, password: str) -> str:
+            return hasher.hash(password)
+
+        def verify(self, known: str, password: str) -> bool:
+            done[-1].append("hash")
+            return hasher.verify(known, password)
+
+    def note(_c: object, _k: object, statement: str, *_rest: object) -> None:
+        done[-1].append(statement)
+
+    monkeypatch.setattr(service, "_hasher", Counting())
+    event.listen(engine, "before_cursor_execute", note)
+    for email in (address("agent"), "nobody@fjordly.example"):
+        done.append([])
+        try_to_log_in(visitor(app), email, "wrong words altogether")
+    event.remove(engine, "before_cursor_execute", note)
+    assert done[0] == done[1]
+    assert done[0].count("hash") == 1
