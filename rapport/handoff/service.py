@@ -18,6 +18,7 @@ from rapport.conversations import repository as conversations
 from rapport.conversations.models import Conversation, Handoff, Message
 from rapport.handoff import repository, rules
 from rapport.handoff.rules import Step
+from rapport.insight import service as satisfaction
 from rapport.kit import clock
 from rapport.kit.errors import ConflictError, InvalidInputError
 from rapport.staff.models import Staff
@@ -172,6 +173,8 @@ def hand_back(session: Session, conversation: Conversation, staff_id: int, settl
         repository.give_to_bot(session, left.id)
     handoff.closed_at = clock.now()
     _move(session, conversation, Step.HAND_BACK, None)
+    if left is None and handoff.first_answer_at is not None:
+        satisfaction.ask(session, conversation)
     return left is not None
 
 

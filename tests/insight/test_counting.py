@@ -16,7 +16,7 @@ DAYS = [date(2026, 10, 23) + timedelta(days=number) for number in range(6)]
 
 
 @settings(
-    max_examples=25,
+    max_examples=15,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     derandomize=True,
