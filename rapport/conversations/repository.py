@@ -32,9 +32,10 @@ from rapport.conversations.answers import NOT_UNDERSTOOD
 from rapport.conversations.models import Conversation, Handoff, Message
 
 # Word for word the conditions of the indexes, or SQLite does not use them.
-UNANSWERED: ColumnElement[bool] = literal_column("message.status = 'received'", Boolean)
-UNTOLD: ColumnElement[bool] = literal_column(
-    "message.told_at IS NULL AND message.status IN ('kept', 'untold')", Boolean
+# Without a type: SQLAlchemy would compare a truth with 1 there.
+UNANSWERED: ColumnElement[Any] = literal_column("message.status = 'received'")
+UNTOLD: ColumnElement[Any] = literal_column(
+    "message.told_at IS NULL AND message.status IN ('kept', 'untold')"
 )
 
 _messages = cast(Table, Message.__table__)

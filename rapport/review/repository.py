@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import cast
 
 from sqlalchemy import (
-    Boolean,
     ColumnElement,
     Integer,
     Select,
     TableClause,
+    TextClause,
     and_,
     column,
     func,
@@ -37,10 +37,9 @@ from rapport.shop.models import Order
 from rapport.value.models import CustomerValue
 
 # Word for word the conditions of the indexes, or SQLite does not use them.
-NOT_WITH_BOT: ColumnElement[bool] = literal_column("conversation.status <> 'bot'", Boolean)
-OPEN_COMPLAINT: ColumnElement[bool] = literal_column(
-    '"case".kind = \'complaint\' AND "case".resolved_at IS NULL', Boolean
-)
+NOT_WITH_BOT = text("conversation.status <> 'bot'")
+OPEN_COMPLAINT = text('"case".kind = \'complaint\' AND "case".resolved_at IS NULL')
+Condition = ColumnElement[bool] | TextClause
 MOST_PEOPLE = 200
 ADDRESSES = ("email", "phone", "telegram", "whatsapp", "messenger")
 
@@ -56,9 +55,9 @@ class Match:
 
 def conditions(
     filters: Filters, staff_id: int | None, start: datetime | None, end: datetime | None
-) -> list[ColumnElement[bool]]:
+) -> list[Condition]:
     """What `filters` ask of a conversation, but for words; `staff_id` is who `me` is."""
-    found: list[ColumnElement[bool]] = [Conversation.last_sequence > 0]
+    found: list[Condition] = [Conversation.last_sequence > 0]
     for wanted, value in (
         (Conversation.channel, filters.channel),
         (Conversation.language, filters.language),
@@ -100,9 +99,7 @@ def conditions(
     return found
 
 
-def listed(
-    session: Session, which: Sequence[ColumnElement[bool]], place: Place | None, limit: int
-) -> list[str]:
+def listed(session: Session, which: Sequence[Condition], place: Place | None, limit: int) -> list[str]:
     """Ids of conversations from a place on, the newest first; with `place.newer`, the oldest first."""
     key = tuple_(Conversation.updated_at, Conversation.id)
     query = select(Conversation.id).where(*which).limit(limit)
@@ -114,7 +111,7 @@ def listed(
     return list(session.scalars(query.order_by(Conversation.updated_at.desc(), Conversation.id.desc())))
 
 
-def count(session: Session, which: Sequence[ColumnElement[bool]], most: int) -> int:
+def count(session: Session, which: Sequence[Condition], most: int) -> int:
     """How many conversations there are, counted up to `most`."""
     some = select(Conversation.id).where(*which).limit(most)
     return session.scalar(select(func.count()).select_from(some.subquery())) or 0
@@ -187,7 +184,7 @@ def counts(session: Session, ids: Sequence[str]) -> dict[str, tuple[int, int]]:
 def matches(
     session: Session,
     query: Query,
-    which: Sequence[ColumnElement[bool]],
+    which: Sequence[Condition],
     before: int | None,
     limit: int,
 ) -> list[Match]:
@@ -231,9 +228,7 @@ def owners(session: Session, ids: Sequence[str]) -> dict[str, tuple[str | None, 
     return {row[0]: (row[1], row[2]) for row in session.execute(query)}
 
 
-def by_number(
-    session: Session, number: str, which: Sequence[ColumnElement[bool]], limit: int
-) -> Sequence[str]:
+def by_number(session: Session, number: str, which: Sequence[Condition], limit: int) -> Sequence[str]:
     """Conversations of whom this order is, or that opened this case, or a case about this order."""
     people = select(Order.customer_id).where(Order.number == number, Order.customer_id.is_not(None))
     about = Case.order_number == number
@@ -246,7 +241,7 @@ def by_number(
 
 
 def by_person(
-    session: Session, query: Query, address: str, which: Sequence[ColumnElement[bool]], limit: int
+    session: Session, query: Query, address: str, which: Sequence[Condition], limit: int
 ) -> Sequence[str]:
     """Conversations of customers with a name or address like that."""
     index = _index(session, "customer")
@@ -271,7 +266,7 @@ def _latest(
     session: Session,
     customers: Sequence[int | None],
     conversations: Sequence[str | None],
-    which: Sequence[ColumnElement[bool]],
+    which: Sequence[Condition],
     limit: int,
 ) -> Sequence[str]:
     if not customers and not conversations:
@@ -299,8 +294,8 @@ class _OnSqlite:
             ColumnElement[int], table(self.name, column("rowid", Integer)).c.rowid
         )
 
-    def finds(self, query: Query) -> ColumnElement[bool]:
-        return text(f"{self.name} MATCH :words").bindparams(words=fts5(query))  # type: ignore[return-value]
+    def finds(self, query: Query) -> Condition:
+        return text(f"{self.name} MATCH :words").bindparams(words=fts5(query))
 
 
 class _OnPostgresql:
@@ -311,7 +306,7 @@ class _OnPostgresql:
         self.key: ColumnElement[int] = cast(ColumnElement[int], own.c.id)
         self._words = own.c.words
 
-    def finds(self, query: Query) -> ColumnElement[bool]:
+    def finds(self, query: Query) -> Condition:
         wanted = func.to_tsquery(literal_column("'simple'"), tsquery(query))
         return self._words.bool_op("@@")(wanted)
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
 from rapport.conversations.models import Message
@@ -15,7 +14,7 @@ from rapport.privacy.personal import masked
 from rapport.review import filters as addresses
 from rapport.review import repository, words
 from rapport.review.filters import Filters, Place
-from rapport.review.repository import Match
+from rapport.review.repository import Condition, Match
 from rapport.review.words import Piece, Query
 from rapport.shop.facts import get_facts
 
@@ -24,8 +23,8 @@ MOST_COUNTED = 1000
 # A search looks at the newest matches first, in larger and larger steps, and at no more than so many for one
 # page: if few of them pass the other filters, the page says how far back it has looked.
 FIRST_LOOK = 200
-LARGEST_LOOK = 2000
-MOST_LOOKED_AT = 8000
+LARGEST_LOOK = 1500
+MOST_LOOKED_AT = 5000
 # So many messages are compared with what a reader may see before a page ends.
 AT_ONCE = 100
 MOST_CHECKED = 1000
@@ -215,7 +214,7 @@ def _visible(text: str, name: str | None, sees: bool) -> str:
     return text if sees else masked(text, [name] if name else [])
 
 
-def _conditions(filters: Filters, reader: Reader) -> list[ColumnElement[bool]]:
+def _conditions(filters: Filters, reader: Reader) -> list[Condition]:
     start, end = addresses.span(filters, clock.now(), get_facts().timezone)
     return repository.conditions(filters, reader.staff_id, start, end)
 
@@ -224,7 +223,7 @@ def _direct(
     session: Session,
     line: str,
     query: Query,
-    which: Sequence[ColumnElement[bool]],
+    which: Sequence[Condition],
     reader: Reader,
 ) -> list[str]:
     """Conversations that a number, or a person's name or address, leads to."""
@@ -237,7 +236,7 @@ def _direct(
 def _look(
     session: Session,
     query: Query,
-    which: Sequence[ColumnElement[bool]],
+    which: Sequence[Condition],
     reader: Reader,
     before: int | None,
     size: int,
