@@ -32,4 +32,8 @@ SENTENCES = (
     mark("There is no account here with your e-mail address. Ask an administrator for one."),
     mark("Your account here is switched off."),
     mark("Your account here belongs to somebody else at the provider. Ask an administrator to invite you."),
+    # rapport/review/views.py
+    mark("A name needs 1 to 60 letters."),
+    mark("Choose some filters first."),
+    mark("You have 30 views already. Delete one first."),
 )

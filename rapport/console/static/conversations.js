@@ -59,6 +59,7 @@ for (const place of document.querySelectorAll("[data-count-of]")) {
     const answer = await fetch(`/console/conversations/count?${place.dataset.countOf}`);
     if (!answer.ok) break;
     const { count, more } = await answer.json();
+    if (count === null) continue;
     place.textContent = new Intl.NumberFormat(document.documentElement.lang).format(count) + (more ? "+" : "");
     place.hidden = false;
   } catch {
