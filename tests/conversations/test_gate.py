@@ -13,6 +13,8 @@ from sqlalchemy import Engine, event
 from rapport.conversations import gate, repository, service
 from rapport.conversations.rasa import Answer, Reply
 from rapport.conversations.texts import TROUBLE, TROUBLE_FILE, load_response
+from rapport.edits import service as edited
+from rapport.edits import source as edits
 from rapport.kit import clock
 from rapport.kit.database import session_scope
 from rapport.kit.format import money
@@ -139,6 +141,19 @@ def test_the_shops_own_words_pass(engine: Engine, make_turns: MakeTurns, rasa: F
     assert _heard(engine, make_turns, rasa, _chat(engine, None), *texts) == texts
     promise = "All for you with 80 % off"
     assert _heard(engine, make_turns, rasa, _chat(engine, None), promise) == [SORRY["en"].text]
+
+
+def test_what_is_edited_in_the_console_is_the_shops_own_word(
+    engine: Engine, make_turns: MakeTurns, rasa: FakeRasa, code: str
+) -> None:
+    name = "Vipps, with 3 % off every parcel"
+    chat = _chat(engine, None)
+    edits.follow(lambda: engine)
+    assert _heard(engine, make_turns, rasa, chat, name) == [SORRY["en"].text]
+    with session_scope(engine) as session:
+        texts = dict.fromkeys(LANGUAGES, name)
+        edited.save(session, "payment", 0, [{"key": "vipps", "name": texts}], None)
+    assert _heard(engine, make_turns, rasa, chat, name)[-1] == name
 
 
 def test_what_points_and_friends_bring_may_be_said(
