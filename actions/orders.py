@@ -7,8 +7,11 @@ from typing import Any
 
 from rasa_sdk.events import SlotSet
 
+from actions import cases
 from actions.base import Event, PrivateAction, Turn
 from actions.knowledge import answer_topic, misses_confirmation
+from rapport.cases import asking
+from rapport.cases import service as work
 from rapport.conversations import service as conversations
 from rapport.kit.format import day, money, number
 from rapport.shop import service as shop
@@ -26,6 +29,8 @@ class TrackOrder(PrivateAction):
     action_name = "action_track_order"
 
     def perform(self, turn: Turn) -> list[Event]:
+        if cases.asks_after(turn) and cases.tell_if_any(turn):
+            return []
         if not turn.named("order_number") and misses_confirmation(turn) and answer_topic(turn):
             return []
         return super().perform(turn)
@@ -77,6 +82,12 @@ class TrackRefund(PrivateAction):
 
     action_name = "action_track_refund"
 
+    def perform(self, turn: Turn) -> list[Event]:
+        # "Any news on my complaint" easily sounds like this; a request for money back is told of below.
+        if asking.asks_after(turn.text) == ("complaint",) and cases.tell_if_any(turn):
+            return []
+        return super().perform(turn)
+
     def answer_customer(self, turn: Turn, customer_id: int) -> list[Event]:
         of_order = None
         if turn.slot("order_number") is not None:
@@ -95,7 +106,11 @@ class TrackRefund(PrivateAction):
                 date=written_day(case.opened_at, turn.language),
                 case=case.id,
             )
-        if not paid and not waiting:
+        decided = work.answered_requests(turn.session, customer_id, "get_refund", of_order)
+        # What was paid back is told of already.
+        told = [case for case in decided if case.order_number not in {refund.number for refund in paid}]
+        cases.tell(turn, told)
+        if not paid and not waiting and not told:
             turn.say("utter_no_refund")
         return [SlotSet("order_number", None)]
 

@@ -6,11 +6,12 @@ from abc import ABC, abstractmethod
 
 from rasa_sdk.events import ActiveLoop, FollowupAction, SlotSet
 
-from actions import point_codes
+from actions import cases, point_codes
 from actions.asides import answer_instead
 from actions.base import Event, PrivateAction, Turn
 from actions.orders import counted_lines, written_day
 from actions.request_orders import asked_order, latest_text, opening_message, orders_meant, possible_orders
+from rapport.cases import service as work
 from rapport.conversations import decisions, details, point_amounts, requests
 from rapport.conversations import service as conversations
 from rapport.shop import reorder
@@ -19,6 +20,8 @@ from rapport.shop.service import OrderView
 
 # Done at once and by nobody: no colleague looks at them.
 WITHOUT_CASE = {point_codes.KIND}
+# Asked for again for the same order, what was decided is told. (All else may be wanted once more.)
+DECIDED_ONCE = {"cancel_order", "get_refund", "get_invoice"}
 SLOTS = ("request", "request_order", "request_details", "request_confirmed")
 
 
@@ -31,6 +34,8 @@ class RequestAction(PrivateAction, ABC):
         """A key of `requests.KINDS`."""
 
     def perform(self, turn: Turn) -> list[Event]:
+        if cases.asks_after(turn) and cases.tell_if_any(turn):
+            return []
         return [] if answer_instead(turn, self.kind) else super().perform(turn)
 
     def answer_customer(self, turn: Turn, customer_id: int) -> list[Event]:
@@ -221,8 +226,13 @@ def hindered(turn: Turn, customer_id: int, kind: str, order: OrderView | None) -
 def already_open(
     turn: Turn, customer_id: int, kind: str, number: str | None, text: str | None = None
 ) -> bool:
-    """Whether a colleague is looking at the same request; if so, says since when."""
+    """Whether a colleague is looking at the same request, or has decided on it lately; if so, it is said."""
     case = conversations.same_request(turn.session, customer_id, kind, number, text, turn.message_key)
+    if case is None and kind in DECIDED_ONCE and number is not None:
+        decided = work.answered_requests(turn.session, customer_id, kind, number)
+        if decided and decided[0].outcome in cases.RESOLVED:
+            cases.tell(turn, decided[:1])
+            return True
     if case is not None:
         taken_back = kind in decisions.VERBS and decisions.decided(kind, latest_text(turn)) is False
         response = "utter_request_take_back" if taken_back else "utter_request_open"

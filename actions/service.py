@@ -5,11 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
-from rasa_sdk.events import ActionExecutionRejected, FollowupAction, SlotSet
+from rasa_sdk.events import ActionExecutionRejected, ActiveLoop, FollowupAction, SlotSet
 from rasa_sdk.interfaces import Tracker
 
+from actions import cases
 from actions.base import Check, CrmAction, Event, FormValidation, Turn
 from actions.knowledge import answer_topic
+from rapport.cases import asking
+from rapport.cases import service as work
+from rapport.cases.models import Case
 from rapport.conversations import answers, rules
 from rapport.conversations import service as conversations
 from rapport.handoff.texts import moment
@@ -26,6 +30,9 @@ class AskComplaintText(CrmAction):
     action_name = "action_ask_complaint_text"
 
     def answer(self, turn: Turn) -> list[Event]:
+        if cases.asks_after(turn) and turn.slot("requested_slot") in (None, "complaint_text"):
+            # "What happened to my complaint?" is none. The form ends before anything was asked for.
+            return [ActiveLoop(None), SlotSet("requested_slot", None), FollowupAction(cases.STATUS)]
         told = rules.is_told(opening_message(turn.tracker, FORM))
         turn.say("utter_complaint_as_it_is" if told else "utter_ask_complaint_text")
         return []
@@ -98,12 +105,31 @@ class TakeComplaint(CrmAction):
     def answer(self, turn: Turn) -> list[Event]:
         text = turn.slot("complaint_text")
         if text is None:
-            return [FollowupAction(FORM)]
+            return [] if cases.asks_after(turn) else [FollowupAction(FORM)]
         story = rules.complaint_story(opening_message(turn.tracker, FORM), text)
-        case = conversations.open_case(turn.session, turn.conversation, "complaint", story, turn.message_key)
-        turn.say("utter_complaint_taken", case=case.id)
+        taken_up = _take_up_again(turn, story)
+        if taken_up is None:
+            case = conversations.open_case(
+                turn.session, turn.conversation, "complaint", story, turn.message_key
+            )
+            turn.say("utter_complaint_taken", case=case.id)
+        else:
+            turn.say("utter_complaint_reopened", case=taken_up.id)
         # Kept, it would fill the form of the next complaint.
         return [SlotSet("complaint_text", None)]
+
+
+def _take_up_again(turn: Turn, story: str) -> Case | None:
+    """The complaint that was resolved lately and is not over, by the customer's words or because they had
+    just been told of it; it is open again.
+    """
+    customer_id = turn.customer_id
+    again = asking.says_again(story) or said_before_form(turn.tracker, FORM) in cases.TOLD_AS_OVER
+    if not again:
+        return None
+    return work.take_up_again(
+        turn.session, turn.conversation, customer_id, ("complaint",), story, turn.message_key
+    )
 
 
 def opening_message(tracker: Tracker, form: str) -> str | None:
@@ -114,6 +140,21 @@ def opening_message(tracker: Tracker, form: str) -> str | None:
             said = (event.get("text") or "").strip()
         elif event["event"] == "active_loop" and event.get("name") == form:
             opening = said
+    return opening
+
+
+def said_before_form(tracker: Tracker, form: str) -> str | None:
+    """The last response before the message by which a form began, the last time it did."""
+    said: str | None = None
+    before: str | None = None
+    opening: str | None = None
+    for event in tracker.events:
+        if event["event"] == "bot":
+            said = (event.get("metadata") or {}).get("utter_action")
+        elif event["event"] == "user":
+            before = said
+        elif event["event"] == "active_loop" and event.get("name") == form:
+            opening = before
     return opening
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+from actions import cases
 from actions.asides import words_beside
 from actions.base import CrmAction, Event, Turn
 from actions.guesses import carried, guesses, misses_before
@@ -67,6 +68,8 @@ class NotServed(CrmAction, ABC):
     writes = True
 
     def answer(self, turn: Turn) -> list[Event]:
+        if cases.asks_after(turn):
+            return cases.CaseStatus().perform(turn)
         if answer_topic(turn):
             return []
         if (events := _show_named(turn)) is not None:

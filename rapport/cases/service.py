@@ -184,16 +184,33 @@ def reopen(session: Session, case_id: int, version: int, staff_id: int) -> Case:
     return _reopened(session, case, staff_id)
 
 
-def reopen_by_customer(session: Session, case: Case, text: str, message_key: str) -> Case:
-    """The customer says that it was not over; the same `message_key` again changes nothing."""
-    held = _hold(session, case.id, None)
-    known = [event.details.get("message_key") for event in repository.history(session, held.id)]
-    if message_key in known:
-        return held
-    if held.resolved_at is None:  # somebody reopened it just now: then this is one more word on it
-        return _done(session, held, "heard", None, text, changes=False, message_key=message_key)
-    held.status = rules.after(held.status, "reopen")
-    return _reopened(session, held, None, text, message_key=message_key)
+def take_up_again(
+    session: Session,
+    conversation: Conversation,
+    customer_id: int | None,
+    kinds: Sequence[str],
+    text: str,
+    message_key: str,
+) -> Case | None:
+    """The customer says that what was resolved last is not over: it is open again, or None if there is none.
+
+    The same `message_key` again changes nothing.
+    """
+    conversations.lock(session, conversation.id)
+    found = latest(session, conversation, customer_id, kinds)
+    for case in found:
+        if any(
+            event.details.get("message_key") == message_key for event in repository.history(session, case.id)
+        ):
+            return case
+    resolved = next((case for case in found if case.resolved_at is not None), None)
+    if resolved is None:
+        return None
+    case = _hold(session, resolved.id, None)
+    if case.resolved_at is None:  # somebody reopened it just now: then this is one more word on it
+        return _done(session, case, "heard", None, text, changes=False, message_key=message_key)
+    case.status = rules.after(case.status, "reopen")
+    return _reopened(session, case, None, text, message_key=message_key)
 
 
 def heard(session: Session, case_id: int) -> None:
@@ -204,15 +221,6 @@ def heard(session: Session, case_id: int) -> None:
         _done(session, case, "heard", None)
 
 
-def to_reopen(
-    session: Session, conversation: Conversation, customer_id: int | None, kinds: Sequence[str]
-) -> Case | None:
-    """What was resolved last for this conversation or customer, while it can still be taken up again."""
-    since = clock.now() - rules.REOPENS_WITHIN
-    found = repository.latest_of(session, conversation.id, customer_id, kinds, since)
-    return next((case for case in found if case.resolved_at is not None), None)
-
-
 def latest(
     session: Session, conversation: Conversation, customer_id: int | None, kinds: Sequence[str] = rules.KINDS
 ) -> Sequence[Case]:
@@ -221,11 +229,12 @@ def latest(
     return repository.latest_of(session, conversation.id, customer_id, kinds, since)
 
 
-def answered_request(session: Session, customer_id: int, topic: str, order_number: str | None) -> Case | None:
-    """The customer's newest request of a kind that was decided on not long ago."""
+def answered_requests(
+    session: Session, customer_id: int, topic: str, order_number: str | None = None
+) -> Sequence[Case]:
+    """The customer's requests of a kind that were resolved lately, newest first; of one order or of all."""
     since = clock.now() - rules.REOPENS_WITHIN
-    found = repository.answered_requests(session, customer_id, topic, order_number, since)
-    return found[0] if found else None
+    return repository.answered_requests(session, customer_id, topic, order_number, since)
 
 
 def language_of(session: Session, case: Case) -> str:

@@ -239,7 +239,11 @@ def test_the_customer_reopens_the_same_case_once(desk: Desk) -> None:
     for _ in range(2):
         with session_scope(desk.engine) as session:
             case = session.get_one(Case, case_id)
-            service.reopen_by_customer(session, case, "It is still broken.", "talk:9")
+            conversation = session.get_one(Conversation, case.conversation_id)
+            taken_up = service.take_up_again(
+                session, conversation, None, ("complaint",), "It is still broken.", "talk:9"
+            )
+            assert taken_up is case
     assert desk.read(case_id).status == "reopened"
     assert [event.kind for event in desk.history(case_id)] == ["opened", "resolved", "reopened"]
     assert desk.history(case_id)[-1].text == "It is still broken."
