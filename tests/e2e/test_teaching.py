@@ -129,8 +129,8 @@ def test_a_correction_is_learned_goes_live_and_is_taken_back(taught: Stack, proj
     page = readable(manager.page("teaching/runs/1"))
     assert "✓ live" in page
     # Back in one click, while somebody writes: the message waits for Rasa and is answered.
-    manager.post("teaching/live", model=first.name)
     old = taught.pid("Rasa")
+    manager.post("teaching/live", model=first.name)
     wait_until(lambda: restarted(taught, old), SWITCH_SECONDS, "Rasa with the model before")
     talk.post(SAID)
     wait_until(lambda: answered(taught), SWITCH_SECONDS, "the answer")
