@@ -59,11 +59,14 @@ def show(desk: Teaching) -> Response:
     """What would be learned, the running training, and all before it."""
     settings = desk.parts.settings
     project = projects.read(settings.project_dir)
-    with desk.writing() as session:
-        tasks.clear_gone(session, settings)
+    with desk.reading() as session:
         plan = service.plan(project, repository.accepted(session))
         runs = repository.runs(session)
         running = next((run for run in runs if run.state == "running"), None)
+        if running is not None and rules.is_gone(running.seen_at, clock.now()):
+            # As it will be on record when the next one begins; looking changes nothing.
+            session.expunge(running)
+            running.state, running.told, running = "failed", tasks.GONE, None
         now = model.live(settings.models_dir)
         return desk.page(
             "training.html",
@@ -144,6 +147,7 @@ def switch(desk: Teaching) -> Response:
     name = desk.field("model", 80)
     try:
         with desk.writing() as session:
+            tasks.clear_gone(session, desk.parts.settings)
             done = live.switch(session, desk.parts.settings, desk.staff.id, name)
             about = {"taken_out": done.taken_out, "put_in": done.put_in, "missing": len(done.missing)}
             desk.note(session, "switch the model", "model", name, **about)

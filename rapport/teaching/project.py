@@ -61,6 +61,10 @@ class Project:
 
     def known(self) -> Known:
         """What a new example is compared with; a fresh one, to be filled."""
+        return self._known.fresh()
+
+    @cached_property
+    def _known(self) -> Known:
         return Known(self.examples, self.held_out)
 
 

@@ -83,13 +83,20 @@ class Known:
         for example in examples:
             self._examples.setdefault(wording(example.text), {}).setdefault(example.intent, example)
         self._held_out = {wording(message.text): message for message in held_out}
+        self._learned: dict[str, dict[str, Example]] = {}
+
+    def fresh(self) -> Known:
+        """One that knows as much and learns by itself; it is made at once."""
+        other = Known((), ())
+        other._examples, other._held_out = self._examples, self._held_out
+        return other
 
     def problem(self, wanted: Example) -> tuple[str, Example | None] | None:
         """Why this cannot be an example (empty, known, conflict, held_out) and what stands against it."""
         words = wording(wanted.text)
         if not words:
             return "empty", None
-        known = self._examples.get(words, {})
+        known = self._examples.get(words, {}) | self._learned.get(words, {})
         if wanted.intent in known:
             return "known", known[wanted.intent]
         for intent, other in known.items():
@@ -101,7 +108,7 @@ class Known:
 
     def learn(self, example: Example) -> None:
         """What is added counts for those after it."""
-        self._examples.setdefault(wording(example.text), {}).setdefault(example.intent, example)
+        self._learned.setdefault(wording(example.text), {}).setdefault(example.intent, example)
 
 
 def figures(report: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from rapport.teaching import repository, rules
 from rapport.teaching.models import TrainingRun
 from rapport.teaching.training import Training
 
+GONE = "The process it ran in has ended."
+
 
 def begin(session: Session, settings: Settings, staff_id: int) -> TrainingRun:
     """Puts a run on record; `launch` it when that is committed. Raises ConflictError while another runs."""
@@ -51,7 +53,7 @@ def clear_gone(session: Session, settings: Settings) -> None:
         return
     live = run.model is not None and run.model == model.named(settings.models_dir)
     run.state, run.finished_at = ("live" if live else "failed"), clock.now()
-    run.told = "" if live else "The process it ran in has ended."
+    run.told = "" if live else GONE
     for annotation in repository.of_run(session, [run.id]):
         if annotation.status == "accepted":
             annotation.status = "applied" if live else "accepted"
