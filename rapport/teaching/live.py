@@ -22,7 +22,7 @@ from rapport.teaching import files, project, repository, rules
 from rapport.teaching.files import Change
 from rapport.teaching.rules import Step
 
-RESTART_SECONDS = 120.0
+RESTART_SECONDS = 180.0
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from tests.console.client import PASSWORD, readable
 from tests.stack import Stack, wait_until
 
 SAID = "zibbly wobbly flumpet"
-TRAINING_SECONDS = 300
-SWITCH_SECONDS = 120
+TRAINING_SECONDS = 900
+SWITCH_SECONDS = 240
 # The part of the examples that is left: real training, of a size that takes seconds.
 EXAMPLES = {"en": 25}
 FEW = 2
