@@ -52,6 +52,10 @@ ALGORITHMS = (
     "Ed25519",
 )
 
+# Microsoft never says `email_verified`; whether the owner of an address's domain has verified it stands in
+# `xms_edov`, another name for the same thing, if the application asks for it.
+MICROSOFT = "https://login.microsoftonline.com/"
+
 # What staff read; rapport/console/words.py has each of them marked for translation.
 DOWN = "The login provider cannot be reached. Try again in a minute."
 STOPPED = "The login was stopped at the provider."
@@ -118,10 +122,8 @@ class Provider:
         token = self._redeem(redirect_uri, answer["code"], kept["verifier"])
         claims = self._claims(token.get("id_token"), kept["nonce"])
         profile = claims if "email" in claims else self._profile(token, claims["sub"])
-        email, verified = profile.get("email"), profile.get("email_verified")
-        # Some providers send it as a text.
-        proven = isinstance(email, str) and (verified is True or verified == "true")
-        return Identity(f"{self.issuer} {claims['sub']}", str(email) if proven else None, str(kept["wanted"]))
+        subject = f"{self.issuer} {claims['sub']}"
+        return Identity(subject, verified_email(self.issuer, profile), str(kept["wanted"]))
 
     def check(self) -> None:
         """Fetches what the provider says of itself. Raises RefusedError."""
@@ -263,6 +265,16 @@ class Provider:
     def _untrusted(self, reason: str) -> RefusedError:
         log.warning("The OpenID provider %s cannot be trusted: %s", self.issuer, reason)
         return RefusedError(UNTRUSTED)
+
+
+def verified_email(issuer: str, profile: Mapping[str, Any]) -> str | None:
+    """The address of somebody at the provider, if the provider says that it is theirs."""
+    email, verified = profile.get("email"), profile.get("email_verified")
+    if verified is None and issuer.startswith(MICROSOFT):
+        verified = profile.get("xms_edov")
+    # Some providers send it as a text.
+    is_theirs = verified is True or (isinstance(verified, int | str) and str(verified) in {"1", "true"})
+    return email if isinstance(email, str) and is_theirs else None
 
 
 def make(settings: Settings) -> Provider | None:

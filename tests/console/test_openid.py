@@ -204,6 +204,26 @@ def test_lies_let_nobody_in(settings: Settings, engine: Engine, hostile: Hostile
         assert session.scalars(select(Staff.oidc_subject).where(Staff.oidc_subject.is_not(None))).all() == []
 
 
+@pytest.mark.parametrize(
+    ("issuer", "said", "is_theirs"),
+    [
+        ("https://id.example", {"email_verified": True}, True),
+        ("https://id.example", {"email_verified": "true"}, True),
+        ("https://id.example", {"email_verified": "false"}, False),
+        ("https://id.example", {"email_verified": None}, False),
+        ("https://id.example", {"email_verified": ["true"]}, False),
+        ("https://id.example", {"xms_edov": True}, False),
+        ("https://login.microsoftonline.com/1/v2.0", {"xms_edov": True}, True),
+        ("https://login.microsoftonline.com/1/v2.0", {"xms_edov": "1"}, True),
+        ("https://login.microsoftonline.com/1/v2.0", {"xms_edov": False}, False),
+        ("https://login.microsoftonline.com/1/v2.0", {"xms_edov": True, "email_verified": False}, False),
+        ("https://login.microsoftonline.com/1/v2.0", {}, False),
+    ],
+)
+def test_whose_address_it_is(issuer: str, said: dict[str, object], is_theirs: bool) -> None:
+    assert oidc.verified_email(issuer, {"email": EMAIL, **said}) == (EMAIL if is_theirs else None)
+
+
 def test_new_keys_are_fetched(
     settings: Settings, engine: Engine, hostile: HostileProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
