@@ -9,6 +9,7 @@ from fastapi.responses import Response
 
 from rapport.console import login
 from rapport.console.desk import Desk, signed_in
+from rapport.console.i18n import mark
 from rapport.kit import languages
 from rapport.kit.errors import InvalidInputError, UnauthorizedError
 from rapport.staff import rules, service
@@ -19,7 +20,7 @@ MyDesk = Annotated[Desk, Depends(signed_in)]
 
 @routes.get("/account")
 def show(desk: MyDesk) -> Response:
-    return desk.page("account.html", problem=None)
+    return _page(desk)
 
 
 @routes.post("/account")
@@ -31,7 +32,7 @@ def change(desk: MyDesk) -> Response:
     try:
         name = rules.checked_name(desk.field("name", 400))
     except InvalidInputError as error:
-        return desk.page("account.html", 422, problem=desk.gettext(str(error)))
+        return _page(desk, str(error), name=desk.field("name", 400), chosen=language)
     with desk.writing() as session:
         staff = service.get(session, desk.staff.id)
         staff.name, staff.language = name, language
@@ -51,6 +52,17 @@ def change_password(request: Request, desk: MyDesk) -> Response:
             desk.note(session, "change password", "staff", staff.id)
             return login.let_in(request, session, staff, "/console/account")
     except UnauthorizedError:
-        return desk.page("account.html", 422, problem=desk.gettext("The current password is wrong."))
+        return _page(desk, mark("The current password is wrong."))
     except InvalidInputError as error:
-        return desk.page("account.html", 422, problem=desk.gettext(str(error)))
+        return _page(desk, str(error))
+
+
+def _page(desk: Desk, problem: str | None = None, *, name: str | None = None, chosen: str = "") -> Response:
+    """With what was typed, where there is a problem."""
+    return desk.page(
+        "account.html",
+        422 if problem else 200,
+        problem=desk.gettext(problem) if problem else None,
+        name=desk.staff.name if name is None else name,
+        chosen=chosen or desk.staff.language,
+    )

@@ -15,8 +15,8 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response, StreamingResponse
 from sqlalchemy.orm import Session
 
+from rapport.console.audit_words import SUBJECTS
 from rapport.console.desk import POLICY, Desk, allowed
-from rapport.console.i18n import mark
 from rapport.shop.facts import get_facts
 from rapport.staff import audit, repository
 from rapport.staff.models import AuditEvent
@@ -35,35 +35,6 @@ PAGES = {
     "case": "/console/cases/{}",
     "staff": "/console/staff#staff-{}",
 }
-SUBJECTS = {
-    "conversation": mark("Conversation"),
-    "customer": mark("Customer"),
-    "case": mark("Case"),
-    "staff": mark("Account"),
-    "settings": mark("Settings"),
-    "model": mark("Model"),
-    "offer": mark("Offer"),
-    "view": mark("Saved view"),
-    "audit log": mark("Audit log"),
-}
-# What is written in the log, for the translators; tests/console/test_audit.py holds the list complete.
-ACTIONS = (
-    mark("ask for new password"),
-    mark("change account"),
-    mark("change password"),
-    mark("change role"),
-    mark("choose password"),
-    mark("create account"),
-    mark("export"),
-    mark("invite"),
-    mark("link account"),
-    mark("log in"),
-    mark("log out"),
-    mark("log out everywhere"),
-    mark("refuse log in"),
-    mark("switch off account"),
-    mark("switch on account"),
-)
 
 routes = APIRouter()
 AuditDesk = Annotated[Desk, Depends(allowed(May.AUDIT))]

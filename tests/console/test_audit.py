@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from rapport.console import audit as page
+from rapport.console.audit_words import ACTIONS, SUBJECTS
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
 from rapport.staff import audit, service
@@ -50,13 +51,14 @@ def noted() -> Iterator[tuple[str, str]]:
 def test_every_action_can_be_translated() -> None:
     found = list(noted())
     assert ("log out", "rapport/console/login.py") in [(text, place.split(":")[0]) for text, place in found]
-    assert [place for text, place in found if text not in page.ACTIONS] == []
+    assert [place for text, place in found if text not in ACTIONS] == []
 
 
 def test_links_lead_to_pages_that_are_there() -> None:
     paths = {way.address for way in WAYS if way.method == "GET"}
-    for kind in {"staff"}:
-        assert page.PAGES[kind].partition("#")[0].format(1) in paths
+    for address in page.PAGES.values():
+        assert address.partition("#")[0].format(1) in paths
+    assert set(page.PAGES) <= set(SUBJECTS)
 
 
 def test_filters_find_what_they_say(engine: Engine, log_in: Logged) -> None:
