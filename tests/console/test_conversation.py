@@ -118,6 +118,14 @@ def test_unknown_visitor_is_said_to_be_one(log_in: Logged, engine: Engine) -> No
     assert "Nobody knows who this is." in text and "Somebody unknown" in text
 
 
+def test_what_a_person_said_bears_their_name(log_in: Logged, engine: Engine) -> None:
+    agent = log_in("agent")
+    said = ("staff", "I will look into it", {"staff_id": staff_id(engine, "agent")})
+    page = agent.page(path(talk(engine, ("customer", "help", {"content": {"notice": "voice"}}), said)))
+    assert "<b>Ada Agent</b>" in page.partition('id="m2"')[2]
+    assert "A voice message, which the bot cannot hear" in page
+
+
 def test_agent_sees_nobody_until_it_is_theirs(log_in: Logged, engine: Engine) -> None:
     life = live(engine)
     agent = log_in("agent")
