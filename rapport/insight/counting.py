@@ -126,8 +126,9 @@ def _talks(session: Session, start: datetime, end: datetime, now: datetime) -> E
             (func.lead(at).over(**place) - at).label("until"),
         )
         .join(active, active.c.id == Message.conversation_id)
-        # Who wrote before this belongs to an earlier talk.
-        .where(Message.author == "customer", Message.at >= start - rules.GAP)
+        # Who wrote before this belongs to an earlier talk. In seconds, so that no database walks through the
+        # index of all messages since then instead of those of these conversations.
+        .where(Message.author == "customer", at >= int((start - rules.GAP).timestamp()))
         .cte("said")
     )
     begins = or_(said.c.since.is_(None), said.c.since >= GAP)
@@ -193,7 +194,8 @@ def _elsewhere(session: Session, talk: Any) -> ColumnElement[bool]:
     """The same customer wrote in another conversation of theirs afterwards."""
     other, wrote = aliased(Conversation), aliased(Message)
     at = seconds(session, wrote.at)
-    return exists(
+    # Of visitors nobody knows there are many: without asking first, all of them would be looked through.
+    return Conversation.customer_id.is_not(None) & exists(
         select(wrote.id)
         .join(other, other.id == wrote.conversation_id)
         .where(
