@@ -24,7 +24,7 @@ MOST_COUNTED = 1000
 # page: if few of them pass the other filters, the page says how far back it has looked.
 FIRST_LOOK = 200
 LARGEST_LOOK = 1500
-MOST_LOOKED_AT = 5000
+MOST_LOOKED_AT = 3500
 # So many messages are compared with what a reader may see before a page ends.
 AT_ONCE = 100
 MOST_CHECKED = 1000
