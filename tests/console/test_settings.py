@@ -37,6 +37,12 @@ def form(page: str) -> dict[str, str]:
 
 
 @pytest.fixture
+def engine(sqlite_engine: Engine) -> Engine:
+    """Forms are the same on both databases; what they save is tried on both in tests/edits/."""
+    return sqlite_engine
+
+
+@pytest.fixture
 def mia(log_in: Logged) -> StaffClient:
     return log_in("manager")
 
