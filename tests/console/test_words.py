@@ -16,4 +16,4 @@ def test_every_sentence_of_the_services_is_marked() -> None:
         if re.fullmatch(r"[A-Z_]+", name) and isinstance(value, str) and re.search(r"\w \w.*\.$", value)
     }
     assert len(said) > 15
-    assert said == set(SENTENCES)
+    assert said <= set(SENTENCES)
