@@ -42,6 +42,7 @@ def environment(language: str) -> Environment:
     )
     made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
     made.globals.update(
+        tr=partial(_translated, language=language),
         csrf_field=_csrf_field,
         role_name=partial(_role_name, language=language),
         language_name=_language_name,
@@ -65,6 +66,13 @@ def environment(language: str) -> Environment:
 def render(template: str, language: str, values: Mapping[str, Any]) -> str:
     """A template, filled in."""
     return environment(language).get_template(template).render(values)
+
+
+def _translated(message: str, language: str) -> str:
+    """A marked text that a variable holds: escaped like any other. `_()` is for what stands in the template
+    itself: its result counts as markup.
+    """
+    return translations(language).gettext(message) if message else ""
 
 
 def _role_name(role: str, language: str) -> str:
