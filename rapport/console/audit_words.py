@@ -79,6 +79,7 @@ ACTIONS = (
     mark("switch on account"),
     mark("switch the model"),
     mark("take case"),
+    mark("take a mark back"),
     mark("take over"),
     mark("training cancelled"),
     mark("training failed"),

@@ -151,8 +151,10 @@ def change(desk: May_read, view_id: int) -> Response:
             view = views.get(session, view_id, desk.staff.id)
             first = desk.field("what") == "first"
             views.open_with(session, desk.staff.id, view if first else None)
-            said = desk.gettext(
-                "The list opens with this view." if first else "The list opens with everything."
+            said = (
+                desk.gettext("The list opens with this view.")
+                if first
+                else desk.gettext("The list opens with everything.")
             )
         elif desk.field("what") == "delete":
             view = views.changeable(session, view_id, desk.staff.id, may_share)

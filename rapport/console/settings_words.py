@@ -139,7 +139,8 @@ def told(desk: Desk, error: Mapping[str, Any]) -> str:
         said = str(raised)
         return desk.gettext(SAID[said]) if said in SAID else said
     if error["type"] in MISTAKES:
-        return str(desk.gettext(MISTAKES[error["type"]]) % context)
+        sentence = MISTAKES[error["type"]]
+        return str(desk.gettext(sentence) % context)
     return str(error["msg"])
 
 
