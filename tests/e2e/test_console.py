@@ -1,4 +1,4 @@
-"""The main ways through the console with nothing faked: first account, find, read, step in, correct, leave."""
+"""The main ways through the console with nothing faked: first account, find, read, step in, correct."""
 
 from __future__ import annotations
 
