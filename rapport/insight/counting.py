@@ -1,26 +1,28 @@
 """Counting a day's talks and messages in the database. What a talk is, and when the bot solved one, stands in
-rules.py; the tests hold the two together.
+rules.py; the tests hold the two together. Statements are built once, which costs more than running them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Date,
     Executable,
     Integer,
     and_,
+    bindparam,
     case,
     cast,
     delete,
     exists,
     func,
     insert,
-    literal,
     or_,
     select,
 )
@@ -30,9 +32,11 @@ from rapport.cases.models import Case
 from rapport.conversations.models import Conversation, Handoff, Message
 from rapport.insight import rules
 from rapport.insight.models import CountedDay, IntentDay, TalkDay
+from rapport.kit.database import UtcDateTime
 from rapport.kit.upsert import insert as upsert
 
 GAP, RETURN = int(rules.GAP.total_seconds()), int(rules.RETURN.total_seconds())
+START, END = (bindparam(name, type_=UtcDateTime()) for name in ("start", "end"))
 
 Rows = list[dict[str, Any]]
 
@@ -49,10 +53,17 @@ def count_day(session: Session, day: date, timezone: str, now: datetime) -> tupl
             {"day": day, "channel": channel, "language": language, **dict.fromkeys(measures, 0)},
         )
 
-    for channel, language, talks, settled, contained in session.execute(_talks(session, start, end, now)):
+    moments = {
+        "start": start,
+        "end": end,
+        "early": int((start - rules.GAP).timestamp()),
+        "now": int(now.timestamp() // 1),
+    }
+    talked = session.execute(_talks(session.get_bind().dialect.name), moments)
+    for channel, language, talks, settled, contained in talked:
         row(channel, language).update(talks=talks, settled=settled, contained=contained)
     intents: Rows = []
-    for channel, language, author, intent, messages, typed in session.execute(_messages(start, end)):
+    for channel, language, author, intent, messages, typed in session.execute(_messages(), moments):
         counted = row(channel, language)
         if author in ("customer", "bot", "staff"):
             counted["from_customers" if author == "customer" else f"from_{author}"] += messages
@@ -78,42 +89,49 @@ def store_day(session: Session, day: date, counted: tuple[Rows, Rows], now: date
 
 def counted_days(session: Session, first: date, last: date) -> dict[date, datetime]:
     """When the days between two were last counted."""
-    query = select(CountedDay.day, CountedDay.counted_at).where(CountedDay.day.between(first, last))
-    return {row.day: row.counted_at for row in session.execute(query)}
+    return {row.day: row.counted_at for row in session.execute(_COUNTED, {"first": first, "last": last})}
 
 
 def first_message(session: Session) -> datetime | None:
-    return session.scalar(select(func.min(Message.at)))
+    return session.scalar(_FIRST_MESSAGE)
 
 
-def seconds(session: Session, at: Any) -> ColumnElement[int]:
+_COUNTED = select(CountedDay.day, CountedDay.counted_at).where(
+    CountedDay.day.between(bindparam("first", type_=Date), bindparam("last", type_=Date))
+)
+_FIRST_MESSAGE = select(func.min(Message.at))
+
+
+def seconds(dialect: str, at: Any) -> ColumnElement[int]:
     """Whole seconds since 1970."""
-    if session.get_bind().dialect.name == "sqlite":
+    if dialect == "sqlite":
         return cast(func.unixepoch(at), BigInteger)
     return cast(func.floor(func.extract("epoch", at)), BigInteger)
 
 
-def _messages(start: datetime, end: datetime) -> Executable:
+@cache
+def _messages() -> Executable:
     language = func.coalesce(Message.language, Conversation.language)
     typed = func.sum(case((Message.payload.is_(None), 1), else_=0))
     return (
         select(Conversation.channel, language, Message.author, Message.intent, func.count(), typed)
         .join(Conversation, Conversation.id == Message.conversation_id)
-        .where(Message.at >= start, Message.at < end)
+        .where(Message.at >= START, Message.at < END)
         .group_by(Conversation.channel, language, Message.author, Message.intent)
     )
 
 
-def _talks(session: Session, start: datetime, end: datetime, now: datetime) -> Executable:
+@cache
+def _talks(dialect: str) -> Executable:
     """(channel, language, talks, settled, contained) of the talks that began between two moments."""
     active = (
         select(Message.conversation_id.label("id"))
-        .where(Message.author == "customer", Message.at >= start, Message.at < end)
+        .where(Message.author == "customer", Message.at >= START, Message.at < END)
         .distinct()
         .cte("active")
     )
     place: dict[str, Any] = {"partition_by": Message.conversation_id, "order_by": Message.sequence}
-    at = seconds(session, Message.at)
+    at = seconds(dialect, Message.at)
     said = (
         select(
             Message.conversation_id,
@@ -128,7 +146,7 @@ def _talks(session: Session, start: datetime, end: datetime, now: datetime) -> E
         .join(active, active.c.id == Message.conversation_id)
         # Who wrote before this belongs to an earlier talk. In seconds, so that no database walks through the
         # index of all messages since then instead of those of these conversations.
-        .where(Message.author == "customer", at >= int((start - rules.GAP).timestamp()))
+        .where(Message.author == "customer", at >= bindparam("early", type_=BigInteger))
         .cte("said")
     )
     begins = or_(said.c.since.is_(None), said.c.since >= GAP)
@@ -152,13 +170,13 @@ def _talks(session: Session, start: datetime, end: datetime, now: datetime) -> E
             func.max(numbered.c.lost).label("lost"),
         )
         .group_by(numbered.c.conversation_id, numbered.c.number)
-        .having(func.min(numbered.c.at) >= start, func.min(numbered.c.at) < end)
+        .having(func.min(numbered.c.at) >= START, func.min(numbered.c.at) < END)
         .cte("talk")
     )
     latest = talk.c.ended + RETURN
-    settled = latest < literal(int(now.timestamp() // 1))
+    settled = latest < bindparam("now", type_=BigInteger)
     alone = and_(talk.c.lost == 0, or_(talk.c.back_after.is_(None), talk.c.back_after > RETURN))
-    solved = and_(settled, alone, ~_person(session, talk), ~_elsewhere(session, talk))
+    solved = and_(settled, alone, ~_person(dialect, talk), ~_elsewhere(dialect, talk))
     language = func.coalesce(talk.c.opened_in, Conversation.language)
     return (
         select(
@@ -173,11 +191,11 @@ def _talks(session: Session, start: datetime, end: datetime, now: datetime) -> E
     )
 
 
-def _person(session: Session, talk: Any) -> ColumnElement[bool]:
+def _person(dialect: str, talk: Any) -> ColumnElement[bool]:
     """A person was asked for, wrote, or has something to work on."""
 
     def within(at: Any) -> ColumnElement[bool]:
-        return seconds(session, at).between(talk.c.started, talk.c.ended + RETURN)
+        return seconds(dialect, at).between(talk.c.started, talk.c.ended + RETURN)
 
     here = talk.c.conversation_id
     wrote = aliased(Message)
@@ -190,10 +208,10 @@ def _person(session: Session, talk: Any) -> ColumnElement[bool]:
     )
 
 
-def _elsewhere(session: Session, talk: Any) -> ColumnElement[bool]:
+def _elsewhere(dialect: str, talk: Any) -> ColumnElement[bool]:
     """The same customer wrote in another conversation of theirs afterwards."""
     other, wrote = aliased(Conversation), aliased(Message)
-    at = seconds(session, wrote.at)
+    at = seconds(dialect, wrote.at)
     # Of visitors nobody knows there are many: without asking first, all of them would be looked through.
     return Conversation.customer_id.is_not(None) & exists(
         select(wrote.id)

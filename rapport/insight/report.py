@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -90,32 +91,26 @@ def gather(
         if day not in counted and first is not None and rules.day_of(first, timezone) <= day < today
     ]  # fmt: skip
     live = [day for day in (today, *reversed(missing)) if period.first <= day <= period.last][:MOST_LIVE]
-    rows, intents = _days(session, period, filters, live, timezone, now)
+    rows, intents, intents_before = _days(session, period, filters, live, timezone, now)
     inside = [row for row in rows if row["day"] >= period.first]
-    opened, resolved = figures.work_by_part(session, parts, timezone, filters)
-    given, used = figures.codes_by_part(session, parts, timezone)
-    scores = figures.scores_by_part(session, parts, timezone, filters)
-    handoffs = figures.handoffs_by_part(session, parts, timezone, filters)
+    earlier = [row for row in rows if row["day"] < period.first]
+    spans = figures.Spans.of(period, parts, timezone)
+    waits, waits_before, handoffs = figures.waits(session, spans, filters)
+    scores, scores_before, averages = figures.scores(session, spans, filters)
+    codes, codes_before, codes_by_part = figures.codes(session, spans, currency)
+    work, work_before, work_by_part = figures.work(session, spans, filters)
     return Report(
         period=period,
         parts=parts,
-        now=_totals(session, period, inside, intents, filters, timezone, currency),
-        before=_totals(
-            session,
-            period.before,
-            [row for row in rows if row["day"] < period.first],
-            figures.intents(session, period.before, filters),
-            filters,
-            timezone,
-            currency,
-        ),
-        talks=[_sums(row for row in inside if part.first <= row["day"] <= part.last) for part in parts],
+        now=Totals(_sums(inside), intents, waits, scores, codes, work),
+        before=Totals(_sums(earlier), intents_before, waits_before, scores_before, codes_before, work_before),
+        talks=_by_part(inside, parts),
         by_channel=_grouped(inside, "channel"),
         by_language=_grouped(inside, "language"),
-        handoffs=_each(handoffs, parts),
-        scores=[scores.get(number) for number in range(len(parts))],
-        codes=(_each(given, parts), _each(used, parts)),
-        work=(_each(opened, parts), _each(resolved, parts)),
+        handoffs=handoffs,
+        scores=averages,
+        codes=codes_by_part,
+        work=work_by_part,
         overdue=figures.overdue(session, now, filters),
         segments=_segments(figures.segment_sizes(session, period), parts),
         moves=figures.segment_moves(session, period),
@@ -127,44 +122,22 @@ def gather(
 
 def _days(
     session: Session, period: Period, filters: Filters, live: list[date], timezone: str, now: datetime
-) -> tuple[list[dict[str, Any]], Counts]:
-    """The rows of the period and the one before, and the intents of the period."""
+) -> tuple[list[dict[str, Any]], Counts, Counts]:
+    """The rows of the period and the one before, and the intents of each."""
     stored = figures.talk_days(session, period.before.first, period.last, filters)
     rows = [row for row in stored if row["day"] not in live]
-    intents = figures.intents(session, period, filters)
+    intents, before = figures.intents(session, period, live, filters)
     for day in live:
         talks, understood = counting.count_day(session, day, timezone, now)
         rows += [row for row in talks if _fits(row, filters)]
-        for intent, number in figures.intents(session, Period(day, day), filters).items():
-            intents[intent] -= number
         for row in understood:
             if _fits(row, filters):
                 intents[row["intent"]] = intents.get(row["intent"], 0) + row["messages"]
-    return rows, {intent: number for intent, number in intents.items() if number}
+    return rows, intents, before
 
 
 def _fits(row: Mapping[str, Any], filters: Filters) -> bool:
     return filters.channel in (None, row["channel"]) and filters.language in (None, row["language"])
-
-
-def _totals(
-    session: Session,
-    period: Period,
-    rows: list[dict[str, Any]],
-    intents: Counts,
-    filters: Filters,
-    timezone: str,
-    currency: str,
-) -> Totals:
-    begin, end = period.moments(timezone)
-    return Totals(
-        talks=_sums(rows),
-        intents=intents,
-        waits=figures.waits(session, begin, end, filters),
-        scores=figures.scores(session, begin, end, filters),
-        codes=figures.codes(session, begin, end, currency),
-        work=figures.work(session, begin, end, filters),
-    )
 
 
 def _sums(rows: Iterable[Mapping[str, Any]]) -> Counts:
@@ -175,15 +148,21 @@ def _sums(rows: Iterable[Mapping[str, Any]]) -> Counts:
     return sums
 
 
-def _grouped(rows: list[dict[str, Any]], by: str) -> dict[str, Counts]:
+def _by_part(rows: Iterable[Mapping[str, Any]], parts: list[Period]) -> list[Counts]:
+    begins = [part.first for part in parts]
+    found: list[list[Mapping[str, Any]]] = [[] for _ in parts]
+    for row in rows:
+        found[bisect_right(begins, row["day"]) - 1].append(row)
+    return [_sums(some) for some in found]
+
+
+def _grouped(rows: Iterable[Mapping[str, Any]], by: str) -> dict[str, Counts]:
     """Sums by channel or language, the most talks first."""
-    names = {row[by] for row in rows}
-    found = {name: _sums(row for row in rows if row[by] == name) for name in sorted(names)}
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(row[by], []).append(row)
+    found = {name: _sums(groups[name]) for name in sorted(groups)}
     return dict(sorted(found.items(), key=lambda item: -item[1]["talks"]))
-
-
-def _each(found: Mapping[int, int], parts: list[Period]) -> list[int]:
-    return [found.get(number, 0) for number in range(len(parts))]
 
 
 def _segments(sizes: Mapping[date, Counts], parts: list[Period]) -> list[Counts | None]:

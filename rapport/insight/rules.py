@@ -222,6 +222,11 @@ def share(part: float | None, whole: float | None) -> float | None:
     return part / whole if whole and part is not None else None
 
 
+def rank(ordered: Sequence[int], percent: int) -> int | None:
+    """What so many of a hundred stay within (nearest rank); None of nothing."""
+    return ordered[(len(ordered) * percent + 99) // 100 - 1] if ordered else None
+
+
 def change(now: float | None, before: float | None) -> float | None:
     """By which share something grew; None when there is nothing to compare with."""
     return (now - before) / before if now is not None and before else None
