@@ -121,17 +121,17 @@ def _day(at: datetime | None, language: str) -> str:
     return formats.short_day(at, language, get_facts().timezone) if at else "–"
 
 
-def _money(minor: int | None, language: str, currency: str | None = None) -> str:
+def _money(minor: int | None, currency: str | None = None, *, language: str) -> str:
     return "–" if minor is None else formats.money(minor, currency or get_facts().currency, language)
 
 
-def _number(value: float | None, language: str, digits: int = 0) -> str:
+def _number(value: float | None, digits: int = 0, *, language: str) -> str:
     if value is None:
         return "–"
     return format_decimal(round(value, digits), locale=LOCALES[language])
 
 
-def _percent(share: float | None, language: str, digits: int = 0) -> str:
+def _percent(share: float | None, digits: int = 0, *, language: str) -> str:
     """A share from 0 to 1."""
     if share is None:
         return "–"

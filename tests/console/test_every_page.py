@@ -1,0 +1,108 @@
+"""Every page there is, in a real browser, with hostile text in every field: accessible, whole, and harmless."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page
+from sqlalchemy import Engine
+
+from rapport.console.app import PAGES
+from rapport.kit.database import session_scope
+from rapport.notes import service as notes
+from rapport.replies import service as replies
+from rapport.review import views
+from rapport.review.filters import Filters
+from rapport.staff.models import Staff
+from rapport.teaching.models import TrainingRun
+from tests.browser import assert_accessible
+from tests.console.client import add_staff
+from tests.console.conftest import OpenPage
+from tests.console.lives import Life, live
+from tests.console.test_permissions import ANYBODY, ways
+from tests.running import RunningApp
+
+HOSTILE = "<script>evil=1</script>\"'><img src=x onerror=evil=1><svg/onload=evil=1>{{7*7}}"
+# What makes a page wider than the screen, outside of what scrolls by itself.
+TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] :
+  [...document.querySelectorAll("main *")].filter((one) => one.getBoundingClientRect().right > innerWidth
+    && !one.parentElement.closest(".scroll")).map((one) => one.outerHTML.slice(0, 120))"""
+NO_PAGES = {
+    "/",
+    "/live",
+    "/openid",
+    "/openid/back",
+    "/conversations/count",
+    "/conversations/{conversation_id}/messages",
+    "/teaching/training/progress",
+    "/insight/{key}.csv",
+    "/audit.csv",
+}
+
+
+def paths(life: Life) -> list[str]:
+    """The address of every page, with ids of what is there."""
+    ids = {
+        "{conversation_id}": life.conversation,
+        "{customer_id}": str(life.customer),
+        "{case_id}": str(life.case),
+        "{run_id}": "1",
+        "{reply_id}": "1",
+        "{section}": "delivery",
+    }
+    keys = {"/settings/offers": "welcome", "/settings/answers": "place_order"}
+    found = []
+    for page in PAGES:
+        for way in ways(page.routes.routes):
+            if way.method != "GET" or way.path in NO_PAGES or ("GET", way.path) in ANYBODY:
+                continue
+            path = way.path
+            for name, value in ids.items():
+                path = path.replace(name, value)
+            for beginning, key in keys.items():
+                if path.startswith(beginning):
+                    path = path.replace("{key}", key)
+            assert "{" not in path, f"what is the id in {path}?"
+            found.append(f"/console{path}")
+    return found
+
+
+def fill(database: Engine, staff_id: int) -> Life:
+    """Something of everything, and all of it hostile."""
+    life = live(database, HOSTILE, name=f"Lucía {HOSTILE}")
+    with session_scope(database) as session:
+        session.get_one(Staff, staff_id).name = f"Mia {HOSTILE}"[:120]
+        replies.create(session, HOSTILE[:60], "hi", dict.fromkeys(("en", "es", "nb", "ro"), "Hello!"))
+        notes.add_note(session, life.conversation, staff_id, HOSTILE)
+        notes.add_tag(session, life.conversation, staff_id, HOSTILE[:40])
+        views.save(session, staff_id, HOSTILE[:60], Filters(language="en"), shared=True, may_share=True)
+        run = TrainingRun(
+            staff_id=staff_id, state="failed", told=HOSTILE, output=HOSTILE, diff=f"+ {HOSTILE}"
+        )
+        session.add(run)
+    return life
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (375, True)])
+def test_every_page(
+    open_page: OpenPage, running: RunningApp, sqlite_engine: Engine, width: int, dark: bool
+) -> None:
+    life = fill(sqlite_engine, add_staff(sqlite_engine, "manager"))
+    page = open_page("admin", "/console/account", width=width, dark=dark)
+    page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+    for path in paths(life):
+        look_at(page, running.url, path)
+
+
+def look_at(page: Page, url: str, path: str) -> None:
+    answer = page.goto(f"{url}{path}")
+    assert answer is not None
+    assert answer.status == 200, path
+    page.evaluate("document.querySelectorAll('main details').forEach(part => part.open = true)")
+    try:
+        assert_accessible(page)
+    except AssertionError as error:
+        raise AssertionError(f"{path}: {error}") from None
+    assert page.evaluate("typeof evil") == "undefined", path
+    assert page.locator("script:not([src])").count() == 0, path
+    wide = page.evaluate(TOO_WIDE)
+    assert wide == [], path
