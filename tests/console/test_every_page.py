@@ -1,4 +1,4 @@
-"""Every page there is, in a real browser, with hostile text in every field: accessible, whole, and harmless."""
+"""Every page there is in a real browser, hostile text in every field: accessible, whole, and harmless."""
 
 from __future__ import annotations
 
