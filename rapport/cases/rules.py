@@ -139,7 +139,8 @@ class Ways:
 
     `chat`: in the case's conversation. `mail`: to their own verified address. `away`: they are not in the web
     chat now. `refuses_mail`: they want no mails. `hindrance`: why nothing gets there on the channel: stopped
-    (they said STOP), gone (the app takes no messages for them), window (they wrote too long ago for it).
+    (they said STOP), gone (the app takes no messages for them), window (they wrote too long ago for it),
+    other (the conversation is another customer's by now).
     """
 
     channel: str | None = None

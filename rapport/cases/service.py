@@ -226,7 +226,8 @@ def latest(
 ) -> Sequence[Case]:
     """What a customer may ask after: their newest cases that are open, or were resolved not long ago."""
     since = clock.now() - rules.REOPENS_WITHIN
-    return repository.latest_of(session, conversation.id, customer_id, kinds, since)
+    found = repository.latest_of(session, conversation.id, customer_id, kinds, since)
+    return [case for case in found if case.customer_id == customer_id or not _is_anothers(case, conversation)]
 
 
 def answered_requests(
@@ -252,6 +253,8 @@ def ways_of(session: Session, case: Case) -> rules.Ways:
         point = repository.contact_point(session, talk.id)
         if point is not None and point.stopped_at is not None:
             hindrance = "stopped"
+        if _is_anothers(case, talk):
+            hindrance = "other"
         last = repository.last_heard(session, talk.id)
     return rules.ways(
         talk.channel if talk else None,
@@ -261,6 +264,11 @@ def ways_of(session: Session, case: Case) -> rules.Ways:
         address=_address(session, case) is not None,
         refuses_mail=_refuses_mail(session, case),
     )
+
+
+def _is_anothers(case: Case, talk: Conversation) -> bool:
+    """Whether somebody else has shown since who they are in the conversation, as on a shared computer."""
+    return case.customer_id is not None and talk.customer_id not in {None, case.customer_id}
 
 
 def _address(session: Session, case: Case) -> str | None:

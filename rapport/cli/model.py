@@ -97,9 +97,15 @@ def is_right(model: Model, models: Path, now: dict[str, str]) -> bool:
     """Whether nothing need be trained: the model is made from these files, or they were accepted with it."""
     if not changes(model.inputs, now):
         return True
+    right = accepted(models)
+    return model.name == named(models) and bool(right) and not changes(right, now)
+
+
+def accepted(models: Path) -> dict[str, str]:
+    """The files that were accepted with the live model."""
     file = models / ACCEPTED
-    accepted = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    return model.name == named(models) and bool(accepted) and not changes(accepted, now)
+    found: dict[str, str] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return found
 
 
 def _write(file: Path, text: str) -> None:

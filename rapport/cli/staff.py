@@ -11,6 +11,7 @@ from rich.table import Table
 from sqlalchemy.orm import Session
 
 from rapport import migrations
+from rapport.handoff import service as handoff
 from rapport.kit.database import get_engine, read_scope, session_scope
 from rapport.kit.errors import InvalidInputError, NotFoundError
 from rapport.kit.languages import DEFAULT_LANGUAGE, LANGUAGES
@@ -83,9 +84,11 @@ def role(
 
 @app.command("disable")
 def disable(email: Email) -> None:
-    """Switch an account off: logged out everywhere, and no way in."""
+    """Switch an account off: logged out everywhere, no way in, and what they had taken over waits again."""
     with session_scope() as session:
-        accounts.switch_off(session, None, _find(session, email).id)
+        staff_id = accounts.switch_off(session, None, _find(session, email).id).id
+    with session_scope() as session:
+        handoff.release_all(session, staff_id)
     _say(f"{email} is switched off and logged out everywhere.")
 
 

@@ -211,10 +211,7 @@ def _customer_named(session: Session, typed: Mapping[str, str]) -> int | None:
 
 @routes.get("/cases/{case_id}")
 def show(desk: Reader, case_id: int) -> Response:
-    page = _show(desk, case_id)
-    with desk.writing() as session:
-        desk.note(session, "see case", "case", case_id)
-    return page
+    return _show(desk, case_id)
 
 
 def _show(
@@ -225,7 +222,9 @@ def _show(
     typed: Mapping[str, str] | None = None,
     seen: int | None = None,
 ) -> Response:
-    """A case's page; `seen`: the version they decided on, which is not the newest any more."""
+    """A case's page; `seen`: the version they decided on, which is not the newest any more. Each look is
+    kept, also at one that comes with a mistake.
+    """
     with desk.reading() as session:
         case = service.get(session, case_id)
         mine = case.owner_id == desk.staff.id
@@ -240,11 +239,12 @@ def _show(
         if case.order_number and case.customer_id:
             order = shop.find_order(session, case.customer_id, case.order_number, desk.staff.language)
         due = case.due_at.astimezone(ZoneInfo(get_facts().timezone)).date()
-        return desk.page(
+        page = desk.page(
             "case.html",
             status,
             case=case,
             text=sight.text(case.text),
+            resolution=sight.text(case.resolution or ""),
             contact=_contact(sight, case.contact),
             customer=customer,
             customer_name=sight.name(name) if name else None,
@@ -268,6 +268,9 @@ def _show(
             word=partial(word, desk),
             longest=rules.LONGEST_TEXT,
         )
+    with desk.writing() as session:
+        desk.note(session, "see case", "case", case_id)
+    return page
 
 
 # --- what is done with it ----------------------------------------------------------------------------------

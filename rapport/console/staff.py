@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
 from rapport.console.desk import Desk, allowed
+from rapport.handoff import service as handoff
 from rapport.kit.errors import ConflictError, ForbiddenError, InvalidInputError
 from rapport.kit.languages import DEFAULT_LANGUAGE
 from rapport.staff import accounts, repository, rules, service
@@ -58,7 +59,14 @@ def change_role(desk: AdminDesk, staff_id: int) -> Response:
 
 @routes.post("/staff/{staff_id}/off")
 def switch_off(desk: AdminDesk, staff_id: int) -> Response:
-    return _do(desk, lambda session: accounts.switch_off(session, desk.staff.id, staff_id))
+    """What they had taken over waits for a colleague: else nobody answers there, not even the bot."""
+    answer = _do(desk, lambda session: accounts.switch_off(session, desk.staff.id, staff_id))
+    if answer.status_code < 400:
+        # Of its own, as it takes the conversations' locks: the accounts' are let go.
+        with desk.writing() as session:
+            for conversation_id in handoff.release_all(session, staff_id):
+                desk.note(session, "release", "conversation", conversation_id, of=staff_id)
+    return answer
 
 
 @routes.post("/staff/{staff_id}/on")

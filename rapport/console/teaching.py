@@ -76,8 +76,10 @@ def decide(desk: Teaching) -> Response:
 def unclear(desk: Teaching, language: str = "") -> Response:
     """What was not understood, similar messages together."""
     language = languages.normalise(language) or desk.staff.language
-    with desk.writing() as session:
+    # Sorting thousands of messages takes its time: nobody who writes waits for it.
+    with desk.reading() as session:
         clusters, total = service.not_understood(session, language, CLUSTERS, EACH)
+    with desk.writing() as session:
         desk.note(session, "look at what was not understood", "view", language)
     return desk.page(
         "teaching_unclear.html",

@@ -162,12 +162,17 @@ class Turns:
             )
             for row in rows
         ]
-        try:
-            for start in range(0, len(told), TOLD_AT_ONCE):
+        for start in range(0, len(told), TOLD_AT_ONCE):
+            try:
                 self._rasa.tell(conversation_id, told[start : start + TOLD_AT_ONCE])
-        except RasaRefusedError as error:
-            # The customer's own message must not wait for ever for that.
-            log.error("Rasa refused to be told what was said in conversation %s: %s", conversation_id, error)
+            except RasaBrokeOffError:
+                # The customer's own message must not wait for ever for that.
+                if self._count_attempt(head):
+                    raise
+            except RasaRefusedError as error:
+                log.error(
+                    "Rasa refused to be told what was said in conversation %s: %s", conversation_id, error
+                )
         with session_scope(self._database) as session:
             repository.mark_told(session, [message.message_id for message in told], clock.now())
 

@@ -5,6 +5,7 @@ Each step takes the conversation's lock first, so that of two people at once one
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
@@ -184,6 +185,16 @@ def release(session: Session, conversation: Conversation, staff_id: int) -> None
     handoff.waiting_since = rules.waiting_again(handoff.requested_at, handoff.first_answer_at, clock.now())
     handoff.staff_id = None
     _move(session, conversation, Step.RELEASE, None)
+
+
+def release_all(session: Session, staff_id: int) -> list[str]:
+    """All that somebody has, who is gone, back to the queue: else nobody answers there. Which these are."""
+    released = []
+    for conversation_id, _, _ in repository.mine(session, staff_id):
+        with suppress(TakenError):  # somebody took it from them just now
+            release(session, session.get_one(Conversation, conversation_id), staff_id)
+            released.append(conversation_id)
+    return released
 
 
 def pass_on(session: Session, conversation: Conversation, staff_id: int, to: int) -> None:

@@ -138,14 +138,17 @@ def rows(session: Session, ids: Sequence[str]) -> dict[str, tuple[Conversation, 
     return {row[0].id: (row[0], row[1], row[2]) for row in session.execute(query)}
 
 
-def addresses(session: Session, customer_ids: set[int]) -> dict[int, str]:
-    """An address of mail of each customer that has one."""
+def addresses(session: Session, customer_ids: set[int]) -> dict[int, list[str]]:
+    """The addresses of mail of customers that have some, the first known first."""
     query = (
         select(Identity.customer_id, Identity.value)
         .where(Identity.customer_id.in_(customer_ids), Identity.kind == "email")
-        .order_by(Identity.id.desc())
+        .order_by(Identity.id)
     )
-    return {row[0]: row[1] for row in session.execute(query)}
+    found: dict[int, list[str]] = {}
+    for customer_id, value in session.execute(query):
+        found.setdefault(customer_id, []).append(value)
+    return found
 
 
 def with_open_complaint(session: Session, ids: Sequence[str]) -> set[str]:
@@ -218,14 +221,14 @@ def texts_since(session: Session, ids: Sequence[str], message_id: int) -> list[t
     return [(row[0], row[1]) for row in session.execute(query)]
 
 
-def owners(session: Session, ids: Sequence[str]) -> dict[str, tuple[str | None, int | None]]:
-    """(customer's name, who of the staff has it) of conversations, by their ids."""
+def owners(session: Session, ids: Sequence[str]) -> dict[str, tuple[str | None, int | None, int | None]]:
+    """(customer's name, who of the staff has it, the customer) of conversations, by their ids."""
     query = (
-        select(Conversation.id, Customer.name, Conversation.assigned_to)
+        select(Conversation.id, Customer.name, Conversation.assigned_to, Conversation.customer_id)
         .outerjoin(Customer, Customer.id == Conversation.customer_id)
         .where(Conversation.id.in_(ids))
     )
-    return {row[0]: (row[1], row[2]) for row in session.execute(query)}
+    return {row[0]: (row[1], row[2], row[3]) for row in session.execute(query)}
 
 
 def by_number(session: Session, number: str, which: Sequence[Condition], limit: int) -> Sequence[str]:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from rapport.conversations.models import Message
 from rapport.kit import clock
-from rapport.privacy.personal import masked
+from rapport.privacy.sight import Sight, telling_words
 from rapport.review import filters as addresses
 from rapport.review import repository, words
 from rapport.review.filters import Filters, Place
@@ -182,6 +182,7 @@ def show(
         conversation, last, name = rows[key]
         said = (hits or {}).get(key) or last
         sees = reader.sees(conversation.assigned_to)
+        mails = emails.get(conversation.customer_id or 0, ())
         messages, unanswered = counts.get(key, (0, 0))
         shown.append(
             Listed(
@@ -191,7 +192,7 @@ def show(
                 status=conversation.status,
                 customer_id=conversation.customer_id,
                 name=name,
-                email=emails.get(conversation.customer_id or 0),
+                email=next(iter(mails), None),
                 assigned_to=conversation.assigned_to,
                 mine=conversation.assigned_to is not None and conversation.assigned_to == reader.staff_id,
                 messages=messages,
@@ -202,7 +203,7 @@ def show(
                 complaint=key in complaints,
                 tags=tags.get(key, []),
                 said_by=said.author if said else "",
-                last=words.snippet(_visible(said.text or "", name, sees) if said else "", query),
+                last=words.snippet(_visible(said.text or "", name, mails, sees) if said else "", query),
                 started_at=conversation.created_at,
                 last_at=conversation.updated_at,
             )
@@ -210,8 +211,9 @@ def show(
     return shown
 
 
-def _visible(text: str, name: str | None, sees: bool) -> str:
-    return text if sees else masked(text, [name] if name else [])
+def _visible(text: str, name: str | None, mails: Sequence[str], sees: bool) -> str:
+    """As the conversation's own page shows it: nothing hidden there is seen, or found, here."""
+    return text if sees else Sight(False, telling_words(name, mails)).text(text)
 
 
 def _conditions(filters: Filters, reader: Reader) -> list[Condition]:
@@ -284,10 +286,12 @@ def _visible_hits(
         return
     ids = list({hit.conversation_id for hit in hits})
     owners = repository.owners(session, ids)
+    emails = repository.addresses(session, {owner[2] for owner in owners.values() if owner[2] is not None})
 
     def found_in(conversation_id: str, text: str | None) -> bool:
-        name, staff_id = owners[conversation_id]
-        return words.matches(_visible(text or "", name, reader.sees(staff_id)), query)
+        name, staff_id, customer_id = owners[conversation_id]
+        mails = emails.get(customer_id or 0, ())
+        return words.matches(_visible(text or "", name, mails, reader.sees(staff_id)), query)
 
     if before is not None:
         for conversation_id, text in repository.texts_since(session, ids, before):

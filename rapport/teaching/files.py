@@ -54,6 +54,8 @@ def parse(text: str) -> list[Block]:
     """The blocks of a file, in order."""
     lines = text.split("\n")
     heads = [(number, match) for number, line in enumerate(lines) if (match := HEAD.match(line))]
+    # A block begins where the first one does; further in it is an example: customers may write "intent: x".
+    heads = [(number, match) for number, match in heads if match["indent"] == heads[0][1]["indent"]]
     blocks = []
     for (start, head), end in zip(heads, [*(number for number, _ in heads), len(lines)][1:], strict=True):
         language, dash, listed, inside = "", head["indent"] + "    - ", [], False

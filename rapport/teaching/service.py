@@ -12,6 +12,8 @@ from rapport.conversations.models import Conversation, Message
 from rapport.kit import clock
 from rapport.kit.errors import ConflictError, InvalidInputError, NotFoundError
 from rapport.kit.languages import normalise
+from rapport.privacy.personal import masked
+from rapport.privacy.sight import Sight, telling_words
 from rapport.teaching import clusters, files, repository, rules
 from rapport.teaching.files import Change
 from rapport.teaching.models import Annotation
@@ -41,13 +43,17 @@ def correct_intent(
 def correct_entity(
     session: Session, project: Project, staff_id: int, message_id: int, value: str, words: str
 ) -> Annotation:
-    """These words of the message mean `category=tents`. Raises as `correct_intent` does."""
-    message, conversation, _ = _of_customer(session, message_id)
+    """These words of the message mean `category=tents`. Raises as `correct_intent` does.
+
+    Personal data are no such words: they must not be learned, nor be found out by trying.
+    """
+    message, conversation, name = _of_customer(session, message_id)
     entity, _, of_it = value.partition("=")
     words = rules.as_example(words).lower()
     if of_it not in project.values.get(entity, ()):
         raise InvalidInputError("There is no such thing to name.")
-    if not rules.wording(words) or words not in (message.text or "").lower():
+    seen = masked(Sight(False, telling_words(name, ())).text(message.text or ""), [name] if name else [])
+    if not rules.wording(words) or words not in seen.lower():
         raise InvalidInputError("These words do not stand in the message.")
     language = _language(message, conversation)
     return _put(session, message_id, staff_id, "entity", value, words, language, "proposed")

@@ -20,7 +20,7 @@ from rapport.kit.database import read_scope, session_scope
 from rapport.kit.errors import RapportError
 from rapport.kit.settings import ROOT, Settings
 from rapport.staff import service as staff
-from rapport.teaching import live, project, repository, rules, service
+from rapport.teaching import files, live, project, repository, rules, service
 from rapport.teaching.rules import Mistake
 
 HEARTBEAT_SECONDS = 3.0
@@ -190,27 +190,32 @@ class Training:
     def _go_live(
         self, read: project.Project, plan: service.Plan, archive: Path, made_from: dict[str, str]
     ) -> None:
-        """Puts model and examples in their places. If Rasa does not start with it, all is as before."""
+        """Puts model and examples in their places. If that fails or Rasa does not start, all is as before."""
         settings, name = self._settings, archive.name.removesuffix(".tar.gz")
         if project.read(settings.project_dir).texts != read.texts:
             raise RapportError("data/nlu was changed while the model was trained. Train again.")
-        before = model.live(settings.models_dir)
+        before, accepted = model.live(settings.models_dir), model.accepted(settings.models_dir)
         self._stay()
         settings.models_dir.mkdir(parents=True, exist_ok=True)
         self._write(model=name)
         kept = settings.models_dir / archive.name
-        shutil.move(archive, kept)
-        live.write(read, plan.texts)
-        model.keep(settings.models_dir, kept, made_from)
-        model.set_live(settings.models_dir, name)
         waits = live.is_supervised(settings)
-        if waits and not live.wait_for_rasa(settings, name, lambda: None):
-            live.write(project.read(settings.project_dir), read.texts)
+        try:
+            shutil.move(archive, kept)
+            live.write(read, plan.texts)
+            model.keep(settings.models_dir, kept, made_from)
+            model.set_live(settings.models_dir, name)
+            if waits and not live.wait_for_rasa(settings, name, lambda: None):
+                raise RapportError("Rasa did not start with the new model; the one before is live again.")
+        except Exception:
+            # Also the files that were made for new examples.
+            texts = {**dict.fromkeys(plan.texts, files.NEW_FILE), **read.texts}
+            live.write(project.read(settings.project_dir), texts)
             if before is not None:
-                model.set_live(settings.models_dir, before.name)
-            kept.unlink()
-            (settings.models_dir / f"{name}.json").unlink()
-            raise RapportError("Rasa did not start with the new model; the one before is live again.")
+                model.set_live(settings.models_dir, before.name, accepted)
+            kept.unlink(missing_ok=True)
+            (settings.models_dir / f"{name}.json").unlink(missing_ok=True)
+            raise
         self._end("live", told="" if waits else "Rasa takes the model when it starts again.")
         model.forget_old(settings.models_dir)
 

@@ -19,6 +19,7 @@ from rapport.kit.errors import ConflictError, InvalidInputError
 from rapport.loyalty.offers import tasks as offers
 from rapport.loyalty.offers.models import Coupon
 from tests.cases.conftest import Desk
+from tests.console.talks import somebody
 from tests.loyalty.offers import shop
 from tests.loyalty.threads import at_once
 
@@ -274,3 +275,24 @@ def test_a_present_follows_a_complaint_that_was_resolved(desk: Desk) -> None:
     assert run(now + 6 * DAY) == 0
     with read_scope(desk.engine) as session:
         assert session.scalars(select(Coupon.customer_id)).all() == [customer_id]
+
+
+@pytest.mark.parametrize("resolved", [False, True])
+def test_who_came_after_them_at_the_same_computer_reads_nothing_of_their_case(
+    desk: Desk, resolved: bool
+) -> None:
+    case_id = desk.case()
+    other = somebody(desk.engine, "Ben", "ben@example.com")
+    with session_scope(desk.engine) as session:
+        case = session.get_one(Case, case_id)
+        conversation = session.get_one(Conversation, case.conversation_id)
+        theirs, conversation.customer_id = conversation.customer_id, other
+    step = ("resolve", "accepted") if resolved else ("answer",)
+    do(desk, step[0], case_id, *step[1:], "Your parcel went to Storgata 5.")
+    assert desk.said(case_id) == []
+    assert len(desk.mails()) == 1, "their own address gets it"
+    with read_scope(desk.engine) as session:
+        conversation = session.get_one(Conversation, case.conversation_id)
+        for who in (other, None):
+            assert service.latest(session, conversation, who) == [], "and the bot tells nothing"
+        assert len(service.latest(session, conversation, theirs)) == 1

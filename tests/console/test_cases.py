@@ -254,3 +254,20 @@ def test_a_case_in_a_browser(
     with read_scope(sqlite_engine) as session:
         said = session.scalars(select(Message.text).where(Message.author == "staff")).all()
     assert len(said) == 2
+
+
+def test_a_look_is_kept_and_masked_whatever_way_it_is_taken(log_in: Logged, engine: Engine) -> None:
+    agent = log_in("agent")
+    secret = "We wrote to ana@example.com."
+    case_id = open_case(engine, resolved_at=clock.now(), status="resolved", outcome="accepted")
+    with session_scope(engine) as session:
+        session.get_one(Case, case_id).resolution = secret
+    assert agent.post(f"/console/cases/{case_id}/due", due="").status_code == 422
+    with read_scope(engine) as session:
+        looks = select(AuditEvent).where(
+            AuditEvent.action == "see case", AuditEvent.subject_id == str(case_id)
+        )
+        assert len(session.scalars(looks).all()) == 1
+    page = agent.page(f"/console/cases/{case_id}")
+    assert "We wrote to" in page
+    assert "ana@example.com" not in page

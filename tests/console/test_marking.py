@@ -78,3 +78,16 @@ def test_what_cannot_be_marked(engine: Engine, log_in: Logged) -> None:
     assert mark(agent, conversation, asked, "entity", value="category=tents", words="not said") == 303
     assert mark(agent, conversation, asked, "entity", value="category=planes", words="hello") == 303
     assert marks(engine) == []
+
+
+def test_trying_words_tells_nothing_of_what_is_hidden(engine: Engine, log_in: Logged) -> None:
+    agent = log_in("agent")
+    customer = somebody(engine, "Zoë Pop")
+    said = "zoe of Storgata 5, Oslo\ncall 412 34 567 about my sovesekk"
+    conversation = talk(engine, ("customer", said), customer_id=customer)
+    [asked] = ids(engine, conversation)
+    for words in ("zoe", "storgata", "41", "412", "67"):
+        assert mark(agent, conversation, asked, "entity", value="category=sleeping_bags", words=words) == 303
+        assert marks(engine) == [], words
+    assert mark(agent, conversation, asked, "entity", value="category=sleeping_bags", words="sovesekk") == 303
+    assert len(marks(engine)) == 1

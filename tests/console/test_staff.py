@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine, select
 from starlette.testclient import TestClient
 
+from rapport.conversations.models import Conversation
 from rapport.kit.database import read_scope, session_scope
 from rapport.outreach.models import OutboxMessage
 from rapport.staff import repository
@@ -16,6 +17,7 @@ from rapport.staff.models import AuditEvent, Staff
 from tests.browser import assert_accessible
 from tests.console.client import PASSWORD, StaffClient, add_staff, address, readable
 from tests.console.conftest import Logged, OpenPage
+from tests.console.talks import talk
 
 
 def staff_of(engine: Engine, email: str) -> Staff:
@@ -164,3 +166,13 @@ def test_the_page_is_accessible(open_page: OpenPage, sqlite_engine: Engine, dark
     page.wait_for_selector("#link")
     assert_accessible(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_what_somebody_had_who_is_switched_off_waits_for_a_colleague(log_in: Logged, engine: Engine) -> None:
+    admin, agent = log_in("admin"), log_in("agent")
+    conversation = talk(engine, ("customer", "help"))
+    agent.post(f"/console/conversations/{conversation}/take")
+    admin.post(f"/console/staff/{staff_of(engine, address('agent')).id}/off")
+    with read_scope(engine) as session:
+        found = session.get_one(Conversation, conversation)
+        assert (found.status, found.assigned_to) == ("waiting", None)

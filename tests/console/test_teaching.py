@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, text
+from sqlalchemy.orm import Session
 
 from rapport.kit.database import read_scope, session_scope
 from rapport.kit.settings import ROOT, get_settings
+from rapport.teaching import service
 from rapport.teaching.models import Annotation, TrainingRun
 from tests.browser import assert_accessible
 from tests.console.client import StaffClient, readable
@@ -186,3 +188,18 @@ def test_the_pages_are_accessible(open_page: OpenPage, sqlite_engine: Engine, wi
     page.get_by_text("Why it was not taken").wait_for()
     assert_accessible(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_who_writes_does_not_wait_while_messages_are_sorted(
+    log_in: Logged, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager = log_in("manager")
+
+    def sort(reading: Session, *_: object) -> tuple[list[service.Cluster], int]:
+        reading.execute(text("SELECT 1"))
+        with session_scope(engine) as session:
+            session.execute(text("UPDATE staff SET name = name"))
+        return [], 0
+
+    monkeypatch.setattr(service, "not_understood", sort)
+    assert "understood all" in readable(manager.page("/console/teaching/unclear", language="en"))

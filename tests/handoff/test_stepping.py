@@ -14,6 +14,8 @@ from sqlalchemy import Engine, select
 
 from rapport.conversations import service as conversations
 from rapport.conversations.models import Conversation, Handoff, Message
+from rapport.conversations.rasa import Rasa, RasaBrokeOffError
+from rapport.conversations.turn import MAX_ATTEMPTS
 from rapport.handoff import rules, service
 from rapport.handoff.rules import STEPS, Step
 from rapport.handoff.service import TakenError
@@ -239,3 +241,23 @@ def test_nobody_is_needed_any_more(engine: Engine) -> None:
     assert handoff(engine, conversation_id).closed_at is not None
     with pytest.raises(ConflictError):
         do(engine, service.dismiss, conversation_id)
+
+
+def test_a_bot_that_cannot_be_told_answers_in_the_end(
+    engine: Engine, rasa: FakeRasa, make_turns: MakeTurns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, conversation_id, turns = add_staff(engine, "agent"), new_conversation(engine), make_turns()
+    do(engine, service.take_over, conversation_id, ada)
+    do(engine, service.answer, conversation_id, ada, "Hello")
+    do(engine, service.hand_back, conversation_id, ada)
+    receive(engine, conversation_id, "last")
+
+    def breaks_off(*_: object) -> None:
+        raise RasaBrokeOffError("tell_failed")
+
+    monkeypatch.setattr(Rasa, "tell", breaks_off)
+    for _ in range(MAX_ATTEMPTS - 1):
+        with pytest.raises(RasaBrokeOffError):
+            turns.take(conversation_id)
+    turns.take(conversation_id)
+    assert rasa.texts(conversation_id) == ["last"]

@@ -204,3 +204,22 @@ def test_the_languages_of_both_databases() -> None:
     query = words.parse('"my order" FJ-10 late')
     assert fts5(query) == '"my order" AND "fj 10" AND "late" *'
     assert tsquery(query) == "('my' <-> 'order') & ('fj' <-> '10') & ('late':*)"
+
+
+def test_what_the_conversations_page_hides_is_neither_listed_nor_found(engine: Engine) -> None:
+    person = somebody(engine, "Zoë Pop", "merrywidow@example.com")
+    one = talk(
+        engine,
+        ("customer", "I am zoe, merrywidow, of Storgata 5, Oslo\nand my tent of FJ-1001 leaks"),
+        customer_id=person,
+    )
+    hidden = Reader(staff_id=9, sees_all=False)
+    for line in ("zoe", "merrywidow", "storgata"):
+        assert found(engine, line) == [one], line
+        assert found(engine, line, hidden) == [], line
+    assert found(engine, "tent fj-1001", hidden) == [one], "whose order it is was asked"
+    with read_scope(engine) as session:
+        [row] = service.page(session, Filters(), hidden).rows
+    shown = "".join(piece.text for piece in row.last)
+    assert "tent" in shown
+    assert not any(secret in shown for secret in ("zoe", "merrywidow", "Storgata"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -126,3 +128,11 @@ def test_every_file_of_the_project_is_understood_whole() -> None:
         found = sum(len(block.examples) for block in files.parse(text))
         assert found == sum(1 for line in text.splitlines() if line.startswith(("    - ", "      - "))), file
         assert found >= len(listed) - len(files.parse(text))
+
+
+def test_a_customer_who_writes_like_the_format_begins_no_block() -> None:
+    text = "nlu:\n- intent: greet\n  metadata: {language: en}\n  examples: |\n    - hi\n"
+    hostile = Change("greet.yml", "intent", "greet", "en", "intent: thank")
+    after = files.add(files.add(text, [hostile]), [replace(hostile, text="hello")])
+    assert files.examples(after) == {("intent", "greet", "en"): ["hi", "intent: thank", "hello"]}
+    assert files.remove(after, [hostile])[1] == []

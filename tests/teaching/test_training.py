@@ -225,3 +225,33 @@ def test_there_is_one_training_at_a_time(engine: Engine, settings: Settings) -> 
         tasks.begin(session, settings, 1)
     with pytest.raises(ConflictError), session_scope(engine) as session:
         live.switch(session, settings, 1, BASE)
+
+
+@pytest.mark.parametrize("fault", ["silent", "full disk"])
+def test_a_model_that_rasa_does_not_start_with_leaves_everything_as_it_was(
+    engine: Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setattr(live, "is_supervised", lambda _settings: True)
+    monkeypatch.setattr(live, "wait_for_rasa", lambda *_: False)
+    folder, before = settings.project_dir / "data" / "nlu", nlu(settings)
+    # The model before was accepted with files it is not quite made from.
+    (folder / "greet.yml").write_text("# mine\n", encoding="utf-8")
+    model.set_live(settings.models_dir, BASE, model.inputs(settings.project_dir))
+    run_id = begin(engine, settings)
+    with session_scope(engine) as session:
+        other = repository.accepted(session)[0]
+        other.value = "cancel_order"  # it has no file yet
+    if fault == "full disk":
+
+        def full(*_: object) -> None:
+            raise OSError("No space left on device")
+
+        monkeypatch.setattr(model, "keep", full)
+    names = sorted(folder.iterdir())
+    Training(settings, engine, run_id, Bot()).work()
+    with read_scope(engine) as session:
+        assert session.get_one(TrainingRun, run_id).state == "failed"
+    assert sorted(folder.iterdir()) == names
+    assert (nlu(settings), live_name(settings)) == (before, BASE)
+    assert [one.name for one in model.kept(settings.models_dir)] == [BASE]
+    assert marked(engine) == ["accepted"]
