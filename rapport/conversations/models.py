@@ -50,6 +50,8 @@ class Conversation(Base):
     __table_args__ = (
         # All that the console's list asks for, so that it is read without the table.
         Index("ix_conversation_listed", *LISTED),
+        # What figures are filtered by.
+        Index("ix_conversation_kind", "id", "channel", "language"),
         Index("ix_conversation_not_with_bot", "status", "updated_at", "id", **_where("status <> 'bot'")),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import Date, ForeignKey, SmallInteger, String
+from sqlalchemy import Date, ForeignKey, Index, SmallInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from rapport.kit import clock
@@ -19,12 +19,16 @@ class Satisfaction(Base):
     """
 
     __tablename__ = "satisfaction"
+    __table_args__ = (
+        # All that is counted of it, so that it is read without the table.
+        Index("ix_satisfaction_asked_at", "asked_at", "handled_by", "score", "conversation_id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversation.id"), index=True)
     message_key: Mapped[str] = mapped_column(String(120), unique=True)
     handled_by: Mapped[str] = mapped_column(String(6))
-    asked_at: Mapped[datetime] = mapped_column(default=clock.now, index=True)
+    asked_at: Mapped[datetime] = mapped_column(default=clock.now)
     score: Mapped[int | None] = mapped_column(SmallInteger)
     at: Mapped[datetime | None]
 
@@ -64,6 +68,8 @@ class IntentDay(Base):
     """How many messages of a day were understood as what."""
 
     __tablename__ = "intent_day"
+    # The rows of some days lie side by side on SQLite: they are many, and read together.
+    __table_args__ = {"sqlite_with_rowid": False}
 
     day: Mapped[date] = mapped_column(Date, primary_key=True)
     channel: Mapped[str] = mapped_column(String(20), primary_key=True)

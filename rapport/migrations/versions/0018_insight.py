@@ -32,7 +32,10 @@ def upgrade() -> None:
         sa.UniqueConstraint("message_key", name=op.f("uq_satisfaction_message_key")),
     )
     op.create_index(op.f("ix_satisfaction_conversation_id"), "satisfaction", ["conversation_id"])
-    op.create_index(op.f("ix_satisfaction_asked_at"), "satisfaction", ["asked_at"])
+    op.create_index(
+        "ix_satisfaction_asked_at", "satisfaction", ["asked_at", "handled_by", "score", "conversation_id"]
+    )
+    op.create_index("ix_conversation_kind", "conversation", ["id", "channel", "language"])
     op.create_table(
         "counted_day",
         sa.Column("day", sa.Date(), nullable=False),
@@ -62,6 +65,7 @@ def upgrade() -> None:
         sa.Column("intent", sa.String(length=60), nullable=False),
         sa.Column("messages", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("day", "channel", "language", "intent", name=op.f("pk_intent_day")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "segment_size",
@@ -87,6 +91,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_conversation_kind", "conversation")
     op.drop_index(op.f("ix_coupon_redeemed_at"), "coupon")
     op.drop_index(op.f("ix_coupon_issued_at"), "coupon")
     op.drop_index(op.f("ix_case_opened_at"), "case")
