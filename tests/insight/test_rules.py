@@ -94,3 +94,11 @@ def test_periods(name: str, first: str, last: str, expected: tuple[date, date]) 
 def test_periods_that_make_no_sense(first: str, last: str) -> None:
     with pytest.raises(InvalidInputError):
         rules.period("custom", first, last, NOON.date())
+
+
+@pytest.mark.parametrize(
+    ("waited", "median", "ninety"),
+    [([], None, None), ([7], 7, 7), ([1, 2], 1, 2), ([1, 2, 3], 2, 3), (list(range(1, 21)), 10, 18)],
+)
+def test_what_most_stayed_within(waited: list[int], median: int | None, ninety: int | None) -> None:
+    assert (rules.rank(waited, 50), rules.rank(waited, 90)) == (median, ninety)
