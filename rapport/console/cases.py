@@ -227,8 +227,8 @@ def _show(
     """
     with desk.reading() as session:
         case = service.get(session, case_id)
-        mine = case.owner_id == desk.staff.id
-        customer = session.get(Customer, case.customer_id) if case.customer_id else None
+        mine, customer_id = case.owner_id == desk.staff.id, case.customer_id
+        customer = session.get(Customer, customer_id) if customer_id else None
         addresses = [i for i in customer.identities if i.kind == "email"] if customer else []
         name = customer.name if customer else None
         sight = Sight(desk.sees_person(mine), telling_words(name, [i.value for i in addresses]))
@@ -269,7 +269,7 @@ def _show(
             longest=rules.LONGEST_TEXT,
         )
     with desk.writing() as session:
-        desk.note(session, "see case", "case", case_id)
+        desk.note(session, "see case", "case", case_id, full=sight.full, customer=customer_id)
     return page
 
 

@@ -36,6 +36,8 @@ PERIOD_SECONDS = 15 * 60
 LINKS_PER_ACCOUNT = 3
 LINKS_PER_ADDRESS = 10
 LINKS_PERIOD_SECONDS = 3600
+# Of the way to the OpenID provider and back, each of which may wait for it.
+PROVIDER_PER_ADDRESS = 100
 
 routes = APIRouter()
 
@@ -52,6 +54,7 @@ class Throttle:
         self._per_address = Rate(TRIES_PER_ADDRESS, PERIOD_SECONDS)
         self._links_per_account = Rate(LINKS_PER_ACCOUNT, LINKS_PERIOD_SECONDS)
         self._links_per_address = Rate(LINKS_PER_ADDRESS, LINKS_PERIOD_SECONDS)
+        self._provider_per_address = Rate(PROVIDER_PER_ADDRESS, PERIOD_SECONDS)
 
     def check(self, parts: Parts, request: Request, email: str) -> None:
         """Counts one try of a password. Raises TooManyRequestsError."""
@@ -64,6 +67,10 @@ class Throttle:
         """Counts one wish for a link by mail. Raises TooManyRequestsError."""
         self._links_per_address.check(_network(parts, request))
         self._links_per_account.check(_account_key(parts.settings.secret_key.get_secret_value(), email))
+
+    def check_provider(self, parts: Parts, request: Request) -> None:
+        """Counts one question to the OpenID provider. Raises TooManyRequestsError."""
+        self._provider_per_address.check(_network(parts, request))
 
 
 @routes.get("/login")

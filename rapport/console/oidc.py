@@ -60,10 +60,14 @@ def back(request: Request) -> Response:
 
 
 def _parts(request: Request) -> tuple[Parts, oidc.Provider]:
+    """Raises NotFoundError without a provider, and TooManyRequestsError."""
     provider: oidc.Provider | None = request.app.state.oidc
     if provider is None:
         raise NotFoundError("")
-    return request.app.state.parts, provider
+    parts: Parts = request.app.state.parts
+    throttle: login.Throttle = request.app.state.throttle
+    throttle.check_provider(parts, request)
+    return parts, provider
 
 
 def _redirect_uri(request: Request) -> str:

@@ -16,6 +16,7 @@ from sqlalchemy import Engine, select
 from starlette.testclient import TestClient
 
 from rapport.app import create_app
+from rapport.console import login
 from rapport.console.oidc import COOKIE
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
@@ -312,6 +313,18 @@ def test_a_provider_that_is_down_leaves_the_password(settings: Settings, engine:
     assert answer.status_code == 502
     assert "The login provider cannot be reached." in readable(answer.text)
     assert 'name="password"' in answer.text
+
+
+def test_a_stranger_cannot_keep_the_app_busy_with_a_provider_that_is_down(
+    settings: Settings, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(login, "PROVIDER_PER_ADDRESS", 3)
+    gone = HostileProvider()
+    gone.stop()
+    browser = Browser(set_up(settings, gone.issuer), engine)
+    asked = [browser.http.get(f"/console/openid{way}").status_code for way in ("", "/back", "", "", "/back")]
+    assert asked[0] == 502
+    assert asked[3:] == [429, 429]
 
 
 def test_without_a_public_address_only_on_this_machine(
