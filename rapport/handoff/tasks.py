@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from datetime import timedelta
 
@@ -17,10 +18,12 @@ from rapport.customers import verification
 from rapport.handoff import repository, rules, texts
 from rapport.handoff.rules import Step
 from rapport.kit import clock
-from rapport.kit.database import read_scope, session_scope
+from rapport.kit.database import DATABASE_AWAY, read_scope, session_scope
 from rapport.kit.settings import get_settings
 from rapport.shop.facts import get_facts
 from rapport.shop.hours import is_open, opens_next
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 500
 NOBODY_CAME = "app_nobody_came"
@@ -36,8 +39,13 @@ def run(engine: Engine) -> str:
     with read_scope(engine) as session:
         waiting = repository.overdue(session, AT_ONCE)
     for conversation_id in waiting:
-        with session_scope(engine) as session:
-            done[_look_at(session, conversation_id, patience, open_now)] += 1
+        try:
+            with session_scope(engine) as session:
+                done[_look_at(session, conversation_id, patience, open_now)] += 1
+        except DATABASE_AWAY:
+            raise
+        except Exception as error:  # noqa: BLE001 - the trouble of one must not leave all behind them waiting
+            log.error("Conversation %s cannot be told: %s", conversation_id, type(error).__name__)
     return f"{done['told']} told that nobody came" if done["told"] else "nobody has waited too long"
 
 

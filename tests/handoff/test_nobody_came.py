@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
 
 from rapport.cases.models import Case
 from rapport.channels import notices
@@ -160,3 +161,17 @@ def test_taken_at_that_very_moment_either_or(engine: Engine) -> None:
         assert [len(rows), len(told)] in ([2, 1], [1, 0])
     with pytest.raises((TakenError, ConflictError)):
         do(engine, service.dismiss, conversation_id)
+
+
+def test_the_trouble_of_one_keeps_nobody_waiting(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = waiting(engine, OPEN), waiting(engine, OPEN + minutes(1))
+    open_case = tasks._open_case
+
+    def fails_once(session: Session, conversation: Conversation, handoff: Handoff) -> None:
+        if conversation.id == first:
+            raise ValueError
+        open_case(session, conversation, handoff)
+
+    monkeypatch.setattr(tasks, "_open_case", fails_once)
+    assert look(engine, OPEN + minutes(20)) == "1 told that nobody came"
+    assert (state(engine, first)[0], state(engine, second)[0]) == ("waiting", "bot")
