@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Annotated, Any
@@ -26,6 +26,7 @@ from rapport.kit import clock
 from rapport.kit.errors import ConflictError, InvalidInputError, NotFoundError
 from rapport.privacy.personal import HIDDEN
 from rapport.privacy.sight import Sight, telling_words
+from rapport.review import repository as review
 from rapport.shop import service as shop
 from rapport.shop.facts import get_facts
 from rapport.staff import repository as accounts
@@ -66,7 +67,9 @@ def show_list(
             "names": accounts.names(session),
             "segments": repository.segments(session),
         }
-        shown = [_line(desk, row) for row in rows[: repository.PAGE]]
+        page = rows[: repository.PAGE]
+        mails = review.addresses(session, {row["customer_id"] for row in page if row["customer_id"]})
+        shown = [_line(desk, row, mails.get(row["customer_id"], ())) for row in page]
     with desk.writing() as session:
         desk.note(session, "list cases", "case", None, tab=tab)
     return desk.page(
@@ -129,9 +132,9 @@ def _link(here: str, chosen: Mapping[str, str], /, **changes: str) -> str:
     return f"{PATH}?{urlencode(query)}"
 
 
-def _line(desk: Desk, row: RowMapping) -> dict[str, Any]:
-    """A line of the list, with what they must not see hidden."""
-    sight = Sight(desk.sees_person(row["owner_id"] == desk.staff.id), telling_words(row["customer"], ()))
+def _line(desk: Desk, row: RowMapping, mails: Sequence[str]) -> dict[str, Any]:
+    """A line of the list, with what they must not see hidden; `mails` are the customer's addresses."""
+    sight = Sight(desk.sees_person(row["owner_id"] == desk.staff.id), telling_words(row["customer"], mails))
     return {
         **row,
         "text": sight.text(row["text"]),

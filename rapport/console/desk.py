@@ -21,7 +21,7 @@ from rapport.conversations.engine import ConversationEngine
 from rapport.conversations.events import Events
 from rapport.kit import tokens
 from rapport.kit.database import read_scope, session_scope
-from rapport.kit.errors import ForbiddenError, InvalidInputError, UnauthorizedError
+from rapport.kit.errors import ForbiddenError, InvalidInputError, NotFoundError, UnauthorizedError
 from rapport.kit.languages import LANGUAGES
 from rapport.kit.settings import Settings
 from rapport.shop.facts import get_facts
@@ -32,6 +32,8 @@ from rapport.staff.rules import May
 COOKIE = "rapport_staff"
 SAID_COOKIE = "rapport_said"
 MOST_FIELDS = 500
+# No row has a higher number; databases stumble over some that are.
+HIGHEST_ID = 2**31 - 1
 LONGEST_FIELD = 20_000
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
@@ -183,8 +185,8 @@ Form = Annotated[FormData, Depends(read_form)]
 
 
 def signed_in(request: Request, form: Form) -> Desk:
-    """A dependency: somebody who is logged in. Raises UnauthorizedError, and ForbiddenError without the
-    token that their own pages carry.
+    """A dependency: somebody who is logged in. Raises UnauthorizedError, ForbiddenError without the token
+    that their own pages carry, and NotFoundError for an address with a number that nothing can have.
     """
     parts: Parts = request.app.state.parts
     secret = parts.settings.secret_key.get_secret_value()
@@ -203,7 +205,22 @@ def signed_in(request: Request, form: Form) -> Desk:
     if tell:
         with session_scope(parts.database) as session:
             service.seen(session, secret, token)
+    _check_numbers(request)
     return Desk(request, parts, staff, csrf, form)
+
+
+def _check_numbers(request: Request) -> None:
+    """Raises NotFoundError when an id in the address is beyond what a column of the database takes."""
+    for name, value in request.path_params.items():
+        # A conversation's is a text, which may happen to have digits only.
+        if name.endswith("_id") and name != "conversation_id" and _is_beyond(str(value)):
+            raise NotFoundError("There is no such page.")
+
+
+def _is_beyond(number: str) -> bool:
+    # All that is read as a whole number.
+    digits = number.strip().lstrip("+-").replace("_", "").partition(".")[0].lstrip("0")
+    return digits.isdecimal() and (len(digits) > len(str(HIGHEST_ID)) or int(digits) > HIGHEST_ID)
 
 
 @dataclass(frozen=True)

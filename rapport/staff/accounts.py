@@ -86,12 +86,13 @@ def invite(
 
 
 def forgot(session: Session, settings: Settings, email: str) -> None:
-    """Mails a link to choose a new password, if an account in use has this address.
+    """Mails a link to choose a new password, if an account in use has this address. Not to who logs in at the
+    OpenID provider only: an account without a password gets none without an administrator.
 
     Whether it has, changes neither what is done nor how much.
     """
     staff = repository.by_email(session, email.replace("\0", "").strip().lower())
-    active = staff if staff is not None and staff.disabled_at is None else None
+    active = staff if staff is not None and staff.disabled_at is None and not _is_openid_only(staff) else None
     staff_id, serial, language, name = 0, 0, languages.DEFAULT_LANGUAGE, "-"
     if active is not None:
         staff_id, serial, language, name = active.id, active.link_serial, active.language, active.name
@@ -101,6 +102,10 @@ def forgot(session: Session, settings: Settings, email: str) -> None:
     recipient = active.email if active is not None else None
     _enqueue(session, RESET_MAIL, recipient, mail, language, rules.RESET_LIFE)
     service.note(session, None, "ask for new password", "staff", staff_id or None)
+
+
+def _is_openid_only(staff: Staff) -> bool:
+    return staff.password_hash is None and staff.oidc_subject is not None
 
 
 def check_link(session: Session, settings: Settings, token: str) -> Staff:

@@ -166,6 +166,15 @@ def test_what_an_agent_does_not_see_of_others_cases(log_in: Logged, engine: Engi
         assert "ana@example.com" in page
 
 
+def test_the_list_hides_what_tells_who_somebody_is_as_the_case_does(log_in: Logged, engine: Engine) -> None:
+    agent, manager = log_in("agent"), log_in("manager")
+    customer_id = somebody(engine, "Ana Pop", "hikergirl77@example.com")
+    case_id = open_case(engine, "Everybody calls me hikergirl77.", customer_id=customer_id)
+    for path in (f"/console/cases/{case_id}", "/console/cases"):
+        assert "hikergirl77" not in agent.page(path)
+        assert "hikergirl77" in manager.page(path)
+
+
 def test_hostile_words_are_only_words(log_in: Logged, engine: Engine) -> None:
     manager = log_in("manager")
     case_id = open_case(engine, HOSTILE, order_number=HOSTILE[:60], contact=HOSTILE)

@@ -250,10 +250,13 @@ def test_who_forgot_a_password_gets_a_link_and_strangers_cost_the_same(
 ) -> None:
     make(engine, "ann")
     off = make(engine, "off", "agent")
+    linked = make(engine, "linked", "agent")
     with session_scope(engine) as session:
         accounts.switch_off(session, None, off)
+        by_provider_only = session.get_one(Staff, linked)
+        by_provider_only.password_hash, by_provider_only.oidc_subject = None, "https://login.example 7"
     seen: dict[str, list[str]] = {}
-    for name in ("ann", "nobody", "off"):
+    for name in ("ann", "nobody", "off", "linked"):
         statements = seen[name] = []
 
         def note(_c: object, _k: object, statement: str, *_rest: object) -> None:
@@ -263,10 +266,10 @@ def test_who_forgot_a_password_gets_a_link_and_strangers_cost_the_same(
         with session_scope(engine) as session:
             accounts.forgot(session, settings, f" {name.title()}@fjordly.example\0")
         event.remove(engine, "before_cursor_execute", note)
-    assert seen["ann"] == seen["nobody"] == seen["off"]
+    assert seen["ann"] == seen["nobody"] == seen["off"] == seen["linked"]
     with read_scope(engine) as session:
         mails = session.scalars(select(OutboxMessage).order_by(OutboxMessage.id)).all()
-        assert [mail.recipient for mail in mails] == ["ann@fjordly.example", None, None]
+        assert [mail.recipient for mail in mails] == ["ann@fjordly.example", None, None, None]
         assert (mails[0].text or "").count("/console/password?token=") == 1
         assert "ask for new password" in session.scalars(select(AuditEvent.action)).all()
 
