@@ -79,6 +79,10 @@ def postgres_server() -> Iterator[PostgresServer]:
     server = get_server(folder, cleanup_mode="delete")
     engine = create_engine(_postgres_url(server, "postgres"), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
+        # What keeps data through a power cut costs half of the time that making and dropping databases takes.
+        for setting in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"):
+            connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
         connection.execute(text("CREATE DATABASE template"))
     engine.dispose()
     template = make_engine(_postgres_url(server, "template"))

@@ -209,7 +209,7 @@ CONVERSATIONS = {
         get_refund order_number=10001     > action_get_refund rf: request_details
         contact_human_agent               > action_hand_over action_deactivate_loop
         export_data                       > action_export_data action_take_request "export_data"
-        affirm                            > utter_affirm_what
+        affirm                            > action_affirm
     """,
     "a review": """
         review                            > review: review_text
