@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -74,6 +74,17 @@ def history(session: Session, case_id: int, after_version: int = 0) -> Sequence[
     """What happened with a case, oldest first; all of it, or what is newer than a version."""
     query = select(CaseEvent).where(CaseEvent.case_id == case_id, CaseEvent.version > after_version)
     return session.scalars(query.order_by(CaseEvent.id)).all()
+
+
+def whose(session: Session, case_ids: Collection[int]) -> dict[int, list[tuple[str, int | None, object]]]:
+    """How each of these cases came to its customer and owner, oldest first: (what, who did it, to whom)."""
+    query = select(CaseEvent).where(
+        CaseEvent.case_id.in_(case_ids), CaseEvent.kind.in_(("opened", "customer", "assigned"))
+    )
+    found: dict[int, list[tuple[str, int | None, object]]] = {}
+    for event in session.scalars(query.order_by(CaseEvent.id)):
+        found.setdefault(event.case_id, []).append((event.kind, event.staff_id, event.details.get("after")))
+    return found
 
 
 def page(

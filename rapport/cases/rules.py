@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from urllib.parse import urlsplit
@@ -72,6 +72,21 @@ def after(status: str, action: str) -> str:
 def can(status: str, action: str) -> bool:
     """Whether it may be done with a case in that state."""
     return (status, action) in TRANSITIONS
+
+
+def is_own_doing(
+    history: Sequence[tuple[str, int | None, object]], me: int, managers: Collection[int]
+) -> bool:
+    """Whether somebody said themselves whose case it is, so that having it shows them nothing of that
+    customer: `history` is (what, who, to whom) in order. Not if a manager gave them the case since.
+    """
+    own = False
+    for what, who, to in history:
+        if what in {"opened", "customer"}:
+            own = who == me
+        elif what == "assigned" and to == me and who != me and who in managers:
+            own = False
+    return own
 
 
 def first_priority(kind: str, rating: int | None = None) -> str:

@@ -6,7 +6,7 @@ meanwhile, and nothing is overwritten. Locks: the conversation first, then the c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -23,7 +23,9 @@ from rapport.kit import clock, languages
 from rapport.kit.errors import ConflictError, InvalidInputError, NotFoundError
 from rapport.outreach import compose
 from rapport.outreach import service as outreach
+from rapport.staff import repository as staff
 from rapport.staff import service as accounts
+from rapport.staff.rules import May, may
 
 MAIL = "mail"
 MAIL_PURPOSE = "case_answer"
@@ -85,6 +87,13 @@ def open_by_hand(
         message_key=f"staff:{uuid4().hex}",
     )
     return opening.begin(session, case, staff_id)
+
+
+def own_doing(session: Session, case_ids: Collection[int], staff_id: int) -> set[int]:
+    """Which of these cases they named the customer of themselves: see `rules.is_own_doing`."""
+    managers = {one.id for one in staff.everybody(session) if may(one.role, May.PEOPLE)}
+    found = repository.whose(session, case_ids)
+    return {case_id for case_id, history in found.items() if rules.is_own_doing(history, staff_id, managers)}
 
 
 def take(session: Session, case_id: int, version: int, staff_id: int) -> Case:

@@ -45,6 +45,7 @@ ACTIONS = (
     mark("dismiss"),
     mark("due case"),
     mark("export"),
+    mark("find nobody"),
     mark("hand back"),
     mark("invite"),
     mark("label messages"),

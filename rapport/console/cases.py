@@ -16,6 +16,7 @@ from sqlalchemy import RowMapping
 from sqlalchemy.orm import Session
 
 from rapport.cases import repository, rules, service, words
+from rapport.cases.models import Case
 from rapport.cases.repository import Filters, Position
 from rapport.console.case_words import WORDS, told, word
 from rapport.console.desk import Desk, allowed, next_path
@@ -26,6 +27,7 @@ from rapport.kit import clock
 from rapport.kit.errors import ConflictError, InvalidInputError, NotFoundError
 from rapport.privacy.personal import HIDDEN
 from rapport.privacy.sight import Sight, telling_words
+from rapport.profiles import repository as profiles
 from rapport.review import repository as review
 from rapport.shop import service as shop
 from rapport.shop.facts import get_facts
@@ -38,6 +40,10 @@ Worker = Annotated[Desk, Depends(allowed(May.ANSWER))]
 PATH = "/console/cases"
 FILTERS = ("kind", "topic", "owner", "language", "segment", "since", "until")
 LONGEST = rules.LONGEST_TEXT * 2
+
+
+class StrangerError(NotFoundError):
+    """Nobody who may be named has this address or number."""
 
 
 # --- the list ----------------------------------------------------------------------------------------------
@@ -69,7 +75,12 @@ def show_list(
         }
         page = rows[: repository.PAGE]
         mails = review.addresses(session, {row["customer_id"] for row in page if row["customer_id"]})
-        shown = [_line(desk, row, mails.get(row["customer_id"], ())) for row in page]
+        mine = {row["id"] for row in page if row["owner_id"] == desk.staff.id}
+        known = mine - service.own_doing(session, mine, desk.staff.id)
+        shown = [
+            _line(desk, row, mails.get(row["customer_id"], ()), row["id"] in mine, row["id"] in known)
+            for row in page
+        ]
     with desk.writing() as session:
         desk.note(session, "list cases", "case", None, tab=tab)
     return desk.page(
@@ -132,13 +143,16 @@ def _link(here: str, chosen: Mapping[str, str], /, **changes: str) -> str:
     return f"{PATH}?{urlencode(query)}"
 
 
-def _line(desk: Desk, row: RowMapping, mails: Sequence[str]) -> dict[str, Any]:
-    """A line of the list, with what they must not see hidden; `mails` are the customer's addresses."""
-    sight = Sight(desk.sees_person(row["owner_id"] == desk.staff.id), telling_words(row["customer"], mails))
+def _line(desk: Desk, row: RowMapping, mails: Sequence[str], mine: bool, known: bool) -> dict[str, Any]:
+    """A line of the list, with what they must not see hidden; `mails` are the customer's addresses, `known`:
+    it is theirs, and not they themselves said whose case it is.
+    """
+    sight = Sight(desk.sees_person(mine), telling_words(row["customer"], mails))
+    person = Sight(desk.sees_person(known))
     return {
         **row,
         "text": sight.text(row["text"]),
-        "customer": sight.name(row["customer"]) if row["customer"] else _contact(sight, row["contact"]),
+        "customer": person.name(row["customer"]) if row["customer"] else _contact(sight, row["contact"]),
     }
 
 
@@ -162,7 +176,7 @@ def open_new(desk: Worker) -> Response:
     try:
         with desk.writing() as session:
             talk = conversations.get(session, typed["conversation"]) if typed["conversation"] else None
-            customer_id = _customer_named(session, typed) or (talk.customer_id if talk else None)
+            customer_id = _customer_named(desk, session, typed) or (talk.customer_id if talk else None)
             case = service.open_by_hand(
                 session,
                 desk.staff.id,
@@ -178,6 +192,7 @@ def open_new(desk: Worker) -> Response:
             )
             desk.note(session, "open case", "case", case.id, kind=case.kind)
     except (InvalidInputError, NotFoundError) as error:
+        _note_search(desk, error)
         return _new(desk, typed, desk.gettext(str(error)))
     return desk.go(f"{PATH}/{case.id}", desk.gettext("Case %(number)s is open.", number=case.id))
 
@@ -198,18 +213,32 @@ def _new(desk: Desk, typed: Mapping[str, str], problem: str | None = None) -> Re
     )
 
 
-def _customer_named(session: Session, typed: Mapping[str, str]) -> int | None:
-    """The customer with this number or address. Raises NotFoundError when there is none."""
+def _customer_named(desk: Desk, session: Session, typed: Mapping[str, str]) -> int | None:
+    """The customer with this number or address. Raises StrangerError when there is none.
+
+    Numbers are no secret: by one only who sees all customers finds somebody, or who has a conversation of
+    theirs.
+    """
+    found: int | None = None
     if typed.get("email"):
         found = repository.customer_by_address(session, typed["email"].strip().lower())
-    elif typed.get("customer", "").isdecimal():
+    elif typed.get("customer", "").isdecimal() and len(typed["customer"]) < 10:
         customer = session.get(Customer, int(typed["customer"]))
         found = customer.id if customer else None
-    else:
+        if found and not desk.sees_person() and not profiles.is_in_hands(session, found, desk.staff.id):
+            found = None
+    elif not typed.get("customer"):
         return None
     if found is None:
-        raise NotFoundError("There is no such customer.")
+        raise StrangerError("There is no such customer.")
     return found
+
+
+def _note_search(desk: Desk, error: Exception) -> None:
+    """Who tries addresses until one is a customer's is found out; the address itself is not kept."""
+    if isinstance(error, StrangerError):
+        with desk.writing() as session:
+            desk.note(session, "find nobody", "customer", None)
 
 
 @routes.get("/cases/{case_id}")
@@ -235,6 +264,7 @@ def _show(
         addresses = [i for i in customer.identities if i.kind == "email"] if customer else []
         name = customer.name if customer else None
         sight = Sight(desk.sees_person(mine), telling_words(name, [i.value for i in addresses]))
+        person = Sight(desk.sees_person(mine and _is_known(desk, session, case)))
         names = accounts.names(session)
         language = service.language_of(session, case)
         history = repository.history(session, case_id)
@@ -250,8 +280,8 @@ def _show(
             resolution=sight.text(case.resolution or ""),
             contact=_contact(sight, case.contact),
             customer=customer,
-            customer_name=sight.name(name) if name else None,
-            addresses=[(sight.address("email", i.value), i.verified_at) for i in addresses],
+            customer_name=person.name(name) if name else None,
+            addresses=[(person.address("email", i.value), i.verified_at) for i in addresses],
             order=order,
             message=repository.message_of(session, case),
             names=names,
@@ -272,8 +302,15 @@ def _show(
             longest=rules.LONGEST_TEXT,
         )
     with desk.writing() as session:
-        desk.note(session, "see case", "case", case_id, full=sight.full, customer=customer_id)
+        desk.note(session, "see case", "case", case_id, full=person.full, customer=customer_id)
     return page
+
+
+def _is_known(desk: Desk, session: Session, case: Case) -> bool:
+    """Whether having the case shows them its customer: not by naming somebody do they learn who that is."""
+    return case.id not in service.own_doing(session, {case.id}, desk.staff.id) or (
+        case.customer_id is not None and profiles.is_in_hands(session, case.customer_id, desk.staff.id)
+    )
 
 
 # --- what is done with it ----------------------------------------------------------------------------------
@@ -322,7 +359,7 @@ def attach(desk: Worker, case_id: int) -> Response:
     typed = {"email": desk.field("email", 320)}
 
     def step(session: Session, number: int, version: int, staff_id: int) -> object:
-        return service.attach(session, number, version, staff_id, _customer_named(session, typed))
+        return service.attach(session, number, version, staff_id, _customer_named(desk, session, typed))
 
     return _step(desk, case_id, step, desk.gettext("Saved."), typed)
 
@@ -382,6 +419,7 @@ def _step(
     except service.ChangedError:
         return _show(desk, case_id, 409, typed=typed, seen=version)
     except (InvalidInputError, ConflictError, NotFoundError) as error:
+        _note_search(desk, error)
         return _show(desk, case_id, 422, desk.gettext(str(error)), typed)
     back = desk.field("next", 200)
     return desk.go(next_path(back) if back else f"{PATH}/{case_id}", said)

@@ -10,11 +10,14 @@ from sqlalchemy import Row, func, select, update
 from sqlalchemy.orm import Session
 
 from rapport.cases.models import Case
+from rapport.channels.rules import is_stop
 from rapport.conversations.models import Conversation, Handoff, Message
 from rapport.value.models import CustomerValue
 
 # What was said so long before somebody asked for a person is likely to be why.
 BEFORE_ASKING = timedelta(minutes=30)
+# Messages among which the customer's last word is looked for.
+LATEST = 20
 
 
 def open_handoff(session: Session, conversation_id: str) -> Handoff | None:
@@ -182,6 +185,17 @@ def said_stop_since(session: Session, conversation_id: str, at: datetime, stoppe
         )
     )
     return any((content or {}).get("notice") == stopped for content in contents)
+
+
+def said_stop_last(session: Session, conversation_id: str) -> bool:
+    """Whether the last word of the customer is STOP. What only the provider told is no word of theirs."""
+    query = select(Message.text, Message.payload, Message.content).where(
+        Message.conversation_id == conversation_id, Message.author == "customer"
+    )
+    for row in session.execute(query.order_by(Message.sequence.desc()).limit(LATEST)):
+        if row.text or (row.content or {}).get("notice"):
+            return row.payload is None and is_stop(row.text or "")
+    return False
 
 
 def words_about(session: Session, conversation_id: str, asked_at: datetime, limit: int = 5) -> list[str]:

@@ -28,8 +28,9 @@ from rapport.staff.rules import May, may
 
 @dataclass(frozen=True)
 class Reach:
-    """Whether what a person writes reaches the customer now. `why` not: gone, or window (they have not
-    written for so long that their app takes no free text). `until` is when the window closes, if it does.
+    """Whether what a person writes reaches the customer now. `why` not: gone, stopped (their last word is
+    STOP), or window (they have not written for so long that their app takes no free text). `until` is when
+    the window closes, if it does.
     """
 
     why: str | None = None
@@ -63,6 +64,8 @@ def reach(session: Session, conversation: Conversation) -> Reach:
     point = channels.contact_of(session, conversation.id)
     if point is None or point.unreachable_since is not None:
         return Reach("gone")
+    if repository.said_stop_last(session, conversation.id):
+        return Reach("stopped")
     window = registry.window(conversation.channel)
     if window is None:
         return Reach()

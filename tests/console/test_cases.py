@@ -175,6 +175,45 @@ def test_the_list_hides_what_tells_who_somebody_is_as_the_case_does(log_in: Logg
         assert "hikergirl77" in manager.page(path)
 
 
+def test_naming_a_customer_shows_an_agent_nothing_of_them(log_in: Logged, engine: Engine) -> None:
+    agent, manager = log_in("agent"), log_in("manager")
+    customer_id = somebody(engine, "Benedicte Lee", "ben@example.com")
+    fields = {"kind": "callback", "text": "They phoned.", "language": "nb", "priority": "high"}
+    by_number = agent.post("/console/cases", **fields, customer=customer_id)
+    assert "There is no such customer." in readable(by_number.text)
+    assert agent.post("/console/cases", **fields, email="x@example.com").status_code == 422
+    path = agent.post("/console/cases", **fields, email="ben@example.com").url.path
+    case_id = int(path.rpartition("/")[2])
+    assert read(engine, case_id).customer_id == customer_id
+    agent.post(f"{path}/take", version=1)
+
+    def seen() -> list[bool]:
+        pages = agent.page(path), agent.page("/console/cases", tab="mine")
+        assert "They phoned." in pages[0]
+        return ["Benedicte" in pages[0], "ben@example.com" in pages[0], "Benedicte" in pages[1]]
+
+    assert seen() == [False] * 3
+    tried = agent.post(f"{path}/customer", version=2, email="y@example.com")
+    assert tried.status_code == 422
+    with read_scope(engine) as session:
+        events = session.scalars(select(AuditEvent).where(AuditEvent.action == "find nobody")).all()
+        assert len(events) == 3
+        assert not any("example" in str(event.details) for event in events)
+        me = session.scalars(select(Case.owner_id).where(Case.id == case_id)).one()
+    agent.post(f"{path}/assign", version=2, owner=me)
+    assert seen() == [False] * 3, "giving it to oneself does not help"
+    manager.post(f"{path}/assign", version=3, owner=me)
+    assert seen() == [True] * 3
+    agent.post(f"{path}/customer", version=4, email="ben@example.com")
+    assert seen() == [False] * 3
+    talk_id = talk(engine, ("customer", "hello"), customer_id=customer_id)
+    with session_scope(engine) as session:
+        session.get_one(Conversation, talk_id).assigned_to = me
+    assert seen()[:2] == [True] * 2
+    by_number = agent.post("/console/cases", **fields, customer=customer_id)
+    assert "Case 2 is open." in readable(by_number.text)
+
+
 def test_hostile_words_are_only_words(log_in: Logged, engine: Engine) -> None:
     manager = log_in("manager")
     case_id = open_case(engine, HOSTILE, order_number=HOSTILE[:60], contact=HOSTILE)

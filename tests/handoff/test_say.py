@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, select
 
-from rapport.channels.base import MAX_TEXT
+from rapport.channels import inbound
+from rapport.channels.base import MAX_TEXT, Sender, Stopped
 from rapport.channels.models import ContactPoint, Delivery
 from rapport.conversations.models import Conversation, Message
 from rapport.customers.models import Customer
@@ -16,6 +17,7 @@ from rapport.handoff.service import UnreachableError
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
 from rapport.kit.errors import InvalidInputError
+from tests.channels import people
 from tests.console.client import add_staff
 from tests.console.talks import talk
 from tests.conversations.conftest import MakeTurns, new_conversation, receive, said
@@ -102,3 +104,30 @@ def test_messaging_apps_get_it_while_they_take_it(
     with read_scope(engine) as session:
         deliveries = session.execute(select(Delivery.sequence, Delivery.asked, Delivery.channel)).all()
     assert [tuple(row) for row in deliveries] == ([] if why else [(2, True, channel)])
+
+
+def test_after_stop_nothing_is_sent_until_they_write_again(engine: Engine) -> None:
+    staff_id = add_staff(engine, "agent")
+
+    def heard(text: str | None) -> str | None:
+        """What hinders an answer after they wrote that; None: they ended it at their provider."""
+        with session_scope(engine) as session:
+            if text is None:
+                ended = Stopped(Sender("41"), "ended")
+                inbound.take(session, people.SMS, ended, people.NO_LIMITS)
+            else:
+                people.write(session, people.SMS, "41", text)
+            return service.reach(session, people.talk_of(session, people.SMS, "41")).why
+
+    assert heard("my tent leaks") is None
+    assert heard(None) is None, "what ends advertising only is no word to a person"
+    assert heard("Stopp!") == "stopped"
+    assert heard("STOP") == "stopped", "also what is not confirmed again"
+    assert heard(None) == "stopped"
+    with session_scope(engine) as session:
+        conversation_id = people.talk_of(session, people.SMS, "41").id
+    with pytest.raises(UnreachableError) as refused:
+        say(engine, conversation_id, staff_id, "Hello, Ada here.")
+    assert refused.value.reach.why == "stopped"
+    assert heard("no, wait") is None
+    say(engine, conversation_id, staff_id, "Hello, Ada here.")
