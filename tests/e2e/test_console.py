@@ -47,7 +47,7 @@ def test_from_the_first_account_to_a_corrected_bot(stack: Stack, context: Browse
     expect(chat.bubbles).to_have_count(4, timeout=15_000)
 
     page.goto(f"{stack.url}/console/waiting")
-    page.click("#queue button.primary")
+    page.locator("#queue tr", has_text="talk to a real person").locator("button.primary").click()
     page.fill("#say textarea", "Hello, this is Mia. Which kayak do you have?")
     page.keyboard.press("Control+Enter")
     expect(chat.bubbles.last).to_have_text("Hello, this is Mia. Which kayak do you have?", timeout=15_000)
@@ -71,8 +71,8 @@ def test_from_the_first_account_to_a_corrected_bot(stack: Stack, context: Browse
     expect(page.locator("#transcript")).to_contain_text("I love kayaking in the fjords of Vestland")
     first = page.locator("#transcript details", has_text="Correct").first
     first.locator("summary").click()
-    first.locator("select").first.select_option("ask_product_tips")
-    first.locator("button.primary, button").first.click()
+    first.locator("input[name=intent]").fill("ask_product_tips")
+    first.get_by_role("button", name="Correct").first.click()
     page.goto(f"{stack.url}/console/teaching")
     expect(page.locator("main")).to_contain_text("I love kayaking in the fjords of Vestland")
 
