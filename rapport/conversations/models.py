@@ -124,8 +124,9 @@ class Handoff(Base):
     """A conversation that is, or was, for a person: asked for by the customer, or taken by staff unasked.
 
     Open until `closed_at`; a conversation has one open at most. `staff_id` is who has it, or had it last;
-    `taken_at` when somebody took it first, `first_answer_at` when they first said something. `waiting_since`
-    is only set while nobody has it. `missed_at`: the customer was told that nobody came.
+    `taken_at` when somebody took it first (again, if they left it without a word), `first_answer_at` when
+    they first said something. `waiting_since` is only set while nobody has it. `missed_at`: the customer was
+    told that nobody came.
     """
 
     __tablename__ = "handoff"

@@ -177,6 +177,22 @@ def overdue(session: Session, limit: int) -> Sequence[str]:
     return session.scalars(query).all()
 
 
+def silent(session: Session, taken_before: datetime, limit: int) -> Sequence[str]:
+    """The conversations that somebody took before then without a word since, the oldest first."""
+    query = (
+        select(Handoff.conversation_id)
+        .where(
+            Handoff.closed_at.is_(None),
+            Handoff.waiting_since.is_(None),
+            Handoff.first_answer_at.is_(None),
+            Handoff.taken_at <= taken_before,
+        )
+        .order_by(Handoff.taken_at)
+        .limit(limit)
+    )
+    return session.scalars(query).all()
+
+
 def said_stop_since(session: Session, conversation_id: str, at: datetime, stopped: str) -> bool:
     """Whether the customer said STOP since then."""
     contents = session.scalars(

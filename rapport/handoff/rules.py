@@ -96,6 +96,21 @@ def is_missed(waiting_since: datetime, now: datetime, patience: timedelta, is_op
     return not is_open or now - waiting_since >= patience
 
 
+def is_left_alone(
+    requested_at: datetime,
+    taken_at: datetime,
+    written_at: datetime | None,
+    now: datetime,
+    patience: timedelta,
+    is_open: bool,
+) -> bool:
+    """Whether the customer of somebody who took a conversation and has not said a word waits too long: since
+    it was taken if they asked for a person, else since they first wrote to one (`written_at`).
+    """
+    since = taken_at if taken_at > requested_at else written_at
+    return is_open and since is not None and now - since >= patience
+
+
 def waiting_again(requested_at: datetime, first_answer_at: datetime | None, now: datetime) -> datetime:
     """Since when somebody waits whose conversation was released: who never got a word, from the beginning."""
     return requested_at if first_answer_at is None else now

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from sqlalchemy.orm import Session
@@ -142,8 +142,9 @@ def take_over(
             requested_at=now,
         )
         session.add(handoff)
+    if handoff.taken_at is None or (handoff.waiting_since is not None and handoff.first_answer_at is None):
+        handoff.taken_at = now
     handoff.staff_id, handoff.waiting_since = staff_id, None
-    handoff.taken_at = handoff.taken_at or now
     _move(session, conversation, Step.TAKE, staff_id)
     return handoff
 
@@ -188,6 +189,28 @@ def release(session: Session, conversation: Conversation, staff_id: int) -> None
     handoff.waiting_since = rules.waiting_again(handoff.requested_at, handoff.first_answer_at, clock.now())
     handoff.staff_id = None
     _move(session, conversation, Step.RELEASE, None)
+
+
+def take_back(session: Session, conversation: Conversation, patience: timedelta, is_open: bool) -> int | None:
+    """From who took it and leaves the customer alone, to the queue: whose it was, None if it stays theirs.
+
+    The bot goes on with what nobody answered, and colleagues have their time to come.
+    """
+    status = repository.locked_status(session, conversation)
+    handoff = repository.open_handoff(session, conversation.id)
+    if status != "human" or handoff is None or handoff.first_answer_at or not handoff.taken_at:
+        return None
+    now, taken_at = clock.now(), handoff.taken_at
+    kept = repository.kept_since(session, conversation.id, 0)
+    written_at = next((message.at for message in kept if message.at >= taken_at), None)
+    if not rules.is_left_alone(handoff.requested_at, taken_at, written_at, now, patience, is_open):
+        return None
+    left = unanswered(session, conversation)
+    if left is not None:
+        repository.give_to_bot(session, left.id)
+    whose, handoff.staff_id, handoff.waiting_since = handoff.staff_id, None, now
+    _move(session, conversation, Step.RELEASE, None)
+    return whose
 
 
 def release_all(session: Session, staff_id: int) -> list[str]:

@@ -1,4 +1,6 @@
-"""Nobody came in time: the customer is told, once, and what they wanted is kept as a case."""
+"""Nobody came in time: the customer is told, once, and what they wanted is kept as a case. Somebody came and
+says nothing: others are asked.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +17,21 @@ from rapport.conversations import repository as conversations
 from rapport.conversations import service as talks
 from rapport.conversations.models import Conversation, Handoff, Message
 from rapport.customers import verification
-from rapport.handoff import repository, rules, texts
+from rapport.handoff import repository, rules, service, texts
 from rapport.handoff.rules import Step
 from rapport.kit import clock
 from rapport.kit.database import DATABASE_AWAY, read_scope, session_scope
 from rapport.kit.settings import get_settings
 from rapport.shop.facts import get_facts
 from rapport.shop.hours import is_open, opens_next
+from rapport.staff import service as staff
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 500
+# Who took a conversation has so many times as long to say something as others had to come.
+TIMES_FOR_AN_ANSWER = 2
+TOLD = {"told": "told that nobody came", "again": "back in the queue without an answer"}
 NOBODY_CAME = "app_nobody_came"
 # What a case begins with when the customer asked for a person without a word of why.
 WITHOUT_WORDS = "–"
@@ -36,17 +42,30 @@ def run(engine: Engine) -> str:
     now, done = clock.now(), Counter[str]()
     patience = timedelta(minutes=get_settings().handoff_minutes)
     open_now = is_open(get_facts(), now)
+    longest = patience * TIMES_FOR_AN_ANSWER
     with read_scope(engine) as session:
         waiting = repository.overdue(session, AT_ONCE)
-    for conversation_id in waiting:
+        silent = repository.silent(session, now - longest, AT_ONCE) if open_now else ()
+    work = [(one, _look_at, patience) for one in waiting] + [(one, _take_back, longest) for one in silent]
+    for conversation_id, look, time in work:
         try:
             with session_scope(engine) as session:
-                done[_look_at(session, conversation_id, patience, open_now)] += 1
+                done[look(session, conversation_id, time, open_now)] += 1
         except DATABASE_AWAY:
             raise
         except Exception as error:  # noqa: BLE001 - the trouble of one must not leave all behind them waiting
             log.error("Conversation %s cannot be told: %s", conversation_id, type(error).__name__)
-    return f"{done['told']} told that nobody came" if done["told"] else "nobody has waited too long"
+    told = [f"{done[key]} {words}" for key, words in TOLD.items() if done[key]]
+    return ", ".join(told) or "nobody has waited too long"
+
+
+def _take_back(session: Session, conversation_id: str, patience: timedelta, open_now: bool) -> str:
+    conversation = session.get_one(Conversation, conversation_id)
+    whose = service.take_back(session, conversation, patience, open_now)
+    if whose is None:
+        return "stays"
+    staff.note(session, None, "release", "conversation", conversation_id, of=whose)
+    return "again"
 
 
 def _look_at(session: Session, conversation_id: str, patience: timedelta, open_now: bool) -> str:

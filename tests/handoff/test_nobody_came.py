@@ -23,8 +23,9 @@ from rapport.kit import clock
 from rapport.kit.database import session_scope
 from rapport.kit.errors import ConflictError
 from rapport.kit.languages import LANGUAGES
+from rapport.staff.models import AuditEvent
 from tests.console.client import add_staff
-from tests.conversations.conftest import MakeTurns, receive, said
+from tests.conversations.conftest import MakeTurns, new_conversation, receive, said
 from tests.fake_rasa import FakeRasa
 from tests.handoff.test_stepping import do, handoff, state
 
@@ -161,6 +162,47 @@ def test_taken_at_that_very_moment_either_or(engine: Engine) -> None:
         assert [len(rows), len(told)] in ([2, 1], [1, 0])
     with pytest.raises((TakenError, ConflictError)):
         do(engine, service.dismiss, conversation_id)
+
+
+def test_who_took_it_and_says_nothing_loses_it(engine: Engine) -> None:
+    ada, mia = add_staff(engine, "agent"), add_staff(engine, "manager")
+    conversation_id = waiting(engine, OPEN)
+    with clock.freeze(OPEN + minutes(5)):
+        do(engine, service.take_over, conversation_id, ada)
+        receive(engine, conversation_id, "hello?")
+    look(engine, OPEN + minutes(24.9))
+    assert state(engine, conversation_id) == ("human", ada)
+    assert look(engine, OPEN + minutes(25)) == "1 back in the queue without an answer"
+    assert state(engine, conversation_id) == ("waiting", None)
+    with session_scope(engine) as session:
+        statuses = session.scalars(select(Message.status).where(Message.text == "hello?")).all()
+        event = session.scalars(select(AuditEvent)).one()
+        assert (event.action, event.staff_id, event.subject_id) == ("release", None, conversation_id)
+    assert statuses == ["received"], "the bot answers it"
+    # Who takes it then has their time again, and who says something keeps it.
+    with clock.freeze(OPEN + minutes(26)):
+        do(engine, service.take_over, conversation_id, mia)
+    look(engine, OPEN + minutes(45))
+    assert state(engine, conversation_id) == ("human", mia)
+    with clock.freeze(OPEN + minutes(45)):
+        do(engine, service.answer, conversation_id, mia, "Hello, Mia here.")
+    look(engine, OPEN + minutes(90))
+    assert state(engine, conversation_id) == ("human", mia)
+
+
+def test_back_in_the_queue_somebody_comes_or_they_are_told(engine: Engine) -> None:
+    ada = add_staff(engine, "agent")
+    conversation_id = waiting(engine, OPEN)
+    with clock.freeze(OPEN):
+        unasked = new_conversation(engine)
+    with clock.freeze(OPEN + minutes(1)):
+        do(engine, service.take_over, conversation_id, ada)
+        do(engine, service.take_over, unasked, ada)
+    look(engine, OPEN + minutes(21))
+    assert state(engine, unasked) == ("human", ada), "nobody waits there"
+    assert look(engine, OPEN + minutes(30)) == "nobody has waited too long"
+    assert look(engine, OPEN + minutes(31)) == "1 told that nobody came"
+    assert state(engine, conversation_id)[0] == "bot"
 
 
 def test_the_trouble_of_one_keeps_nobody_waiting(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

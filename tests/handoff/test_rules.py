@@ -51,6 +51,30 @@ def test_when_nobody_came(minutes: int, is_open: bool, missed: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("taken", "written", "now", "is_open", "left"),
+    [
+        # They asked for a person.
+        (5, None, 24.9, True, False),
+        (5, None, 25, True, True),
+        (5, 20, 25, True, True),
+        (5, None, 25, False, False),
+        # Taken unasked: who says nothing waits for nothing.
+        (0, None, 900, True, False),
+        (0, 10, 29.9, True, False),
+        (0, 10, 30, True, True),
+    ],
+)
+def test_when_somebody_leaves_the_customer_alone(
+    taken: float, written: float | None, now: float, is_open: bool, left: bool
+) -> None:
+    def at(minutes: float) -> datetime:
+        return NOON + timedelta(minutes=minutes)
+
+    written_at = None if written is None else at(written)
+    assert rules.is_left_alone(NOON, at(taken), written_at, at(now), timedelta(minutes=20), is_open) is left
+
+
+@pytest.mark.parametrize(
     ("kept", "told", "answered_up_to", "left"),
     [
         ([], [], 0, None),
