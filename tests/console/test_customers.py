@@ -93,7 +93,7 @@ def test_page_of_a_customer_has_everything(log_in: Logged, engine: Engine) -> No
         assert shown in text, shown
     assert "Who looked" not in agent.text(f"{LIST}/{life.customer}")
     assert manager.get(f"{LIST}/99999").status_code == 404
-    assert manager.get(f"{LIST}/99999999999999").status_code == 422
+    assert manager.get(f"{LIST}/99999999999999").status_code == 404
 
 
 def test_searches_and_looks_are_kept_without_what_was_typed(log_in: Logged, engine: Engine) -> None:
