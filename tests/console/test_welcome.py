@@ -40,7 +40,7 @@ def test_from_the_link_to_the_console(app: FastAPI, engine: Engine, settings: Se
     fields = {**FIELDS, "token": address.partition("=")[2]}
     wrong = client.post("/console/welcome", data={**fields, "password": "ann@fjordly.example"})
     assert wrong.status_code == 422
-    assert "The password must not be your name or address." in readable(wrong.text)
+    assert "Parola nu poate fi numele sau adresa ta." in readable(wrong.text)
     assert 'value="ann@fjordly.example"' in wrong.text
     assert PASSWORD not in wrong.text
     made = client.post("/console/welcome", data=fields)
