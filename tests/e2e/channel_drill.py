@@ -7,6 +7,7 @@ with more people by bench/channels.py.
 from __future__ import annotations
 
 import random
+import re
 import signal
 import statistics
 import threading
@@ -253,7 +254,8 @@ class Drill:
 
 
 def _same(sent: str, stored: str | None) -> bool:
-    return sent.split("\n\n1. ")[0].strip() == (stored or "").strip()
+    # Buttons as lines: "1. Yes", or "5 Very good" where they have numbers of their own.
+    return re.split(r"\n\n(?=1\. |5 )", sent)[0].strip() == (stored or "").strip()
 
 
 def percentile(values: list[float], share: float) -> float:
