@@ -44,7 +44,7 @@ def schemathesis(app: RunningApp, key: str, *options: str) -> str:
 
 def test_with_a_key(app: RunningApp, settings: Settings, sqlite_engine: Engine) -> None:
     key = new_key(settings, sqlite_engine, "fuzzer")
-    found = schemathesis(app, key, "--max-time", "25")
+    found = schemathesis(app, key, "--max-time", "40")
     assert not found, found
 
 
