@@ -43,6 +43,9 @@ MOST_BY_MORE = 8
 MOST_PER_MONTH = 30
 LONGEST_PAUSE_MONTHS = 24
 
+# What somebody can agree to be sent unasked: news, offers and presents; thanks and tips for what they bought;
+# reminders (time to refill, a cart left, points that expire); alerts they asked for (back in stock).
+PURPOSES = ("newsletter", "tips", "reminders", "alerts")
 NEWSLETTER = "newsletter"
 # Another one whenever the bot's words about what the newsletter is change.
 NEWSLETTER_WORDING = "chat-1"

@@ -23,7 +23,9 @@ import rapport.loyalty.offers.models
 import rapport.loyalty.points.models
 import rapport.loyalty.referrals.models
 import rapport.notes.models
+import rapport.outreach.journeys.models
 import rapport.outreach.models
+import rapport.outreach.policy.models
 import rapport.replies.models
 import rapport.review.models
 import rapport.schedule.models

@@ -1,0 +1,1 @@
+"""Journeys: what somebody is sent unasked, one file each, and how they go through it."""
