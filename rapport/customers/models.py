@@ -81,7 +81,10 @@ class ConsentEvent(Base):
     """Append-only: who agreed to (or withdrew) what, on which channel, in which wording, from where, when."""
 
     __tablename__ = "consent_event"
-    __table_args__ = (Index("ix_consent_event_lookup", "customer_id", "purpose", "channel", "at"),)
+    __table_args__ = (
+        Index("ix_consent_event_lookup", "customer_id", "purpose", "channel", "at"),
+        Index("ix_consent_event_at", "purpose", "at", "id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"))

@@ -51,6 +51,7 @@ class Order(Base):
         Index("ix_order_customer_placed", "customer_id", "placed_at"),
         Index("ix_order_number", "number"),
         Index("ix_order_placed_at", "placed_at"),
+        Index("ix_order_delivered_at", "delivered_at", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, SmallInteger, String, Text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, SmallInteger, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from rapport.kit import clock
@@ -64,6 +64,10 @@ class CustomerValue(Base):
     """
 
     __tablename__ = "customer_value"
+    __table_args__ = (
+        Index("ix_customer_value_expected", "expected_next_at", "customer_id"),
+        Index("ix_customer_value_worth", "segment", "revenue_minor", "customer_id"),
+    )
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"), primary_key=True, autoincrement=False)
     orders: Mapped[int]

@@ -1,0 +1,38 @@
+"""What begins a journey: one small module for each kind, which finds in the database who is due.
+
+To add a kind, write a module with a `find` and its line in `KINDS`. A query goes through an index and in
+batches; tests/outreach/journeys/triggers/test_plans.py holds it to that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from rapport.outreach.journeys.definition import Journey
+from rapport.outreach.journeys.triggers import delivered
+from rapport.outreach.journeys.triggers.base import LOOK_BACK, Finder, Found, Search, not_entered
+
+__all__ = ["KINDS", "LOOK_BACK", "Finder", "Found", "Search", "due"]
+
+KINDS: dict[str, Finder] = {
+    "delivered": delivered.find,
+}
+
+
+def due(
+    session: Session, key: str, journey: Journey, now: datetime, look_back: timedelta = LOOK_BACK
+) -> Iterator[list[Found]]:
+    """Who begins the journey now and is not on it for the same reason yet, in batches.
+
+    What became due before `look_back` is let go. The caller may commit between two batches. Nobody, while
+    there is no such trigger (`KINDS`).
+    """
+    finder = KINDS.get(journey.trigger.on)
+    if finder is None:
+        return
+    for found in finder(session, Search(key, journey, now - look_back, now)):
+        if new := not_entered(session, key, found):
+            yield new
