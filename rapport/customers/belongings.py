@@ -15,6 +15,7 @@ import rapport.conversations.models
 import rapport.loyalty.offers.models
 import rapport.loyalty.points.models
 import rapport.loyalty.referrals.models
+import rapport.mentions.models
 import rapport.shop.models
 import rapport.value.models  # noqa: F401
 from rapport.customers import repository
@@ -24,7 +25,16 @@ Ids = list[int | str]
 
 # What a prospect may have, and what changes hands. Of what they both like the prospect keeps their own, and
 # of how they want to be contacted becomes one (refusals.py).
-MOVED = ("identity", "consent_event", "conversation", "contact_point", "channel_link", "case", "verification")
+MOVED = (
+    "identity",
+    "consent_event",
+    "conversation",
+    "contact_point",
+    "channel_link",
+    "case",
+    "mention",
+    "verification",
+)
 INTEREST, POLICY = "interest", "contact_policy"
 # Somebody with one of these is known for more than writing from an app.
 STANDING_KINDS = ("email", "phone")

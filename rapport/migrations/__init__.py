@@ -22,6 +22,7 @@ import rapport.insight.models
 import rapport.loyalty.offers.models
 import rapport.loyalty.points.models
 import rapport.loyalty.referrals.models
+import rapport.mentions.models
 import rapport.notes.models
 import rapport.outreach.journeys.models
 import rapport.outreach.models
