@@ -14,7 +14,10 @@ from rapport.kit.database import Base
 
 
 class Customer(Base):
-    """A customer or prospect: anyone the shop knows by some address or number."""
+    """A customer or prospect: anyone the shop knows by some address or number.
+
+    `timezone`: the IANA zone they live in, where somebody told it.
+    """
 
     __tablename__ = "customer"
 
@@ -23,6 +26,7 @@ class Customer(Base):
     language: Mapped[str | None] = mapped_column(String(2))
     country: Mapped[str | None] = mapped_column(String(60))
     birthday: Mapped[date | None]
+    timezone: Mapped[str | None] = mapped_column(String(60))
     stage: Mapped[str] = mapped_column(String(10), default="know")
     created_at: Mapped[datetime] = mapped_column(default=clock.now)
 
@@ -63,7 +67,8 @@ class ExternalRef(Base):
 class ContactPolicy(Base):
     """How, how often and when this customer wants to hear from us.
 
-    `message_key` is the message that last changed it, so that a repeated turn changes nothing.
+    `message_key` is the message that last changed it, so that a repeated turn changes nothing. `left_at`:
+    when they last wanted nothing unasked any more; what they agreed to since counts.
     """
 
     __tablename__ = "contact_policy"
@@ -73,6 +78,7 @@ class ContactPolicy(Base):
     refused_channels: Mapped[list[str]] = mapped_column(JSON, default=list)
     max_per_month: Mapped[int | None]
     paused_until: Mapped[datetime | None]
+    left_at: Mapped[datetime | None]
     message_key: Mapped[str | None] = mapped_column(String(80))
     updated_at: Mapped[datetime] = mapped_column(default=clock.now)
 

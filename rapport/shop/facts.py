@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 import yaml
@@ -23,13 +23,17 @@ from rapport.kit.format import money
 from rapport.kit.languages import LANGUAGES
 from rapport.kit.settings import get_settings
 from rapport.shop import placeholders
-from rapport.shop.hours import OpeningHours
+from rapport.shop.hours import MINUTES_A_DAY, OpeningHours
 from rapport.shop.hours_words import in_words
+
+# Of the day; the rest is when people may be written to.
+LONGEST_QUIET_MINUTES = 20 * 60
 
 log = logging.getLogger(__name__)
 
 Text = Annotated[str, Field(min_length=1)]
 Minor = Annotated[int, Field(ge=0)]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
 class Facts(BaseModel):
@@ -188,6 +192,54 @@ class Valuation(Facts):
     again_days: Annotated[int, Field(ge=1, le=730)] = 90
 
 
+class TouchCosts(Facts):
+    """What writing to somebody costs, in minor units: low a mail, high a call or a present."""
+
+    low: Minor = 0
+    medium: Minor = 0
+    high: Minor = 0
+
+    @model_validator(mode="after")
+    def _rising(self) -> TouchCosts:
+        if not self.low <= self.medium <= self.high:
+            raise ValueError("medium costs at least as much as low, and high as medium")
+        return self
+
+
+class StayingInTouch(Facts):
+    """When and to whom the shop writes unasked (rapport/outreach/policy).
+
+    `quiet_hours` and `quiet_days` are on the customer's clock; `gap_days` lie between two messages. Who is
+    worth less than a message costs does not get it: `new_worth_minor` is what somebody counts as who is not
+    valued yet.
+    """
+
+    quiet_hours: Annotated[str, Field(pattern=r"^\d{1,2}:\d\d-\d{1,2}:\d\d$")] | None = "21:00-9:00"
+    quiet_days: Annotated[tuple[Weekday, ...], Field(max_length=5)] = ("sun",)
+    gap_days: Annotated[float, Field(ge=0, le=30)] = 2
+    cost_minor: TouchCosts = TouchCosts()
+    new_worth_minor: Minor = 0
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _leaves_time(cls, value: str | None) -> str | None:
+        if value is not None:
+            begins, ends = clock_minutes(value)
+            if not 0 < (ends - begins) % MINUTES_A_DAY <= LONGEST_QUIET_MINUTES:
+                raise ValueError("leave at least four hours in which people may be written to")
+        return value
+
+    def quiet_minutes(self) -> tuple[int, int]:
+        """From which minute of the day until which it is quiet, over midnight or not; equal: never."""
+        return clock_minutes(self.quiet_hours) if self.quiet_hours is not None else (0, 0)
+
+
+def clock_minutes(hours: str) -> tuple[int, int]:
+    """Hours as `21:00-9:00` in minutes of the day. Raises ValueError."""
+    begins, ends = (time.fromisoformat(clock.rjust(5, "0")) for clock in hours.split("-"))
+    return begins.hour * 60 + begins.minute, ends.hour * 60 + ends.minute
+
+
 class ShopFacts(Facts):
     """All of shop.yml."""
 
@@ -205,6 +257,7 @@ class ShopFacts(Facts):
     club: Club
     coupon_prefix: Annotated[str, Field(pattern="^[A-Z0-9]{1,6}$")]
     valuation: Valuation = Valuation()
+    staying_in_touch: StayingInTouch = StayingInTouch()
     categories: dict[str, Words]
 
     @field_validator("currency")

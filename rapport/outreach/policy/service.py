@@ -1,0 +1,159 @@
+"""What the contact policy decides of one customer: facts are read, rules asked, the answer written down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from sqlalchemy.orm import Session
+
+from rapport.channels import registry
+from rapport.customers.rules import DEFAULT_PER_MONTH
+from rapport.kit import clock
+from rapport.kit.errors import NotFoundError
+from rapport.outreach.policy import quiet, repository, rules
+from rapport.outreach.policy.models import ContactDecision
+from rapport.outreach.policy.rules import Consent, Decision, Facts, Manners, Reach, Touch
+from rapport.shop.facts import StayingInTouch, get_facts
+from rapport.shop.hours import WEEKDAYS
+
+EMAIL = "email"
+# What a file says was agreed to: the shop vouches for the address it keeps that agreement with.
+IMPORTED = "imported"
+
+
+class Step(Protocol):
+    """What `record` needs of a journey's step."""
+
+    id: int
+    customer_id: int
+    journey: str
+    step: str
+
+
+def decide(session: Session, customer_id: int, touch: Touch, now: datetime) -> Decision:
+    """Whether, when and where this customer may get the touch. Raises NotFoundError.
+
+    Whoever decides and sends holds the customer's lock, so that two touches do not share the last place under
+    the cap.
+    """
+    facts = facts_of(session, customer_id, now)
+    decided = rules.decide(facts, touch, now)
+    return Decision(
+        decided.outcome,
+        decided.reason,
+        decided.channel,
+        decided.until,
+        facts=rules.basis(facts, touch, decided.channel, now),
+    )
+
+
+def record(
+    session: Session, step: Step, decision: Decision, facts: Mapping[str, Any] | None = None
+) -> ContactDecision:
+    """Write down a decision about a step, with what it rests on (and `facts` that others know of it)."""
+    row = ContactDecision(
+        customer_id=step.customer_id,
+        journey=step.journey,
+        step=step.step,
+        step_id=step.id,
+        outcome=decision.outcome,
+        reason=decision.reason,
+        channel=decision.channel,
+        until=decision.until,
+        facts={**decision.facts, **(facts or {})},
+        at=clock.now(),
+    )
+    repository.add(session, row)
+    return row
+
+
+def decisions_of(session: Session, customer_id: int, limit: int = 20) -> Sequence[ContactDecision]:
+    """The newest decisions about a customer, sent or not."""
+    return repository.decisions(session, customer_id, limit)
+
+
+def mailbox_of(session: Session, customer_id: int) -> str | None:
+    """The address an unasked mail to this customer goes to; None when there is none that may be used."""
+    return _mailbox(repository.identities(session, customer_id), repository.consents(session, customer_id))
+
+
+def facts_of(session: Session, customer_id: int, now: datetime) -> Facts:
+    """All that a decision rests on. Raises NotFoundError when there is no such customer."""
+    person = repository.person(session, customer_id)
+    if person is None:
+        raise NotFoundError("There is no such customer.")
+    shop = get_facts()
+    said = repository.consents(session, customer_id)
+    consents = {(row.purpose, row.channel): Consent(row.id, row.granted, row.at) for row in said}
+    open_kinds = repository.unsettled(session, customer_id)
+    last_word = repository.with_staff_since(session, customer_id, now - rules.STAFF_HAVE)
+    per_month = person.max_per_month
+    return Facts(
+        manners=manners(shop.staying_in_touch),
+        zones=quiet.zones_of(person.timezone, person.country, shop.timezone),
+        consents=consents,
+        left_at=person.left_at,
+        preferred=person.preferred_channel,
+        refused=frozenset(person.refused_channels or ()),
+        reach=_reach(session, customer_id, said, consents),
+        paused_until=person.paused_until,
+        per_month=DEFAULT_PER_MONTH if per_month is None else per_month,
+        sent=repository.sent_since(session, customer_id, now - rules.CAP_DAYS),
+        open_complaint="complaint" in open_kinds,
+        bad_mention="mention" in open_kinds,
+        staff_until=last_word and last_word + rules.STAFF_HAVE,
+        worth_minor=person.clv_minor,
+    )
+
+
+def manners(shop: StayingInTouch) -> Manners:
+    """The shop's way of staying in touch, as the rules read it."""
+    begins, ends = shop.quiet_minutes()
+    days = frozenset(WEEKDAYS.index(day) for day in shop.quiet_days)
+    return Manners(
+        quiet=quiet.Quiet(begins, ends, days),
+        gap=timedelta(days=shop.gap_days),
+        cost_minor=shop.cost_minor.model_dump(),
+        unknown_worth_minor=shop.new_worth_minor,
+    )
+
+
+def _reach(
+    session: Session,
+    customer_id: int,
+    said: Sequence[Any],
+    consents: Mapping[tuple[str, str], Consent],
+) -> dict[str, Reach]:
+    """Where the customer can be reached: mail that was shown to be theirs, a number, messaging apps."""
+    known = repository.identities(session, customer_id)
+    points = repository.contact_points(session, customer_id)
+    reach: dict[str, Reach] = {}
+    for point in points:
+        window = registry.window(point.channel)
+        closes = None if window is None else point.last_inbound_at + window
+        usable = point.unreachable_since is None and not _stopped(point, consents)
+        if point.channel not in reach or (usable and not reach[point.channel].usable):
+            reach[point.channel] = Reach(usable, closes)
+    # A talk by mail does not show whose the address is. That it bounced, or who said STOP there, counts.
+    talk, mailbox = reach.pop(EMAIL, Reach()), _mailbox(known, said)
+    if mailbox is not None:
+        reach[EMAIL] = talk
+    if any(row.kind == rules.PHONE for row in known):
+        reach[rules.PHONE] = Reach()
+    return reach
+
+
+def _stopped(point: Any, consents: Mapping[tuple[str, str], Consent]) -> bool:
+    """Whether they said STOP there, and agreed to nothing on that channel since."""
+    agreed = [one.at for (_, channel), one in consents.items() if channel == point.channel and one.granted]
+    return point.stopped_at is not None and max(agreed, default=point.stopped_at) <= point.stopped_at
+
+
+def _mailbox(known: Sequence[Any], said: Sequence[Any]) -> str | None:
+    """Mail goes to an address that was shown to be theirs, or that an imported agreement came with."""
+    addresses = [row for row in known if row.kind == EMAIL]
+    latest = {row.purpose: row for row in said if row.channel == EMAIL}
+    vouched = any(row.granted and row.wording_version == IMPORTED for row in latest.values())
+    return next((row.value for row in addresses if row.verified_at is not None or vouched), None)
