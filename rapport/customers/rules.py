@@ -49,6 +49,8 @@ PURPOSES = ("newsletter", "tips", "reminders", "alerts")
 NEWSLETTER = "newsletter"
 # Another one whenever the bot's words about what the newsletter is change.
 NEWSLETTER_WORDING = "chat-1"
+# Of consents that a file of another system brought: what was said there is not known here.
+IMPORTED_WORDING = "imported"
 
 
 def first_name(name: str | None) -> str | None:

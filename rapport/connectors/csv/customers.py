@@ -15,11 +15,10 @@ from rapport.connectors.plan import Plan
 from rapport.connectors.report import Report
 from rapport.customers import repository, service
 from rapport.customers.models import Customer
-from rapport.customers.rules import normalise_email, normalise_phone
+from rapport.customers.rules import IMPORTED_WORDING, normalise_email, normalise_phone
 from rapport.kit import clock, languages
 
 PURPOSE, CHANNEL = "newsletter", "email"
-WORDING = "imported"
 NAME_LENGTH, REFERENCE_LENGTH, SOURCE_LENGTH = 200, 120, 120
 
 
@@ -186,7 +185,7 @@ class CustomerWriter:
             purpose=PURPOSE,
             channel=CHANNEL,
             granted=consent.granted,
-            wording_version=WORDING,
+            wording_version=IMPORTED_WORDING,
             source=consent.source or self._plan.source,
             at=consent.at or clock.now(),
         )

@@ -12,13 +12,34 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from rapport.outreach.journeys.definition import Journey
-from rapport.outreach.journeys.triggers import delivered
+from rapport.outreach.journeys.triggers import (
+    care,
+    complaints,
+    delivered,
+    lapsed,
+    points_end,
+    presents,
+    refill,
+    related,
+    subscribed,
+)
 from rapport.outreach.journeys.triggers.base import LOOK_BACK, Finder, Found, Search, not_entered
 
 __all__ = ["KINDS", "LOOK_BACK", "Finder", "Found", "Search", "due"]
 
 KINDS: dict[str, Finder] = {
     "delivered": delivered.find,
+    "tips": care.find,
+    "related": related.find,
+    "subscribed": subscribed.find,
+    "refill": refill.find,
+    "lapsed": lapsed.find,
+    "points_end": points_end.find,
+    "birthday": presents.given_for("birthday"),
+    "anniversary": presents.given_for("anniversary"),
+    "surprise": presents.given_for("surprise"),
+    "recovery": presents.given_for("recovery"),
+    "complaint_solved": complaints.find,
 }
 
 

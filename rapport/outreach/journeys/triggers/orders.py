@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, distinct, exists, func, select
 from sqlalchemy.orm import Session
 
 from rapport.cases.models import Case
 from rapport.outreach.journeys.triggers.base import Search, batches
 from rapport.shop.models import Order, OrderItem, Product, Refund
+from rapport.shop.repository import AVAILABLE, PAID
 
 # Nothing of it was paid back, and nobody has asked to send it back.
 KEPT: tuple[ColumnElement[bool], ...] = (
@@ -58,9 +58,9 @@ def delivered(session: Session, search: Search) -> Iterator[list[Delivered]]:
         ]
 
 
-def lines_of(session: Session, order_ids: Sequence[int]) -> dict[int, list[Line]]:
+def lines_of(session: Session, order_ids: Collection[int]) -> dict[int, list[Line]]:
     """What is in these orders, what cost most first."""
-    rows: Any = session.execute(
+    rows = session.execute(
         select(OrderItem.order_id, OrderItem.sku, Product.category)
         .outerjoin(Product, Product.id == OrderItem.product_id)
         .where(OrderItem.order_id.in_(order_ids))
@@ -70,3 +70,22 @@ def lines_of(session: Session, order_ids: Sequence[int]) -> dict[int, list[Line]
     for row in rows:
         found.setdefault(row.order_id, []).append(Line(row.sku, row.category))
     return found
+
+
+def bought_by(session: Session, customer_ids: Collection[int]) -> dict[int, dict[str, int]]:
+    """What each of these customers bought and kept, and in how many orders."""
+    rows = session.execute(
+        select(Order.customer_id, OrderItem.sku, func.count(distinct(Order.id)).label("times"))
+        .join(OrderItem, OrderItem.order_id == Order.id)
+        .where(Order.customer_id.in_(customer_ids), PAID)
+        .group_by(Order.customer_id, OrderItem.sku)
+    )
+    found: dict[int, dict[str, int]] = {}
+    for row in rows:
+        found.setdefault(row.customer_id, {})[row.sku] = row.times
+    return found
+
+
+def to_be_had(session: Session, skus: Collection[str]) -> set[str]:
+    """Those of the products that are in stock, or whose stock is not counted."""
+    return set(session.scalars(select(Product.sku).where(Product.sku.in_(skus), AVAILABLE)))
