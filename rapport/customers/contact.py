@@ -54,18 +54,18 @@ def set_channels(
 
     Raises InvalidInputError for a channel we do not know, and for one both preferred and refused.
     """
-    if preferred is not None and preferred not in rules.CHANNELS:
-        raise InvalidInputError(f"Choose one of {', '.join(rules.CHANNELS)}.")
+    if preferred is not None and preferred not in rules.REFUSABLE:
+        raise InvalidInputError(f"Choose one of {', '.join(rules.REFUSABLE)}.")
     if preferred in refused or not set(refused) <= set(rules.REFUSABLE):
         raise InvalidInputError(f"Refuse some of {', '.join(rules.REFUSABLE)}, not the preferred one.")
-    policy = _policy(session, customer_id)
+    policy = locked_policy(session, customer_id)
     kept = [channel for channel in policy.refused_channels if channel not in (preferred, *refused)]
     policy.refused_channels = [*kept, *refused]
     if preferred is not None:
         policy.preferred_channel = preferred
     elif policy.preferred_channel in refused:
         policy.preferred_channel = None
-    _changed(policy, message_key)
+    changed(policy, message_key)
     if refused:
         silence.cancel_unasked(session, customer_id, refused)
 
@@ -76,16 +76,16 @@ def per_month(session: Session, customer_id: int) -> int:
     return rules.DEFAULT_PER_MONTH if policy is None or policy.max_per_month is None else policy.max_per_month
 
 
-def set_frequency(session: Session, customer_id: int, wish: str, message_key: str) -> int:
+def set_frequency(session: Session, customer_id: int, wish: str, message_key: str | None = None) -> int:
     """Change it to a number, to `less` or to `more`; returns the new limit. Raises InvalidInputError."""
-    policy = _policy(session, customer_id)
-    if policy.message_key == message_key and policy.max_per_month is not None:
+    policy = locked_policy(session, customer_id)
+    if message_key is not None and policy.message_key == message_key and policy.max_per_month is not None:
         return policy.max_per_month
     limit = rules.new_limit(wish, policy.max_per_month)
     if limit is None:
         raise InvalidInputError("The frequency must be a number, less or more.")
     policy.max_per_month = limit
-    _changed(policy, message_key)
+    changed(policy, message_key)
     return limit
 
 
@@ -96,23 +96,23 @@ def paused_until(session: Session, customer_id: int) -> datetime | None:
     return end if end is not None and end > clock.now() else None
 
 
-def pause(session: Session, customer_id: int, until: datetime, message_key: str) -> None:
+def pause(session: Session, customer_id: int, until: datetime, message_key: str | None = None) -> None:
     """Send nothing unasked until then."""
-    policy = _policy(session, customer_id)
+    policy = locked_policy(session, customer_id)
     policy.paused_until = until
-    _changed(policy, message_key)
+    changed(policy, message_key)
     silence.cancel_unasked(session, customer_id)
 
 
-def resume(session: Session, customer_id: int, message_key: str) -> bool:
+def resume(session: Session, customer_id: int, message_key: str | None = None) -> bool:
     """End the pause; False when there is none."""
-    policy = _policy(session, customer_id)
-    if policy.message_key == message_key:
+    policy = locked_policy(session, customer_id)
+    if message_key is not None and policy.message_key == message_key:
         return True
     if policy.paused_until is None or policy.paused_until <= clock.now():
         return False
     policy.paused_until = None
-    _changed(policy, message_key)
+    changed(policy, message_key)
     return True
 
 
@@ -126,14 +126,14 @@ def subscribe(session: Session, customer_id: int, message_key: str) -> bool:
 
     Who asks for it no longer refuses e-mail.
     """
-    policy, source = _policy(session, customer_id), _source(message_key)
+    policy, source = locked_policy(session, customer_id), _source(message_key)
     if repository.consent_recorded(session, customer_id, True, source):
         return True
     latest = repository.latest_consent(session, customer_id, rules.NEWSLETTER, "email")
     if latest is not None and latest.granted and "email" not in policy.refused_channels:
         return False
     policy.refused_channels = [channel for channel in policy.refused_channels if channel != "email"]
-    _changed(policy, message_key)
+    changed(policy, message_key)
     record_consent(
         session,
         customer_id,
@@ -171,7 +171,7 @@ def unsubscribe(session: Session, customer_id: int, message_key: str) -> bool:
     return bool(granted)
 
 
-def _policy(session: Session, customer_id: int) -> ContactPolicy:
+def locked_policy(session: Session, customer_id: int) -> ContactPolicy:
     """The customer's own, made when there is none; nobody else changes it until this session ends."""
     repository.lock_customer(session, customer_id)
     policy = repository.policy_of(session, customer_id)
@@ -184,7 +184,8 @@ def _policy(session: Session, customer_id: int) -> ContactPolicy:
     return policy
 
 
-def _changed(policy: ContactPolicy, message_key: str | None) -> None:
+def changed(policy: ContactPolicy, message_key: str | None) -> None:
+    """Write down that it was changed, and by which message; None when it was none."""
     policy.message_key = message_key
     policy.updated_at = clock.now()
 

@@ -84,7 +84,11 @@ class ContactPolicy(Base):
 
 
 class ConsentEvent(Base):
-    """Append-only: who agreed to (or withdrew) what, on which channel, in which wording, from where, when."""
+    """Append-only: who agreed to (or withdrew) what, on which channel, in which wording, from where, when.
+
+    `proof` is how they showed that it was they, if anybody might have said it: when it was asked for and
+    confirmed, and from which address on the network (hashed).
+    """
 
     __tablename__ = "consent_event"
     __table_args__ = (
@@ -99,6 +103,7 @@ class ConsentEvent(Base):
     granted: Mapped[bool]
     wording_version: Mapped[str] = mapped_column(String(60))
     source: Mapped[str] = mapped_column(String(120))
+    proof: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     at: Mapped[datetime] = mapped_column(default=clock.now)
 
 

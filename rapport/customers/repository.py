@@ -165,6 +165,14 @@ def interests_of(session: Session, customer_id: int) -> Sequence[str]:
     ).all()
 
 
+def drop_interests(session: Session, customer_id: int, topics: Collection[str]) -> None:
+    if topics:
+        _change(
+            session,
+            delete(Interest).where(Interest.customer_id == customer_id, Interest.topic.in_(topics)),
+        )
+
+
 def interests_held(session: Session, conversation_id: str) -> Sequence[str]:
     """What someone unverified said in this conversation, newest first."""
     return session.scalars(

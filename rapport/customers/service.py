@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -200,6 +201,7 @@ def record_consent(
     wording_version: str,
     source: str,
     at: datetime | None = None,
+    proof: Mapping[str, Any] | None = None,
 ) -> None:
     """Append that a customer agreed to something or withdrew it; nothing is ever overwritten."""
     session.add(
@@ -210,6 +212,7 @@ def record_consent(
             granted=granted,
             wording_version=wording_version,
             source=source,
+            proof=dict(proof) if proof else None,
             at=at or clock.now(),
         )
     )

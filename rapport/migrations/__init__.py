@@ -27,6 +27,7 @@ import rapport.notes.models
 import rapport.outreach.journeys.models
 import rapport.outreach.models
 import rapport.outreach.policy.models
+import rapport.preferences.models
 import rapport.replies.models
 import rapport.review.models
 import rapport.schedule.models

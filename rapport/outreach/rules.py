@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 # What somebody waits for. Any other purpose is unasked, and stopped by a refusal, until it stands here.
-ASKED_FOR = frozenset({"verification_code", "staff_invitation", "staff_password", "case_answer"})
+ASKED_FOR = frozenset(
+    {
+        "verification_code",
+        "staff_invitation",
+        "staff_password",
+        "case_answer",
+        "subscription",
+        "preference_link",
+    }
+)
 
 # Longer than the slowest send, so that a lease only runs out when its worker is gone.
 LEASE = timedelta(minutes=3)

@@ -78,7 +78,7 @@ def test_who_refuses_the_preferred_channel_prefers_none(session: Session, ann: i
 
 
 @pytest.mark.parametrize(
-    ("preferred", "refused"), [("pigeon", []), ("phone", []), (None, ["pigeon"]), ("sms", ["sms"])]
+    ("preferred", "refused"), [("pigeon", []), ("", []), (None, ["pigeon"]), ("sms", ["sms"])]
 )
 def test_what_can_be_no_channel_changes_nothing(
     session: Session, ann: int, preferred: str | None, refused: list[str]
