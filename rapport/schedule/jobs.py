@@ -19,6 +19,7 @@ from rapport.kit.database import session_scope
 from rapport.loyalty.offers import tasks as offers
 from rapport.loyalty.points import tasks as points
 from rapport.loyalty.referrals import tasks as referrals
+from rapport.outreach.journeys import tasks as journeys
 from rapport.schedule.rules import Daily, Every
 from rapport.schedule.service import Job
 from rapport.value import tasks as value
@@ -102,6 +103,12 @@ JOBS: tuple[Job, ...] = (
         "ends old codes, gives presents for occasions",
         Every(timedelta(hours=1)),
         _batches(offers.run),
+    ),
+    Job(
+        "journeys",
+        "finds who begins a journey, decides what is due on them",
+        Every(timedelta(minutes=1)),
+        journeys.run,
     ),
     Job(
         "cases",

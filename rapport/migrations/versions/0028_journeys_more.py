@@ -1,8 +1,11 @@
-"""What triggers of journeys look for is found by index."""
+"""What triggers of journeys look for is found by index; when a step was to come before it was put off."""
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from alembic import op
+
+from rapport.kit.database import UtcDateTime
 
 revision = "0028"
 down_revision = "0027"
@@ -19,10 +22,16 @@ INDEXES = (
 
 
 def upgrade() -> None:
-    for name, table, columns in INDEXES:
-        op.create_index(name, table, columns)
+    op.add_column("journey_step", sa.Column("planned_at", UtcDateTime(), nullable=True))
+    op.execute("UPDATE journey_step SET planned_at = due_at")
+    with op.batch_alter_table("journey_step") as table:
+        table.alter_column("planned_at", nullable=False)
+    for name, table_name, columns in INDEXES:
+        op.create_index(name, table_name, columns)
 
 
 def downgrade() -> None:
-    for name, table, _ in reversed(INDEXES):
-        op.drop_index(name, table)
+    for name, table_name, _ in reversed(INDEXES):
+        op.drop_index(name, table_name)
+    with op.batch_alter_table("journey_step") as table:
+        table.drop_column("planned_at")

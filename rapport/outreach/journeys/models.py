@@ -50,6 +50,7 @@ class JourneyStep(Base):
 
     `status`: waiting (until `due_at`, which the policy may put off) → sent (handed over; `channel` and
     `reference` say where: outbox:<id>, message:<id>, case:<id>), skipped (`reason`: why not) or left.
+    `planned_at`: when it was to come before anything put it off.
     """
 
     __tablename__ = "journey_step"
@@ -66,6 +67,7 @@ class JourneyStep(Base):
     journey: Mapped[str] = mapped_column(String(40))
     step: Mapped[str] = mapped_column(String(40))
     trigger_key: Mapped[str] = mapped_column(String(120))
+    planned_at: Mapped[datetime]
     due_at: Mapped[datetime]
     status: Mapped[str] = mapped_column(String(10), default="waiting")
     reason: Mapped[str | None] = mapped_column(String(40))

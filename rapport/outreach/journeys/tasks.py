@@ -1,0 +1,85 @@
+"""Background work on journeys: finding who begins one, deciding what is due.
+
+Each step is decided in a transaction of its own: killed before its commit, nothing happened; after it, the
+outbox or the channel has it. Two workers never have the same step in hand.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections import Counter
+
+from sqlalchemy import Engine
+
+from rapport.kit import clock
+from rapport.kit.database import DATABASE_AWAY, read_scope, session_scope
+from rapport.outreach.journeys import deciding, finding, repository, rules, service
+
+log = logging.getLogger(__name__)
+
+# Then the other jobs get their turn.
+MOST_STEPS = 2000
+
+
+def run(engine: Engine) -> str:
+    """Find who begins a journey, decide what is due; says in a few words what came of it."""
+    found = find(engine)
+    done = decide_due(engine)
+    total = Counter({"entered": found}) + done
+    return ", ".join(f"{count} {what}" for what, count in sorted(total.items()) if count) or "nothing was due"
+
+
+def find(engine: Engine) -> int:
+    """Everybody a trigger brings now begins their journey; how many did."""
+    entered, now = 0, clock.now()
+    for key, journey in service.journeys().items():
+        with read_scope(engine) as reading:
+            for found in finding.chunks(reading, key, journey, now):
+                reading.rollback()  # what is found next must see who has entered
+                with session_scope(engine) as session:
+                    entered += finding.enter_some(session, key, journey, found, now)
+    return entered
+
+
+def decide_due(engine: Engine, limit: int = MOST_STEPS) -> Counter[str]:
+    """Decide what is due, one step after the other; how many were sent, put off (`later`) and not sent."""
+    done: Counter[str] = Counter()
+    for _ in range(limit):
+        outcome = decide_next(engine)
+        if outcome is None:
+            break
+        done[outcome] += 1
+    return done
+
+
+def decide_next(engine: Engine) -> str | None:
+    """Decide the step that is due first: what became of it (send, later, never, busy, failed); None when
+    none is, or others have those there are in hand.
+    """
+    now = clock.now()
+    with read_scope(engine) as session:  # most of the time there is nothing, and looking takes no write lock
+        if not repository.something_due(session, now):
+            return None
+    step_id: int | None = None
+    try:
+        with session_scope(engine) as session:
+            row = repository.claim(session, now)
+            if row is None:
+                return None
+            step_id, journey = row.id, row.journey
+            decision = deciding.decide(session, row, service.journeys(), now)
+    except DATABASE_AWAY:
+        raise
+    except Exception as error:
+        if step_id is None:
+            raise
+        # The exception's own text may quote a row.
+        trace = "".join(traceback.format_tb(error.__traceback__))
+        log.error("Step %d cannot be decided: %s\n%s", step_id, type(error).__name__, trace)
+        with session_scope(engine) as session:
+            repository.put_off(session, step_id, now + rules.AFTER_TROUBLE)
+        return "failed"
+    outcome = decision.outcome if decision is not None else "busy"
+    log.info("Step %d (%s): %s%s", step_id, journey, outcome, f", {decision.reason}" if decision else "")
+    return outcome
