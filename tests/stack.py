@@ -23,10 +23,12 @@ from uuid import uuid4
 import jwt
 import psutil
 import requests
+import yaml
 
 from rapport import migrations
 from rapport.kit import clock
 from rapport.kit.database import make_engine, session_scope
+from rapport.kit.settings import ROOT
 from rapport.schedule.jobs import JOBS
 from rapport.schedule.models import JobRun
 
@@ -58,6 +60,15 @@ def identity_token(address: str) -> str:
     return jwt.encode(claims, IDENTITY_SECRET, algorithm="HS256")
 
 
+def always_open(folder: Path) -> Path:
+    """The demo shop's facts, but somebody is there at any hour a test may run at."""
+    facts = yaml.safe_load((ROOT / "shop.yml").read_text(encoding="utf-8"))
+    facts["hours"] = dict.fromkeys(("mon", "tue", "wed", "thu", "fri", "sat", "sun"), ["0:00-24:00"])
+    file = folder / "shop.yml"
+    file.write_text(yaml.safe_dump(facts, allow_unicode=True), encoding="utf-8")
+    return file
+
+
 class Stack:
     """A running `rapport up` and what tests want to know of it."""
 
@@ -71,6 +82,7 @@ class Stack:
             "RAPPORT_DATABASE_URL": f"sqlite:///{folder / 'rapport.db'}",
             "RAPPORT_TRACKER_URL": f"sqlite:///{folder / 'tracker.db'}",
             "RAPPORT_RASA_PORT": str(self.rasa_port),
+            "RAPPORT_SHOP_FILE": str(always_open(folder)),
             "RAPPORT_RATE_LIMITS": "false",
             "RAPPORT_IDENTITY_SECRET": IDENTITY_SECRET,
             "NO_COLOR": "1",

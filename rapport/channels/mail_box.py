@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 # How often to look where the server does not tell, and at the latest where it does.
 POLL_SECONDS = 20.0
+# How soon to look again after a mail: one that came while we asked to be told of the next is told to nobody.
+AGAIN_SECONDS = 1.0
 # How soon a server that tells hears that we are about to stop.
 SLICE_SECONDS = 0.5
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
@@ -72,31 +74,37 @@ class Fetcher:
 
     def _run(self, take: Callable[[bytes], None]) -> None:
         pause = FIRST_PAUSE
+        quiet = AGAIN_SECONDS
         while not self._stopping.is_set():
             try:
                 with self._account.open() as box:
                     while not self._stopping.is_set():
-                        self._take_new(box, take)
+                        found = self._take_new(box, take)
                         self._tell(None)
                         pause = FIRST_PAUSE
-                        self._wait(box)
+                        quiet = AGAIN_SECONDS if found else min(2 * quiet, POLL_SECONDS)
+                        self._wait(box, quiet)
             except Exception as error:  # noqa: BLE001 - the thread must outlive whatever a server may do
                 self._tell(reason(error))
                 self._stopping.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
 
-    def _take_new(self, box: BaseMailBox, take: Callable[[bytes], None]) -> None:
+    def _take_new(self, box: BaseMailBox, take: Callable[[bytes], None]) -> bool:
+        """Whether there was any."""
+        found = False
         since = (clock.now() - OLDEST).date()
         new = AND(seen=False, deleted=False, date_gte=since)
         for uid in sorted(box.uids(new, charset=None), key=int):
             if self._stopping.is_set():
-                return
+                break
             now = time.monotonic()
             if self._put_off.get(uid, (0.0, 0.0))[0] > now:
                 continue
+            found = True
             raw = _fetch(box, uid)
             if raw is not None and self._stored(uid, raw, take):
                 _mark(box, uid)
+        return found
 
     def _stored(self, uid: str, raw: bytes, take: Callable[[bytes], None]) -> bool:
         """Whether it is stored; one that cannot be must not keep the others waiting."""
@@ -115,10 +123,10 @@ class Fetcher:
         self._put_off.pop(uid, None)
         return True
 
-    def _wait(self, box: BaseMailBox) -> None:
-        """Until something may be new."""
+    def _wait(self, box: BaseMailBox, longest: float) -> None:
+        """Until something may be new, or for `longest` seconds."""
         _, answer = box.client.capability()  # some servers tell what they can only after the login
-        seconds = min([POLL_SECONDS, *(delay for _, delay in self._put_off.values())])
+        seconds = min([longest, *(delay for _, delay in self._put_off.values())])
         if b"IDLE" not in b" ".join(answer).upper().split():
             self._stopping.wait(seconds)
             return

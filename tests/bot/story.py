@@ -39,7 +39,6 @@ POINTS = (
     " WHERE lot.expires_at IS NULL OR lot.expires_at > ?"
     " GROUP BY identity.value HAVING sum(lot.remaining) >= 300 ORDER BY identity.value LIMIT 24"
 )
-ASKED_NOW_AND_THEN = "utter_satisfaction_ask"
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.\w+")
 
 
@@ -187,13 +186,9 @@ class Telling:
     def _close(self) -> None:
         """The responses since something was last said are all the story tells of, or it tells of none."""
         if self.expected:
-            names = [name for name in self.talk.names(self.replies) if name not in self._untold()]
+            names = self.talk.names(self.replies)
             assert fits(names, self.expected), self._tell(f"answered {names} instead of {self.expected}")
         self.expected = []
-
-    def _untold(self) -> set[str]:
-        """What may be said without the story telling of it: the question of how the help was."""
-        return {ASKED_NOW_AND_THEN} - {name for expected in self.expected for name in expected.split("|")}
 
     def _check_after(self) -> None:
         after = self.story.after

@@ -79,6 +79,17 @@ def test_without_idle_it_is_looked_for(mailbox: Mailbox, monkeypatch: pytest.Mon
         until(lambda: len(taken) == 1, 10)
 
 
+def test_a_mail_that_nobody_told_of_is_found_soon(
+    mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imap_tools.idle.IdleManager.poll", lambda self, timeout: time.sleep(timeout))
+    taken: list[bytes] = []
+    with fetching(mailbox, taken.append):
+        for number in (1, 2):
+            mailbox.deliver(a_mail("ann@example.com", "hi"))
+            until(lambda: len(taken) == number, mail_box.POLL_SECONDS / 4)  # noqa: B023
+
+
 def test_what_cannot_be_stored_stays_unread_and_keeps_nobody_waiting(
     mailbox: Mailbox, caplog: pytest.LogCaptureFixture
 ) -> None:
