@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -89,6 +90,7 @@ def postgres_server() -> Iterator[PostgresServer]:
     migrations.upgrade(template)
     template.dispose()
     yield server
+    _admin(_postgres_url(server, "postgres")).dispose()
     server.cleanup()
 
 
@@ -111,19 +113,25 @@ def sqlite_engine(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Engine]:
     engine.dispose()
 
 
+@cache
+def _admin(url: str) -> Engine:
+    """One connection makes and drops all databases: to connect takes as long as to make one."""
+    return create_engine(url, isolation_level="AUTOCOMMIT")
+
+
 @contextmanager
 def fresh_postgres(server: PostgresServer) -> Iterator[Engine]:
     """A new migrated database on `server`, dropped at the end."""
     name = f"test_{next(_numbers)}"
-    admin = create_engine(_postgres_url(server, "postgres"), isolation_level="AUTOCOMMIT")
+    admin = _admin(_postgres_url(server, "postgres"))
     with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template"))
+        # Copying files is twice as fast as writing each page to the log; both are in memory.
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template STRATEGY FILE_COPY"))
     engine = make_engine(_postgres_url(server, name))
     yield engine
     engine.dispose()
     with admin.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
 
 
 @pytest.fixture
