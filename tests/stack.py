@@ -63,7 +63,7 @@ def identity_token(address: str) -> str:
 def always_open(folder: Path) -> Path:
     """The demo shop's facts, but somebody is there at any hour a test may run at."""
     facts = yaml.safe_load((ROOT / "shop.yml").read_text(encoding="utf-8"))
-    facts["hours"] = dict.fromkeys(("mon", "tue", "wed", "thu", "fri", "sat", "sun"), ["0:00-24:00"])
+    facts["hours"] = {day: ["0:00-24:00"] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
     file = folder / "shop.yml"
     file.write_text(yaml.safe_dump(facts, allow_unicode=True), encoding="utf-8")
     return file

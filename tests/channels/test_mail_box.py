@@ -79,9 +79,7 @@ def test_without_idle_it_is_looked_for(mailbox: Mailbox, monkeypatch: pytest.Mon
         until(lambda: len(taken) == 1, 10)
 
 
-def test_a_mail_that_nobody_told_of_is_found_soon(
-    mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_mail_that_nobody_told_of_is_found_soon(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("imap_tools.idle.IdleManager.poll", lambda self, timeout: time.sleep(timeout))
     taken: list[bytes] = []
     with fetching(mailbox, taken.append):
