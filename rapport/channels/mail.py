@@ -31,6 +31,7 @@ from rapport.kit import clock, tokens
 from rapport.kit.errors import ConfigurationError
 from rapport.kit.settings import Settings
 from rapport.outreach import mail as outreach
+from rapport.outreach.letter import build_mail
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ class Email(FetchingChannel):
         thread = (target.thread or "").partition(" ")[0]
         answered = thread if thread.startswith("<") else None
         try:
-            mail = outreach.build_mail(
+            mail = build_mail(
                 sender=self._origin,
                 recipient=target.address,
                 subject=mail_text.reply_subject(target.subject, self._shop),

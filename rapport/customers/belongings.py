@@ -16,6 +16,7 @@ import rapport.loyalty.offers.models
 import rapport.loyalty.points.models
 import rapport.loyalty.referrals.models
 import rapport.mentions.models
+import rapport.outreach.models
 import rapport.shop.models
 import rapport.value.models  # noqa: F401
 from rapport.customers import repository

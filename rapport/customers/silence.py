@@ -14,5 +14,5 @@ from rapport.outreach import service as outreach
 def cancel_unasked(session: Session, customer_id: int, channels: Collection[str] | None = None) -> None:
     """Send this customer nothing of what is waiting for them unasked: on these channels, or on all."""
     if channels is None or "email" in channels:
-        outreach.cancel_unasked(session, repository.addresses_of(session, customer_id))
+        outreach.cancel_unasked(session, repository.addresses_of(session, customer_id), customer_id)
     outbound.stop_unasked(session, customer_id, channels)

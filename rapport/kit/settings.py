@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -174,6 +175,20 @@ class Settings(BaseSettings):
     mail_from: str = Field(
         default="Fjordly <hello@fjordly.example>", description="Sender of the shop's mails: Name <address>."
     )
+    mail_return_path: str | None = Field(
+        default=None,
+        description="Where mails come back to that cannot be delivered, the sender if unset. A + before"
+        " the @ takes each mail's id. It must lead to the mailbox of RAPPORT_IMAP_….",
+    )
+    dkim_domain: str = Field(
+        default="", description="Domain that signs the shop's mails (DKIM), that of the sender."
+    )
+    dkim_selector: str = Field(
+        default="", description="Selector of the key: its public part is at <selector>._domainkey.<domain>."
+    )
+    dkim_key_file: str = Field(
+        default="", description="PEM file of the private key that signs mails, RSA or Ed25519."
+    )
 
     # Staff who log in at an OpenID provider
     oidc_issuer: str = Field(
@@ -202,6 +217,13 @@ class Settings(BaseSettings):
         if value not in {"starttls", "tls", "none"}:
             raise ValueError("must be starttls, tls or none")
         return value
+
+    @field_validator("mail_return_path")
+    @classmethod
+    def _one_address(cls, value: str | None) -> str | None:
+        if value and not re.fullmatch(r"[!-9;=?A-~]{1,30}@[A-Za-z0-9.-]{1,200}", value):
+            raise ValueError("must be an address, without a name")
+        return value or None
 
     def has_verified_emails(self, source: str) -> bool:
         """Whether the addresses of this source's accounts are proven to be their owner's."""

@@ -7,24 +7,19 @@ import re
 import smtplib
 import ssl
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes, policy
-from email.errors import MessageError
-from email.headerregistry import Address, HeaderRegistry, MessageIDHeader
 from email.message import EmailMessage
-from email.utils import format_datetime, parseaddr
 from pathlib import Path
+from typing import Any
 
 from rapport.kit.settings import Settings
+from rapport.outreach import signing
 
 TIMEOUT_SECONDS = 10
-
-# Another mail's id is never broken or encoded, however long it is: programs compare it as it stands.
-_HEADERS = HeaderRegistry()
-for _name in ("In-Reply-To", "References"):
-    _HEADERS.map_to_type(_name, MessageIDHeader)  # type: ignore[arg-type]  # what it is for all others
-_POLICY = policy.SMTP.clone(header_factory=_HEADERS)
 
 
 class RefusedError(Exception):
@@ -53,12 +48,22 @@ class InDoubtError(TryAgainError):
     """The line broke while the mail was handed over: it may be on its way."""
 
 
+HandOver = Callable[[EmailMessage], None]
+
+
 class Mailer(ABC):
     """Sends mails, one at a time."""
 
     @abstractmethod
     def send(self, mail: EmailMessage) -> None:
         """Hand over a mail. Raises RefusedError or TryAgainError."""
+
+    @contextmanager
+    def line(self) -> Iterator[HandOver]:
+        """What hands a mail over at once: all that takes its time before that is done, so that whoever must
+        look whether it may still leave looks right then. Raises TryAgainError.
+        """
+        yield self.send
 
 
 @dataclass(frozen=True)
@@ -70,41 +75,7 @@ class StoredMail:
     subject: str
     at: datetime
     text: str
-
-
-def build_mail(
-    *,
-    sender: str,
-    recipient: str,
-    subject: str,
-    text: str,
-    language: str,
-    message_id: str,
-    at: datetime,
-    answers: str | None = None,
-) -> EmailMessage:
-    """A mail as it goes over the wire; `answers` is the Message-ID of the one it answers.
-
-    Raises ValueError when a header cannot be written safely.
-    """
-    mail = EmailMessage(policy=_POLICY)
-    # Addresses are built from parts, so that "a@b.no, c@d.no" is an error and not two recipients.
-    name, address = parseaddr(sender)
-    try:
-        mail["From"] = Address(name, addr_spec=address)
-        mail["To"] = Address(addr_spec=recipient)
-    except (MessageError, IndexError):  # what the parser raises beside ValueError
-        raise ValueError("not an address") from None
-    mail["Subject"] = " ".join(subject.split())
-    mail["Date"] = format_datetime(at)
-    mail["Message-ID"] = message_id
-    if answers is not None:
-        mail["In-Reply-To"] = mail["References"] = answers
-    # No holiday reply comes back, and no mailing list repeats it.
-    mail["Auto-Submitted"] = "auto-generated" if answers is None else "auto-replied"
-    mail.set_content(text, charset="utf-8")
-    mail["Content-Language"] = language  # after the content, which takes all Content- headers with it
-    return mail
+    html: str | None = None
 
 
 class FolderMailer(Mailer):
@@ -140,14 +111,40 @@ class FolderMailer(Mailer):
 
     def _load(self, path: Path) -> StoredMail:
         mail = message_from_bytes(path.read_bytes(), policy=policy.default)
-        body = mail.get_body(("plain",))
-        text = body.get_content() if body else ""
-        return StoredMail(path.name, str(mail["To"]), str(mail["Subject"]), _time_of(mail), text)
+        plain, html = (mail.get_body((kind,)) for kind in ("plain", "html"))
+        return StoredMail(
+            path.name,
+            str(mail["To"]),
+            str(mail["Subject"]),
+            _time_of(mail),
+            plain.get_content() if plain else "",
+            html.get_content() if html else None,
+        )
+
+
+class _Plain(smtplib.SMTP):
+    """A connection that knows whether a mail is being handed over at this moment."""
+
+    in_hand = False
+
+    def data(self, msg: Any) -> tuple[int, bytes]:
+        self.in_hand = True
+        answer = super().data(msg)
+        self.in_hand = False
+        return answer
+
+
+class _Encrypted(_Plain, smtplib.SMTP_SSL):
+    """The same, encrypted from its first byte on."""
 
 
 class SmtpMailer(Mailer):
     """Sends over SMTP; `security` is starttls, tls or none. Certificates are checked unless a context says
     otherwise.
+
+    `sign` adds a signature to a mail as it goes over the wire. `return_path` is where it comes back to if it
+    cannot be delivered, the sender's address if None; after a `+` at the end of its name the mail's own id is
+    put in.
     """
 
     def __init__(
@@ -158,6 +155,8 @@ class SmtpMailer(Mailer):
         user: str | None = None,
         password: str | None = None,
         context: ssl.SSLContext | None = None,
+        sign: Callable[[bytes], bytes] | None = None,
+        return_path: str | None = None,
     ) -> None:
         self._host = host
         self._port = port
@@ -165,15 +164,36 @@ class SmtpMailer(Mailer):
         self._user = user
         self._password = password
         self._context = context or ssl.create_default_context()
+        self._sign = sign
+        self._return_path = return_path
 
     def send(self, mail: EmailMessage) -> None:
+        with self.line() as hand_over:
+            hand_over(mail)
+
+    @contextmanager
+    def line(self) -> Iterator[HandOver]:
         try:
             server = self._connect()
         except (smtplib.SMTPException, OSError) as error:
             # Whatever it is (down, no STARTTLS, wrong password), it is not this mail's fault.
             raise TryAgainError(_reason(error), server=True) from None
         try:
-            server.send_message(mail)
+            yield lambda mail: self._hand_over(server, mail)
+        finally:
+            _leave(server)
+
+    def _hand_over(self, server: _Plain, mail: EmailMessage) -> None:
+        try:
+            sender, recipient = self._envelope_sender(mail), mail["To"].addresses[0].addr_spec
+            options: list[str] = []
+            if not f"{sender}{recipient}{mail['From'].addresses[0].addr_spec}".isascii():
+                server.ehlo_or_helo_if_needed()
+                if not server.has_extn("smtputf8"):
+                    raise smtplib.SMTPNotSupportedError("SMTPUTF8 is needed for an address")
+                options = ["SMTPUTF8", "BODY=8BITMIME"]
+            raw = mail.as_bytes(policy=policy.SMTPUTF8 if options else None)
+            server.sendmail(sender, [recipient], self._sign(raw) if self._sign else raw, options)
         except smtplib.SMTPNotSupportedError as error:  # an address only SMTPUTF8 can carry
             raise RefusedError(_reason(error)) from None
         except smtplib.SMTPRecipientsRefused as error:
@@ -182,9 +202,15 @@ class SmtpMailer(Mailer):
         except smtplib.SMTPResponseException as error:
             raise _refusal(error.smtp_code, _reason(error)) from None
         except (smtplib.SMTPException, OSError) as error:
-            raise InDoubtError(_reason(error)) from None
-        finally:
-            _leave(server)
+            kind = InDoubtError if server.in_hand else TryAgainError
+            raise kind(_reason(error)) from None
+
+    def _envelope_sender(self, mail: EmailMessage) -> str:
+        if self._return_path is None:
+            return str(mail["From"].addresses[0].addr_spec)
+        name, _, domain = self._return_path.rpartition("@")
+        own = str(mail["Message-ID"]).strip("<>").partition("@")[0] if name.endswith("+") else ""
+        return f"{name}{own}@{domain}"
 
     def check(self) -> None:
         """Connect and log in without sending anything. Raises TryAgainError with the reason."""
@@ -193,12 +219,12 @@ class SmtpMailer(Mailer):
         except (smtplib.SMTPException, OSError) as error:
             raise TryAgainError(_reason(error), server=True) from None
 
-    def _connect(self) -> smtplib.SMTP:
-        server: smtplib.SMTP
+    def _connect(self) -> _Plain:
+        server: _Plain
         if self._security == "tls":
-            server = smtplib.SMTP_SSL(self._host, self._port, timeout=TIMEOUT_SECONDS, context=self._context)
+            server = _Encrypted(self._host, self._port, timeout=TIMEOUT_SECONDS, context=self._context)
         else:
-            server = smtplib.SMTP(self._host, self._port, timeout=TIMEOUT_SECONDS)
+            server = _Plain(self._host, self._port, timeout=TIMEOUT_SECONDS)
         try:
             if self._security == "starttls":
                 server.starttls(context=self._context)
@@ -211,7 +237,7 @@ class SmtpMailer(Mailer):
 
 
 def make_mailer(settings: Settings) -> Mailer:
-    """The mailer the settings ask for: a folder unless there is a mail server."""
+    """The mailer the settings ask for: a folder unless there is a mail server. Raises ConfigurationError."""
     if settings.smtp_host is None:
         return FolderMailer(settings.var_dir / "mail")
     password = settings.smtp_password
@@ -221,6 +247,8 @@ def make_mailer(settings: Settings) -> Mailer:
         settings.smtp_security,
         settings.smtp_user,
         password.get_secret_value() if password else None,
+        sign=signing.make(settings),
+        return_path=settings.mail_return_path,
     )
 
 
@@ -238,7 +266,7 @@ _NOBODY_THERE = re.compile(r"^5\d\d[ -]+5\.(1\.(1|2|3|6|10)|2\.1)\b")
 
 def _refusal(code: int, reason: str) -> Exception:
     if code < 500:
-        return TryAgainError(reason)
+        return TryAgainError(reason, server=code == 421)  # it closes, whatever it was asked
     return RefusedError(reason, gone=_NOBODY_THERE.match(reason) is not None)
 
 

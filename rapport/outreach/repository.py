@@ -1,4 +1,4 @@
-"""All queries on the outbox."""
+"""All queries on the outbox, and on addresses mails come back from."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, and_, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, Update, and_, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from rapport.outreach.models import OutboxMessage
+from rapport.kit import clock, upsert
+from rapport.kit.settings import get_settings
+from rapport.outreach import rules
+from rapport.outreach.models import MailTrouble, OutboxMessage
+
+WIPED = {"recipient": None, "subject": None, "text": None}
 
 
 def add_once(session: Session, message: OutboxMessage) -> bool:
@@ -47,51 +52,133 @@ def claim(session: Session, now: datetime, lease_until: datetime) -> OutboxMessa
     )
 
 
+def hand_over(session: Session, message_id: int, lease_until: datetime) -> bool:
+    """Look once more at a claimed message, right before it leaves; False when it must not any more.
+
+    From here on nobody can tell whether it went, until `release` says so.
+    """
+    claimed = (OutboxMessage.id == message_id, OutboxMessage.lease_until == lease_until)
+    return _changed(
+        session, update(OutboxMessage).where(*claimed, OutboxMessage.status == "queued"), status="sending"
+    )
+
+
 def release(session: Session, message_id: int, lease_until: datetime, **values: Any) -> bool:
     """Write down what became of a claimed message; False when the lease was lost to another worker."""
-    changed = session.execute(
-        update(OutboxMessage)
-        .where(OutboxMessage.id == message_id, OutboxMessage.lease_until == lease_until)
-        .values(lease_until=None, **values)
-        .execution_options(synchronize_session=False)
+    claimed = update(OutboxMessage).where(
+        OutboxMessage.id == message_id, OutboxMessage.lease_until == lease_until
     )
-    return cast("CursorResult[Any]", changed).rowcount == 1
+    return _changed(session, claimed, lease_until=None, **values)
 
 
-def drop_queued(session: Session, key: str, reason: str) -> None:
+def put_back(session: Session, message_id: int, lease_until: datetime, **values: Any) -> bool:
+    """Queue a claimed message again, unless it was cancelled meanwhile; False when the lease was lost."""
+    claimed = (OutboxMessage.id == message_id, OutboxMessage.lease_until == lease_until)
+    cancelled = update(OutboxMessage).where(*claimed, OutboxMessage.cancelled_at.is_not(None))
+    if _changed(session, cancelled, status="failed", last_error="cancelled", lease_until=None, **WIPED):
+        return True
+    return release(session, message_id, lease_until, status="queued", **values)
+
+
+def something_doubtful(session: Session, now: datetime) -> bool:
+    return session.scalar(select(OutboxMessage.id).where(*_doubtful(now)).limit(1)) is not None
+
+
+def give_up_doubtful(session: Session, now: datetime, reason: str) -> None:
+    """What a worker handed over when it was killed may have gone: it is never repeated."""
+    values: dict[str, Any] = {"status": "unknown", "last_error": reason, "lease_until": None, **WIPED}
+    _changed(session, update(OutboxMessage).where(*_doubtful(now)), **values)
+
+
+def drop_queued(session: Session, key: str, reason: str, now: datetime) -> None:
     """Give up a message that no worker has in hand."""
-    session.execute(
-        update(OutboxMessage)
-        .where(
-            OutboxMessage.key == key, OutboxMessage.status == "queued", OutboxMessage.lease_until.is_(None)
-        )
-        .values(status="failed", last_error=reason, recipient=None, subject=None, text=None)
-        .execution_options(synchronize_session=False)
+    waiting = update(OutboxMessage).where(
+        OutboxMessage.key == key, OutboxMessage.status == "queued", OutboxMessage.lease_until.is_(None)
     )
+    _changed(session, waiting, status="failed", last_error=reason, cancelled_at=now, **WIPED)
 
 
 def drop_unasked(
-    session: Session, recipients: Collection[str], asked_for: Collection[str], now: datetime, reason: str
+    session: Session,
+    recipients: Collection[str],
+    customer_id: int | None,
+    asked_for: Collection[str],
+    now: datetime,
+    reason: str,
 ) -> None:
-    """Give up what is queued for these addresses. What a worker has in hand expires: this try is its last."""
-    unasked = and_(
-        OutboxMessage.status == "queued",
-        OutboxMessage.recipient.in_(recipients),
-        OutboxMessage.purpose.not_in(asked_for),
+    """Give up what is queued for these addresses, or for this customer whatever the address.
+
+    A worker that has it in hand looks once more before it hands it over. What is being handed over at this
+    very moment is not tried again.
+    """
+    theirs: ColumnElement[bool] = OutboxMessage.recipient.in_(recipients)
+    if customer_id is not None:
+        theirs = or_(theirs, OutboxMessage.customer_id == customer_id)
+    unasked = (theirs, OutboxMessage.purpose.not_in(asked_for))
+    waiting = update(OutboxMessage).where(*unasked, OutboxMessage.status == "queued")
+    _changed(
+        session,
+        waiting,
+        status="failed",
+        last_error=reason,
+        lease_until=None,
+        cancelled_at=now,
+        **WIPED,
     )
-    dropped = {"status": "failed", "last_error": reason, "recipient": None, "subject": None, "text": None}
-    for free, values in ((True, dropped), (False, {"expires_at": now})):
-        session.execute(
-            update(OutboxMessage)
-            .where(
-                unasked,
-                OutboxMessage.lease_until.is_(None) if free else OutboxMessage.lease_until.is_not(None),
-            )
-            .values(**values)
-            .execution_options(synchronize_session=False)
-        )
+    leaving = update(OutboxMessage).where(*unasked, OutboxMessage.status == "sending")
+    _changed(session, leaving, cancelled_at=now, expires_at=now)
+
+
+def by_message_id(session: Session, message_id: str) -> OutboxMessage | None:
+    """The mail that has this Message-ID, as it is now; locked until the transaction ends."""
+    query = select(OutboxMessage).where(OutboxMessage.message_id == message_id).limit(1).with_for_update()
+    return session.scalar(query, execution_options={"populate_existing": True})
+
+
+# --- addresses ---------------------------------------------------------------------------------------------
+
+
+def unreachable(session: Session, address: str) -> str | None:
+    """Why nothing unasked goes to this address, None if it does: its mails came back."""
+    secret = get_settings().secret_key.get_secret_value()
+    found = session.get(MailTrouble, rules.address_hash(secret, address), populate_existing=True)
+    if found is None:
+        return None
+    gone = found.gone_at is not None
+    if not rules.is_unreachable(gone, found.soft_count, found.soft_at, clock.now()):
+        return None
+    return found.reason or "its mails came back"
+
+
+def note_trouble(session: Session, address_hash: str, gone: bool, reason: str, now: datetime) -> None:
+    """Note that a mail came back from an address; `gone`: nobody is there."""
+    session.flush()
+    blank = upsert.insert(session, MailTrouble).values(address_hash=address_hash, soft_count=0)
+    session.execute(blank.on_conflict_do_nothing())
+    trouble = session.get_one(MailTrouble, address_hash, with_for_update=True, populate_existing=True)
+    if gone:
+        trouble.gone_at, trouble.reason = trouble.gone_at or now, reason
+    else:
+        trouble.soft_count = rules.soft_bounces(trouble.soft_count, trouble.soft_at, now)
+        trouble.soft_at = now
+        if trouble.gone_at is None:
+            trouble.reason = reason
+    session.flush()
+
+
+def forget_trouble(session: Session, address_hash: str) -> None:
+    session.execute(delete(MailTrouble).where(MailTrouble.address_hash == address_hash))
 
 
 def _due(now: datetime) -> ColumnElement[bool]:
     free = or_(OutboxMessage.lease_until.is_(None), OutboxMessage.lease_until <= now)
     return and_(OutboxMessage.status == "queued", OutboxMessage.next_attempt_at <= now, free)
+
+
+def _doubtful(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return OutboxMessage.status == "sending", OutboxMessage.lease_until <= now
+
+
+def _changed(session: Session, statement: Update, **values: Any) -> bool:
+    changed = session.execute(statement.values(**values).execution_options(synchronize_session=False))
+    return cast("CursorResult[Any]", changed).rowcount > 0

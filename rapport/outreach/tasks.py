@@ -1,12 +1,15 @@
 """Background work of outreach: sending what is due.
 
-A message is leased, sent without an open transaction, and only then marked. A crash in between means it is
-sent again when the lease runs out, with the same Message-ID.
+A message is leased, sent without an open transaction, and only then marked. A crash in between means that
+what somebody asked for is sent again when the lease runs out, with the same Message-ID. What nobody asked for
+is marked as being handed over right before it leaves: a crash before that means it is sent later, a crash
+after it that nobody knows, and it is not repeated.
 """
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Engine
@@ -14,29 +17,52 @@ from sqlalchemy import Engine
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
 from rapport.kit.settings import get_settings
-from rapport.outreach import repository, rules
-from rapport.outreach.mail import Mailer, RefusedError, TryAgainError, build_mail
+from rapport.outreach import letter, repository, rules
+from rapport.outreach.mail import InDoubtError, Mailer, RefusedError, TryAgainError
 from rapport.outreach.models import OutboxMessage
+from rapport.outreach.repository import WIPED
 
 log = logging.getLogger(__name__)
 
-WIPED = {"recipient": None, "subject": None, "text": None}
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of an attempt: the columns that tell it. `gone`: nobody is at this address. `server`: it
+    would not have worked with any other mail.
+    """
+
+    values: dict[str, object]
+    gone: bool = False
+    server: bool = False
 
 
 def send_due(engine: Engine, mailer: Mailer) -> int:
-    """Send everything that is due; returns how many mails were sent."""
+    """Send everything that is due, until the server takes nothing more; returns how many mails were sent."""
+    _give_up_doubtful(engine)
     sent = 0
     while (claimed := _claim(engine)) is not None:
         message, lease_until = claimed
-        outcome = _attempt(mailer, message)
-        with session_scope(engine) as session:
-            kept = repository.release(session, message.id, lease_until, **outcome)
-        if kept:
-            log.info(
-                "Mail %d (%s): %s", message.id, message.purpose, outcome.get("status", "will be tried again")
-            )
-        sent += outcome.get("status") == "sent"
+        outcome = _attempt(engine, mailer, message, lease_until)
+        if outcome is None:
+            log.info("Mail %d (%s) was cancelled before it left", message.id, message.purpose)
+            continue
+        status = outcome.values.get("status", "queued")
+        if _note(engine, message, lease_until, outcome):
+            told = "will be tried again" if status == "queued" else status
+            log.info("Mail %d (%s): %s", message.id, message.purpose, told)
+        sent += status == "sent"
+        if outcome.server:
+            break  # the others would only wear out their attempts; the next look is soon
     return sent
+
+
+def _give_up_doubtful(engine: Engine) -> None:
+    now = clock.now()
+    with read_scope(engine) as session:
+        if not repository.something_doubtful(session, now):
+            return
+    with session_scope(engine) as session:
+        repository.give_up_doubtful(session, now, "a worker ended while it was handed over")
 
 
 def _claim(engine: Engine) -> tuple[OutboxMessage, datetime] | None:
@@ -50,35 +76,57 @@ def _claim(engine: Engine) -> tuple[OutboxMessage, datetime] | None:
     return (message, lease_until) if message is not None else None
 
 
-def _attempt(mailer: Mailer, message: OutboxMessage) -> dict[str, object]:
-    """Try one message; returns the columns that tell what came of it."""
+def _attempt(engine: Engine, mailer: Mailer, message: OutboxMessage, lease_until: datetime) -> Outcome | None:
+    """Try one message; None when it was cancelled, or another worker has it, before it left."""
     if message.expires_at is not None and message.expires_at <= clock.now():
         return _failed("expired before it could be sent")
     try:
-        mail = build_mail(
-            sender=get_settings().mail_from,
-            recipient=message.recipient or "",
-            subject=message.subject or "",
-            text=message.text or "",
-            language=message.language,
-            message_id=message.message_id,
-            at=message.created_at,
-        )
-    except ValueError:
-        return _failed("recipient or subject cannot stand in a mail")
-    try:
-        mailer.send(mail)
-    except RefusedError as error:
-        return _failed(str(error))
-    except TryAgainError as error:
+        mail = letter.write(get_settings(), message)
+    except letter.NotReadyError as error:
+        log.warning("Nothing unasked is sent: %s.", error)
         return _later(message, str(error))
-    return {"status": "sent", "sent_at": clock.now(), "last_error": None, **WIPED}
+    except ValueError:
+        return _failed("recipient or subject cannot stand in a mail, or it cannot be unsubscribed")
+    asked = rules.is_asked(message.purpose)
+    try:
+        with mailer.line() as hand_over:
+            if not asked and not _may_leave(engine, message, lease_until):
+                return None
+            hand_over(mail)
+    except RefusedError as error:
+        return _failed(str(error), gone=error.gone)
+    except InDoubtError as error:
+        return _later(message, str(error)) if asked else _unknown(str(error))
+    except TryAgainError as error:
+        return _later(message, str(error), error.server)
+    return Outcome({"status": "sent", "sent_at": clock.now(), "last_error": None, **WIPED})
 
 
-def _failed(reason: str) -> dict[str, object]:
-    return {"status": "failed", "last_error": reason, **WIPED}
+def _may_leave(engine: Engine, message: OutboxMessage, lease_until: datetime) -> bool:
+    with session_scope(engine) as session:
+        return repository.hand_over(session, message.id, lease_until)
 
 
-def _later(message: OutboxMessage, reason: str) -> dict[str, object]:
+def _note(engine: Engine, message: OutboxMessage, lease_until: datetime, outcome: Outcome) -> bool:
+    """Write down what came of it; False when the lease was lost to another worker."""
+    with session_scope(engine) as session:
+        if outcome.gone and message.address_hash is not None:
+            reason = str(outcome.values["last_error"])
+            repository.note_trouble(session, message.address_hash, True, reason, clock.now())
+        note = repository.release if "status" in outcome.values else repository.put_back
+        return note(session, message.id, lease_until, **outcome.values)
+
+
+def _failed(reason: str, gone: bool = False) -> Outcome:
+    return Outcome({"status": "failed", "last_error": reason, **WIPED}, gone=gone)
+
+
+def _unknown(reason: str) -> Outcome:
+    return Outcome({"status": "unknown", "last_error": reason, **WIPED})
+
+
+def _later(message: OutboxMessage, reason: str, server: bool = False) -> Outcome:
     at = rules.next_attempt(message.attempts, clock.now(), message.expires_at)
-    return _failed(reason) if at is None else {"next_attempt_at": at, "last_error": reason}
+    if at is None:
+        return _failed(reason)
+    return Outcome({"next_attempt_at": at, "last_error": reason}, server=server)

@@ -11,7 +11,8 @@ from fastapi import FastAPI
 
 from rapport.console import dev_mail
 from rapport.kit import clock
-from rapport.outreach.mail import FolderMailer, build_mail
+from rapport.outreach.letter import build_mail
+from rapport.outreach.mail import FolderMailer
 
 
 @pytest.fixture

@@ -18,13 +18,13 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from rapport.kit.settings import Settings
+from rapport.outreach.letter import build_mail
 from rapport.outreach.mail import (
     FolderMailer,
     Mailer,
     RefusedError,
     SmtpMailer,
     TryAgainError,
-    build_mail,
     make_mailer,
 )
 
