@@ -119,7 +119,7 @@ def _send(
     attempt = session.begin_nested()
     try:
         said = _words(session, row, entry, step, now)
-        row.reference = delivery.hand_over(session, row, step, said, channel, now)
+        row.reference = delivery.hand_over(session, row, step, said, channel, journey.purpose, now)
     except delivery.NotNowError as error:
         attempt.rollback()
         if error.busy:

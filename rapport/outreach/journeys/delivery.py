@@ -16,6 +16,7 @@ from rapport.conversations import events
 from rapport.conversations import repository as conversations
 from rapport.conversations.models import Message
 from rapport.customers import repository as customers
+from rapport.outreach import letter
 from rapport.outreach import service as outreach
 from rapport.outreach.journeys import repository
 from rapport.outreach.journeys.definition import Step
@@ -55,29 +56,37 @@ def key_of(step_id: int) -> str:
 
 
 def hand_over(
-    session: Session, row: JourneyStep, step: Step, words: Rendered, channel: str, now: datetime
+    session: Session,
+    row: JourneyStep,
+    step: Step,
+    words: Rendered,
+    channel: str,
+    purpose: str | None,
+    now: datetime,
 ) -> str:
-    """Store it where it is sent from; returns what the step's row refers to.
+    """Store it where it is sent from; returns what the step's row refers to. `purpose`: the journey's.
 
     Raises NotNowError and NoWayError.
     """
     match channel:
         case "email":
-            return _mail(session, row, words, now)
+            return _mail(session, row, words, purpose, now)
         case "phone":
             return _call(session, row, words)
         case _:
             return _message(session, row, step, words, channel, now)
 
 
-def _mail(session: Session, row: JourneyStep, words: Rendered, now: datetime) -> str:
+def _mail(session: Session, row: JourneyStep, words: Rendered, purpose: str | None, now: datetime) -> str:
     recipient = policy.mailbox_of(session, row.customer_id)
     if recipient is None:
         raise NoWayError("no_channel")
     outreach.enqueue(
         session,
         key=key_of(row.id),
-        purpose=row.journey,
+        purpose=purpose or letter.OTHER,
+        customer_id=row.customer_id,
+        step_id=row.id,
         recipient=recipient,
         subject=words.subject,
         text=words.text,

@@ -12,6 +12,7 @@ from rapport.channels import registry
 from rapport.customers.rules import DEFAULT_PER_MONTH
 from rapport.kit import clock
 from rapport.kit.errors import NotFoundError
+from rapport.outreach import repository as outbox
 from rapport.outreach.policy import quiet, repository, rules
 from rapport.outreach.policy.models import ContactDecision
 from rapport.outreach.policy.rules import Consent, Decision, Facts, Manners, Reach, Touch
@@ -139,7 +140,8 @@ def _reach(
     # A talk by mail does not show whose the address is. That it bounced, or who said STOP there, counts.
     talk, mailbox = reach.pop(EMAIL, Reach()), _mailbox(known, said)
     if mailbox is not None:
-        reach[EMAIL] = talk
+        came_back = outbox.unreachable(session, mailbox) is not None
+        reach[EMAIL] = Reach(usable=False) if came_back else talk
     if any(row.kind == rules.PHONE for row in known):
         reach[rules.PHONE] = Reach()
     return reach
