@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import Connection, Engine, event, insert, text
+from sqlalchemy import Engine, insert, text
 from sqlalchemy.orm import Session
 
 from rapport.kit.database import read_scope, session_scope
 from rapport.staff import audit, service
 from rapport.staff.audit import Filter
 from rapport.staff.models import AuditEvent
+from tests.plans import plan, read_whole, statements
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -60,44 +60,21 @@ def filled(shared_engine: Engine) -> Engine:
     return shared_engine
 
 
-@contextmanager
-def _seen(engine: Engine) -> Iterator[list[tuple[str, object]]]:
-    statements: list[tuple[str, object]] = []
-
-    def note(
-        _connection: Connection, _cursor: object, statement: str, parameters: object, *_rest: object
-    ) -> None:
-        if statement.lstrip().startswith(("SELECT", "WITH")):
-            statements.append((statement, parameters))
-
-    event.listen(engine, "before_cursor_execute", note)
-    yield statements
-    event.remove(engine, "before_cursor_execute", note)
-
-
 @pytest.mark.parametrize("name", LOOKUPS)
 def test_look_ups_use_indexes(filled: Engine, name: str) -> None:
     sqlite = filled.dialect.name == "sqlite"
-    with read_scope(filled) as session, _seen(filled) as statements:
+    with read_scope(filled) as session, statements(filled) as asked:
         LOOKUPS[name](session)
-    assert statements
-    whole = r"SCAN audit_event$" if sqlite else "Seq Scan on audit_event"
-    # The newest by their ids are read through the primary key, from its end.
-    by_id = name in {"everything"}
-    with filled.connect() as connection:
-        if not sqlite:
-            # With so few rows it may well sort them: whether it need not is asked.
-            for way in ("seqscan", "bitmapscan", "sort"):
-                connection.exec_driver_sql(f"SET enable_{way} = off")
-        for statement, parameters in statements:
-            explain = "EXPLAIN QUERY PLAN " if sqlite else "EXPLAIN "
-            rows = connection.exec_driver_sql(explain + statement, parameters)  # type: ignore[arg-type]
-            plan = "\n".join(str(row[-1]) for row in rows).replace('"', "")
-            if not (sqlite and by_id):
-                assert not re.search(whole, plan, re.MULTILINE), plan
-            # Sorting is what takes long where many rows are found. (Of one moment it sorts its few.)
-            assert not re.search(r"TEMP B-TREE|^\s*(->\s*)?Sort\b", plan, re.MULTILINE), plan
-        connection.rollback()
+    assert asked
+    # With so few rows PostgreSQL may well sort them: whether it need not is asked.
+    without = ("seqscan", "bitmapscan", "sort")
+    for one in asked:
+        # The newest by their ids are read through SQLite's primary key, from its end.
+        if not (sqlite and name == "everything"):
+            assert "audit_event" not in read_whole(filled, one, without), one[0]
+        # Sorting is what takes long where many rows are found. (Of one moment it sorts its few.)
+        steps = "\n".join(plan(filled, one, without))
+        assert not re.search(r"TEMP B-TREE|^\s*(->\s*)?Sort\b", steps, re.MULTILINE), steps
 
 
 def test_every_action_and_kind_is_found(filled: Engine) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, insert, text
+from sqlalchemy import Engine, insert, text
 from sqlalchemy.orm import Session
 
 from rapport.customers.models import Customer, Identity
-from rapport.kit.database import session_scope
+from rapport.kit.database import read_scope, session_scope
 from rapport.loyalty.offers import lookups, repository, service
 from rapport.loyalty.offers.gate import licence
 from rapport.loyalty.offers.models import Coupon, CouponEvent, Offer
@@ -19,6 +18,7 @@ from rapport.loyalty.referrals import repository as referrals
 from rapport.loyalty.referrals.models import Referral, ReferralCode
 from rapport.shop.models import Order
 from tests.loyalty.offers.shop import DAY, NOW
+from tests.plans import read_whole, statements
 
 PEOPLE = 3_000
 CODE = "FJ-AAAA-0007"
@@ -54,9 +54,9 @@ LOOK_UPS: dict[str, Callable[[Session], Any]] = {
 SMALL = ("offer", "product_text", "product")
 
 
-@pytest.fixture
-def shop_of_many(engine: Engine) -> Engine:
-    with session_scope(engine) as session:
+@pytest.fixture(scope="module")
+def shop_of_many(shared_engine: Engine) -> Engine:
+    with session_scope(shared_engine) as session:
         session.add(Offer(key="a", percent=10))
         session.flush()
         numbers = range(1, PEOPLE + 1)
@@ -117,51 +117,19 @@ def shop_of_many(engine: Engine) -> Engine:
                 for n in range(1, PEOPLE)
             ],
         )
-    with engine.connect() as connection:
+    with shared_engine.connect() as connection:
         connection.execute(text("ANALYZE"))
         connection.commit()
-    return engine
-
-
-@contextmanager
-def _statements(engine: Engine) -> Iterator[list[tuple[str, Any]]]:
-    found: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if statement.lstrip().upper().startswith("SELECT"):
-            found.append((statement, parameters))
-
-    event.listen(engine, "before_cursor_execute", note)
-    yield found
-    event.remove(engine, "before_cursor_execute", note)
-
-
-def _scans(engine: Engine, statement: str, parameters: Any) -> list[str]:
-    """Tables read whole to answer the statement."""
-    word = "EXPLAIN QUERY PLAN " if engine.dialect.name == "sqlite" else "EXPLAIN "
-    with engine.connect() as connection:
-        rows = connection.exec_driver_sql(word + statement, parameters).all()
-        connection.rollback()
-    if engine.dialect.name == "sqlite":
-        lines = [row[-1].split() for row in rows]
-        # A "CONSTANT ROW" is one made of the parameters.
-        return [words[1] for words in lines if words[0] == "SCAN" and not {"INDEX", "CONSTANT"} & set(words)]
-    lines = [row[0].strip().removeprefix("->").split() for row in rows]
-    return [words[3].strip('"') for words in lines if words[:3] == ["Seq", "Scan", "on"]]
+    return shared_engine
 
 
 @pytest.mark.parametrize("name", LOOK_UPS)
 def test_a_look_up_reads_no_whole_table(shop_of_many: Engine, name: str) -> None:
-    engine = shop_of_many
-    with _statements(engine) as statements, session_scope(engine) as session:
+    with statements(shop_of_many) as asked, read_scope(shop_of_many) as session:
         LOOK_UPS[name](session)
-    assert statements
-    scans = {
-        (table, statement)
-        for statement, parameters in statements
-        for table in _scans(engine, statement, parameters)
-    }
-    with engine.connect() as connection:
+    assert asked
+    scans = {(table, one[0]) for one in asked for table in read_whole(shop_of_many, one, without=())}
+    with shop_of_many.connect() as connection:
         empty = {
             table
             for table, _ in scans
