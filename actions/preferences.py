@@ -53,7 +53,7 @@ class SetChannel(PrivateAction):
     def answer_customer(self, turn: Turn, customer_id: int) -> list[Event]:
         refused = [channel for channel in _said(turn, "refused_channel") if channel in rules.REFUSABLE]
         # Whatever is named first and not refused: "I never read my mail, use SMS".
-        wanted = [channel for channel in _said(turn, "channel") if channel in rules.CHANNELS]
+        wanted = [channel for channel in _said(turn, "channel") if channel in rules.REFUSABLE]
         preferred = next((channel for channel in wanted if channel not in refused), None)
         if preferred or refused:
             contact.set_channels(turn.session, customer_id, preferred, refused, turn.message_key)

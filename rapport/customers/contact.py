@@ -150,13 +150,14 @@ def subscribe(session: Session, customer_id: int, message_key: str) -> bool:
 def unsubscribe(session: Session, customer_id: int, message_key: str) -> bool:
     """Withdraw every consent to be sent something unasked; False when there was none.
 
-    All of them, whatever their purpose: someone who leaves does not know our names for what we send.
+    All of them, whatever their purpose: someone who leaves does not know our names for what we send. From
+    then on nothing unasked is sent, also nothing that needs no consent, until they agree to something again.
     """
-    repository.lock_customer(session, customer_id)
+    policy, source = _policy(session, customer_id), _source(message_key)
     silence.cancel_unasked(session, customer_id)
-    source = _source(message_key)
     if repository.consent_recorded(session, customer_id, False, source):
         return True
+    policy.left_at = clock.now()
     granted = repository.granted_consents(session, customer_id)
     for purpose, channel in granted:
         record_consent(

@@ -151,7 +151,11 @@ def _part_policies(session: Session, from_id: int, into_id: int, record: Mapping
 
 def _values(policy: ContactPolicy) -> Policy:
     return Policy(
-        policy.preferred_channel, tuple(policy.refused_channels), policy.max_per_month, policy.paused_until
+        policy.preferred_channel,
+        tuple(policy.refused_channels),
+        policy.max_per_month,
+        policy.paused_until,
+        policy.left_at,
     )
 
 
@@ -164,6 +168,7 @@ def _write(session: Session, customer_id: int, wanted: Policy) -> None:
     policy.refused_channels = list(wanted.refused_channels)
     policy.max_per_month = wanted.max_per_month
     policy.paused_until = wanted.paused_until
+    policy.left_at = wanted.left_at
     policy.updated_at = clock.now()
     session.flush()
 
@@ -175,14 +180,16 @@ def _stored(policy: Policy) -> dict[str, Any]:
         "refused_channels": list(policy.refused_channels),
         "max_per_month": policy.max_per_month,
         "paused_until": policy.paused_until and policy.paused_until.isoformat(),
+        "left_at": policy.left_at and policy.left_at.isoformat(),
     }
 
 
 def _restored(stored: Mapping[str, Any]) -> Policy:
-    end = stored["paused_until"]
+    end, left = stored["paused_until"], stored.get("left_at")
     return Policy(
         stored["preferred_channel"],
         tuple(stored["refused_channels"]),
         stored["max_per_month"],
         datetime.fromisoformat(end) if end else None,
+        datetime.fromisoformat(left) if left else None,
     )

@@ -33,6 +33,7 @@ class Policy:
     refused_channels: tuple[str, ...] = ()
     max_per_month: int | None = None
     paused_until: datetime | None = None
+    left_at: datetime | None = None
 
 
 def consents_to_end(one: Consents, other: Consents) -> list[Consent]:
@@ -46,7 +47,9 @@ def consents_to_end(one: Consents, other: Consents) -> list[Consent]:
 
 
 def policy_of_both(own: Policy, theirs: Policy) -> Policy:
-    """All that either refuses, the longer pause and the smaller limit; else one's own wishes come first."""
+    """All that either refuses, the longer pause, the smaller limit and the later leave; else one's own wishes
+    come first.
+    """
     refused = tuple(dict.fromkeys((*own.refused_channels, *theirs.refused_channels)))
     preferred = [
         channel
@@ -55,9 +58,11 @@ def policy_of_both(own: Policy, theirs: Policy) -> Policy:
     ]
     limits = [limit for limit in (own.max_per_month, theirs.max_per_month) if limit is not None]
     pauses = [end for end in (own.paused_until, theirs.paused_until) if end is not None]
+    left = [at for at in (own.left_at, theirs.left_at) if at is not None]
     return Policy(
         preferred_channel=preferred[0] if preferred else None,
         refused_channels=refused,
         max_per_month=min(limits, default=None),
         paused_until=max(pauses, default=None),
+        left_at=max(left, default=None),
     )

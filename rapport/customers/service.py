@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from rapport.conversations.models import Conversation
-from rapport.customers import lifecycle, repository, rules
+from rapport.customers import lifecycle, repository, rules, silence
 from rapport.customers.models import ConsentEvent, Customer, ExternalRef, Identity, Interest
 from rapport.customers.verification import current_customer_id
 from rapport.kit import clock
@@ -203,7 +203,10 @@ def record_consent(
     at: datetime | None = None,
     proof: Mapping[str, Any] | None = None,
 ) -> None:
-    """Append that a customer agreed to something or withdrew it; nothing is ever overwritten."""
+    """Append that a customer agreed to something or withdrew it; nothing is ever overwritten.
+
+    What is queued unasked on a channel they say no to is not sent any more.
+    """
     session.add(
         ConsentEvent(
             customer_id=customer_id,
@@ -217,6 +220,8 @@ def record_consent(
         )
     )
     session.flush()
+    if not granted:
+        silence.cancel_unasked(session, customer_id, (channel,))
 
 
 def may_mail(session: Session, customer_id: int, purpose: str) -> bool:
