@@ -153,7 +153,7 @@ def unsubscribe(session: Session, customer_id: int, message_key: str) -> bool:
     All of them, whatever their purpose: someone who leaves does not know our names for what we send. From
     then on nothing unasked is sent, also nothing that needs no consent, until they agree to something again.
     """
-    policy, source = _policy(session, customer_id), _source(message_key)
+    policy, source = locked_policy(session, customer_id), _source(message_key)
     silence.cancel_unasked(session, customer_id)
     if repository.consent_recorded(session, customer_id, False, source):
         return True

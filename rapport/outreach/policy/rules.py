@@ -185,7 +185,7 @@ def agreed(facts: Facts, purpose: str | None, channel: str) -> Consent | None:
 
 def counts(facts: Facts, consent: Consent) -> bool:
     """Whether it was given, and they did not take leave of everything since."""
-    return consent.granted and (facts.left_at is None or consent.at > facts.left_at)
+    return consent.granted and (facts.left_at is None or consent.at >= facts.left_at)
 
 
 def _in_order(facts: Facts, touch: Touch) -> list[str]:

@@ -165,7 +165,7 @@ def test_every_reason_is_tested() -> None:
 
 
 def test_reasons_come_in_their_order() -> None:
-    """Each obstacle is told as long as those before it are out of the way, and none is told before its turn."""
+    """Each obstacle is told as long as those before it in the order are out of the way."""
     wrong: dict[str, dict[str, Any]] = {
         "quiet_hours": {"zones": ("America/New_York",)},
         "too_many": {"sent": [days(-1)]},
@@ -260,7 +260,7 @@ def test_what_never_happens(situation: tuple[Facts, Touch], now: datetime) -> No
     granted = {
         key: one
         for key, one in facts.consents.items()
-        if one.granted and (facts.left_at is None or one.at > facts.left_at)
+        if one.granted and (facts.left_at is None or one.at >= facts.left_at)
     }
     if touch.purpose is not None:
         here = facts.consents.get((touch.purpose, channel))
