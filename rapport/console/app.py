@@ -14,6 +14,8 @@ from starlette.exceptions import HTTPException
 from rapport.console import (
     account,
     audit,
+    case,
+    case_new,
     cases,
     conversation,
     conversations,
@@ -57,6 +59,9 @@ PAGES = (
     marking,
     customers,
     cases,
+    # Before the page that takes any case.
+    case_new,
+    case,
     teaching,
     training,
     insight,
