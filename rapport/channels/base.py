@@ -110,7 +110,7 @@ class Stopped:
 
 @dataclass(frozen=True)
 class Report:
-    """What became of something we sent: `status` is delivered, read or failed.
+    """What became of something we sent: `status` is delivered, read, failed, or refused by the person.
 
     `gone`: nothing can reach this person here any more (blocked, number given up). `after`: the provider
     holds back advertising to them; it may be tried again after so many seconds. `again`: it did not arrive

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from rapport.channels import links, notices, repository, rules
+from rapport.channels import links, mail_feedback, notices, repository, rules
 from rapport.channels.base import (
     MAX_TEXT,
     Event,
@@ -104,6 +104,8 @@ def take(session: Session, channel: MessagingChannel, event: Event, limits: Limi
     """
     if isinstance(event, Report):
         report(session, channel.name, event)
+        if channel.name == mail_feedback.EMAIL:
+            mail_feedback.take(session, event)
         return None
     if conversations_repository.by_provider_id(session, channel.name, event.provider_id) is not None:
         return None

@@ -9,6 +9,7 @@ import hashlib
 import logging
 import ssl
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from email.utils import parseaddr
 from typing import ClassVar
 
@@ -20,6 +21,7 @@ from rapport.channels.base import (
     Limits,
     Part,
     RefusedError,
+    Report,
     Request,
     Said,
     Sender,
@@ -71,7 +73,7 @@ class Email(FetchingChannel):
     def read(self, request: Request) -> Sequence[Event]:
         mail = mail_reading.read(request.body, self._ours)
         if mail.reports:
-            return mail.reports
+            return [self._whole(report) for report in mail.reports]
         if mail.automatic or mail.sender is None:
             log.info("A mail that no person seems to have written is not answered.")
             return []
@@ -84,6 +86,12 @@ class Email(FetchingChannel):
         if mail_text.says_something(text) or (text and not mail.attached):
             return [Said(sender, key, text, subject=mail.subject, answers=mail.answers)]
         return [Unreadable(sender, key, mail.attached or "other", subject=mail.subject)]
+
+    def _whole(self, report: Report) -> Report:
+        """With the Message-ID as we wrote it, where only a part of it came back."""
+        if report.message_id.startswith("<"):
+            return report
+        return replace(report, message_id=f"<{report.message_id}@{self._domain}>")
 
     def send(self, target: Target, part: Part) -> str:
         # The same whenever this part is sent, and nobody can guess that of another: a bounce names it.

@@ -1,4 +1,4 @@
-"""Mails that came back: RFC 3464."""
+"""Mails that came back (RFC 3464), that somebody complained of (RFC 5965), or asked to be the last."""
 
 from __future__ import annotations
 
@@ -7,25 +7,57 @@ from collections.abc import Iterator
 from email.message import Message
 
 from rapport.channels.base import Report
-from rapport.channels.mail_parts import leaves, message_id, parse_head, raw_header
+from rapport.channels.mail_parts import leaves, message_id, parse_head, raw_header, raw_headers
 
 # RFC 3463: no such mailbox, no such domain, moved, switched off.
 NOBODY_THERE = re.compile(r"^5\.(1\.(1|2|3|6|10)|2\.1)$")
 
 
+COMPLAINT, UNSUBSCRIBED = "complaint", "unsubscribed"
+# RFC 5965, and the types registered since. That something is no spam, or badly signed, is no complaint.
+_COMPLAINTS = frozenset({"abuse", "fraud", "other", "opt-out", "opt-out-list"})
+# What a List-Unsubscribe of ours has mail programs write; and our mail's id in the address it came back to.
+_LAST_ONE = re.compile(r"\s*unsubscribe[\s+]+([0-9a-f]{32})\s*", re.IGNORECASE)
+_RETURNED = re.compile(r"\+([0-9a-f]{32}|[0-9a-f]{40})@", re.IGNORECASE)
+_RETURNED_TO = ("X-Original-To", "Delivered-To", "Envelope-To", "To")
+
+
 def reports(mail: Message) -> Iterator[Report]:
-    """Which mail of ours did not arrive."""
+    """Which mail of ours did not arrive, or is not wanted.
+
+    Where no more is told than what stands before the @ of its Message-ID, that is the report's id.
+    """
+    if last := _LAST_ONE.fullmatch(raw_header(mail, "Subject")):
+        yield Report(last[1].lower(), "refused", UNSUBSCRIBED)
+        return
     if mail.get_content_type() != "multipart/report":
         return
-    status, ours = "", ""
+    status, ours, complaint = "", "", False
     for part in leaves(mail):
         kind = part.get_content_type()
         if kind == "message/delivery-status":
             status = status or _failed_status(part)
+        elif kind == "message/feedback-report":
+            complaint = complaint or _is_complaint(part)
         elif kind in {"message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers"}:
             ours = ours or _id_within(part)
-    if status and ours:
+    ours = ours or _returned_to(mail)
+    if complaint and ours:
+        yield Report(ours, "refused", COMPLAINT)
+    elif status and ours:
         yield Report(ours, "failed", f"bounced: {status}", NOBODY_THERE.match(status) is not None)
+
+
+def _is_complaint(part: Message) -> bool:
+    inner = part.get_payload()
+    told = inner[0] if isinstance(inner, list) and inner else None
+    return isinstance(told, Message) and raw_header(told, "Feedback-Type").strip().lower() in _COMPLAINTS
+
+
+def _returned_to(mail: Message) -> str:
+    """Our mail's id out of the address that it came back to."""
+    named = (value for name in _RETURNED_TO for value in raw_headers(mail, name))
+    return next((found[1].lower() for value in named if (found := _RETURNED.search(value))), "")
 
 
 def _failed_status(part: Message) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rapport.cli import channel_setup, doctor
+from rapport.cli import channel_setup, doctor_mail
 from rapport.cli.channel_setup import Finding
 from rapport.kit.settings import Settings
 
@@ -22,5 +22,5 @@ def check(settings: Settings) -> Iterator[Finding]:
         yield Finding("Mailbox", "wrong", f"{where}: {trouble}", "look at the RAPPORT_IMAP_… settings")
     else:
         yield Finding("Mailbox", "ok", where)
-    yield doctor.mail(settings)
+    yield doctor_mail.server(settings)
     yield channel_setup.app_finding(settings, "email")

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from rapport.cli import env_file
-from rapport.cli.doctor import Finding as Finding
+from rapport.cli.findings import Finding as Finding
 from rapport.kit.errors import ConfigurationError
 from rapport.kit.settings import ROOT, Settings, get_settings
 

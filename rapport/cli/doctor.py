@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import smtplib
 import socket
-import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import psutil
 import typer
@@ -18,7 +15,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from rapport import migrations
-from rapport.cli import bot_environment, model
+from rapport.cli import bot_environment, doctor_mail, model
+from rapport.cli.findings import Finding
 from rapport.edits import effective
 from rapport.kit.database import make_engine, read_scope
 from rapport.kit.errors import RapportError
@@ -28,16 +26,6 @@ from rapport.shop.knowledge import load_knowledge
 
 RASA = "3.6.21"
 console = Console(highlight=False)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one check found; `advice` says what to do when it is not fine."""
-
-    name: str
-    state: str  # ok, warning or wrong
-    detail: str
-    advice: str = ""
 
 
 def command() -> None:
@@ -71,7 +59,9 @@ def examine() -> Iterator[Finding]:
         _edited,
         _model,
         _running,
-        mail,
+        doctor_mail.server,
+        doctor_mail.signatures,
+        doctor_mail.unasked,
         _channels,
         _staff,
         _openid,
@@ -181,25 +171,6 @@ def _running(settings: Settings) -> Finding:
                     "Ports", "wrong", f"{port} is used by something else", f"choose another: {option}"
                 )
     return Finding("Running", "ok", f"no; ports {settings.port} and {settings.rasa_port} are free")
-
-
-def mail(settings: Settings) -> Finding:
-    """Whether the mail server takes us."""
-    if not settings.smtp_host:
-        return Finding(
-            "Mail", "ok", f"no server set: written to {settings.var_dir / 'mail'}, shown at /dev/mail"
-        )
-    where = f"{settings.smtp_host}:{settings.smtp_port}"
-    try:
-        kind = smtplib.SMTP_SSL if settings.smtp_security == "tls" else smtplib.SMTP
-        with kind(settings.smtp_host, settings.smtp_port, timeout=10) as server:
-            if settings.smtp_security == "starttls":
-                server.starttls(context=ssl.create_default_context())
-            if settings.smtp_user and settings.smtp_password:
-                server.login(settings.smtp_user, settings.smtp_password.get_secret_value())
-    except (OSError, smtplib.SMTPException) as error:
-        return Finding("Mail", "wrong", f"{where}: {error}", "look at the RAPPORT_SMTP_… settings")
-    return Finding("Mail", "ok", where)
 
 
 def _channels(settings: Settings) -> Finding:

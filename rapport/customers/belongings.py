@@ -34,6 +34,7 @@ MOVED = (
     "channel_link",
     "case",
     "mention",
+    "outbox",
     "verification",
 )
 INTEREST, POLICY = "interest", "contact_policy"

@@ -82,6 +82,7 @@ def request_code(session: Session, conversation: Conversation, address: str, mes
         session,
         key=_mail_key(message_key),
         purpose=MAIL_PURPOSE,
+        customer_id=identity.customer_id if identity else None,
         # Strangers get no mail: we would be a way to send mail to anyone.
         recipient=email if identity else None,
         subject=mail.subject,
@@ -190,6 +191,7 @@ def _try(session: Session, conversation: Conversation, verification: Verificatio
         if verification.identity_id is not None:
             identity = session.get_one(Identity, verification.identity_id)
             identity.verified_at = now
+            outreach.reachable_again(session, identity.value)
         _join(session, conversation, verification.customer_id)
         _mark_verified(session, conversation, verification.customer_id)
         if repository.unproven_waits(session, conversation.id):
