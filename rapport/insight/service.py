@@ -72,6 +72,14 @@ def ask(session: Session, conversation: Conversation) -> Message | None:
     return message
 
 
+def noted_question(
+    session: Session, conversation: Conversation, language: str, message_key: str
+) -> list[tuple[str, str]]:
+    """The question's buttons (title, payload), for words that ask it themselves; it is noted as asked."""
+    _note(session, conversation, message_key, "person")
+    return list(_question(language, 0).buttons)
+
+
 def is_asked(session: Session, conversation: Conversation) -> bool:
     """Whether the question was the last thing said."""
     return repository.last_response(session, conversation.id) == QUESTION

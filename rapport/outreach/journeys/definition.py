@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from actions.words import button_intents
 from rapport.kit.errors import ConfigurationError
 from rapport.kit.languages import LANGUAGES
 from rapport.loyalty.offers.rulebook import AudienceRule, Key
@@ -87,7 +88,8 @@ class Step(Facts):
 
     `offer`: a code of this offer goes with it, `{code}` in the words; of two steps with the same offer the
     second tells the first one's code again. `template`: WhatsApp's approved one, with the values of
-    `parameters` in their order. `b`: other words for half of the people, if words are compared.
+    `parameters` in their order. `b`: other words for half of the people, if words are compared. Where there
+    are buttons, `ask` puts those of a question under the words, `next` those of intents.
     """
 
     key: Key
@@ -99,6 +101,8 @@ class Step(Facts):
     parameters: tuple[str, ...] = ()
     words: FourLanguages
     b: FourLanguages | None = None
+    ask: Literal["satisfaction"] | None = None
+    next: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Step:
@@ -106,6 +110,10 @@ class Step(Facts):
             raise placeholders.PlaceholderError(unknown[0], rules.PLACEHOLDERS)
         if self.parameters and self.template is None:
             raise ValueError("parameters are for a template, and there is none")
+        if unknown := sorted(set(self.next) - button_intents()):
+            raise ValueError(f"{unknown[0]} is no intent with a button, see docs/intents.md")
+        if self.ask and self.next:
+            raise ValueError("either `ask` or `next`: they share the place of the buttons")
         return self
 
     @property

@@ -9,13 +9,16 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from actions.words import intent_button
 from rapport.cases import opening
 from rapport.cases.models import Case
 from rapport.channels import outbound, registry
 from rapport.conversations import events
 from rapport.conversations import repository as conversations
+from rapport.conversations import rules as talk
 from rapport.conversations.models import Message
 from rapport.customers import repository as customers
+from rapport.insight import service as insight
 from rapport.outreach import letter
 from rapport.outreach import service as outreach
 from rapport.outreach.journeys import repository
@@ -130,6 +133,10 @@ def _message(
     if conversation.status != "bot":
         raise NotNowError(busy=False)
     content: dict[str, object] = {"journey": row.journey, "step": row.step}
+    buttons = [intent_button(intent, words.language) for intent in step.next]
+    if step.ask == "satisfaction":
+        buttons = insight.noted_question(session, conversation, words.language, key_of(row.id))
+    content |= talk.content_of(buttons, None, None)
     if closed:
         # What was approved is sent; the log and the bot have the words as they were meant.
         content["template"] = {
@@ -148,6 +155,7 @@ def _message(
         text=words.short,
         content=content,
         language=words.language,
+        response=insight.QUESTION if step.ask else None,  # so that a typed number is an answer to it
         at=now,
     )
     session.add(message)

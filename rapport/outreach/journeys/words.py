@@ -19,7 +19,7 @@ from rapport.loyalty.points import service as ledger
 from rapport.outreach.journeys import rules
 from rapport.outreach.journeys.definition import FOLDER, Step
 from rapport.preferences import links
-from rapport.shop import placeholders
+from rapport.shop import placeholders, products
 from rapport.shop import repository as shop
 from rapport.shop import service as catalogue
 from rapport.shop.facts import get_facts
@@ -127,8 +127,8 @@ def _about(
         found["product"] = names[0]
         found["products"] = show.listed(names[:MOST_PRODUCTS], language)
     if found["link"] is None and "link" in asked:
-        product = shop.product_by_sku(session, skus[0]) if skus else None
-        found["link"] = (product.url if product else None) or get_facts().url
+        product = next(iter(products.find(session, skus[:1], language)), None)
+        found["link"] = (product.link if product else None) or get_facts().url
     return found
 
 

@@ -23,9 +23,9 @@ from rapport.outreach.journeys.triggers import (
     related,
     subscribed,
 )
-from rapport.outreach.journeys.triggers.base import LOOK_BACK, Finder, Found, Search, not_entered
+from rapport.outreach.journeys.triggers.base import LOOK_BACK, Finder, Found, Search, nobody, not_entered
 
-__all__ = ["KINDS", "LOOK_BACK", "Finder", "Found", "Search", "due"]
+__all__ = ["KINDS", "LOOK_BACK", "Finder", "Found", "Search", "due", "nobody"]
 
 KINDS: dict[str, Finder] = {
     "delivered": delivered.find,
@@ -40,6 +40,10 @@ KINDS: dict[str, Finder] = {
     "surprise": presents.given_for("surprise"),
     "recovery": presents.given_for("recovery"),
     "complaint_solved": complaints.find,
+    # What people do on the site.
+    "product_viewed": nobody,
+    "cart_left": nobody,
+    "back_in_stock": nobody,
 }
 
 

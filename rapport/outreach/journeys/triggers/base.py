@@ -52,6 +52,11 @@ class Search:
 Finder = Callable[[Session, Search], Iterator[list[Found]]]
 
 
+def nobody(_session: Session, _search: Search) -> Iterator[list[Found]]:
+    """Finds nobody: of what the journey waits for nothing is known yet."""
+    return iter(())
+
+
 def batches(session: Session, query: Any, at: Any, row_id: Any) -> Iterator[Sequence[Row[Any]]]:
     """The rows of a query that selects them as `at` and `id`, in their order, `BATCH` at a time."""
     query = query.order_by(at, row_id).limit(BATCH)

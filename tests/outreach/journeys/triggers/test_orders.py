@@ -15,7 +15,8 @@ from rapport.outreach.journeys.triggers import base, care
 from rapport.outreach.journeys.triggers.orders import Line
 from rapport.shop.models import Refund
 from tests.loyalty.offers.shop import DAY, NOW, customer, order, product
-from tests.outreach.journeys.triggers.finding import enter, found, journey, put, statements
+from tests.outreach.journeys.triggers.finding import enter, found, journey, put
+from tests.plans import statements
 
 SECOND = timedelta(seconds=1)
 
