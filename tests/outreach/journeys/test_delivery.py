@@ -1,0 +1,114 @@
+"""What goes into conversations in messaging apps, on both databases."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from rapport.channels import outbound
+from rapport.channels.models import Delivery
+from rapport.conversations import repository as conversations
+from rapport.conversations.models import Conversation, Message
+from rapport.kit.database import read_scope, session_scope
+from rapport.outreach.journeys import tasks
+from rapport.outreach.journeys.definition import Journey
+from rapport.outreach.journeys.models import JourneyStep
+from tests.outreach.journeys.conftest import Use
+from tests.outreach.journeys.walk import (
+    NOW,
+    agree,
+    begin,
+    decisions,
+    in_app,
+    journey,
+    mails,
+    person,
+    step,
+    steps,
+)
+
+
+def on(channel: str, **more: Any) -> Journey:
+    return journey(step(short="Refill, {name}?", channels=[channel], **more))
+
+
+def reached(session: Session, one: Journey, channel: str = "telegram", hours_ago: int = 1) -> Conversation:
+    """Somebody on the journey who agreed to hear from us in this app."""
+    ann = person(session, agrees=False)
+    agree(session, ann, channel=channel)
+    talk = in_app(session, ann, channel, NOW - timedelta(hours=hours_ago))
+    begin(session, one, ann)
+    return talk
+
+
+def test_a_message_is_stored_queued_unasked_and_told_to_the_bot(engine: Engine, use: Use) -> None:
+    one = use(on("telegram"))
+    with session_scope(engine) as session:
+        talk = reached(session, one)
+    outbound.queued.clear()
+    assert tasks.decide_due(engine) == {"send": 1}
+    assert outbound.queued.is_set()
+    with read_scope(engine) as session:
+        message = session.scalars(select(Message)).one()
+        delivery = session.scalars(select(Delivery)).one()
+        row = session.scalars(select(JourneyStep)).one()
+        untold = conversations.untold(session, talk.id, message.sequence + 1)
+        assert (message.text, message.author, message.status) == ("Refill, Ann?", "bot", "untold")
+        assert message.content == {"journey": "test", "step": "first"}
+        assert [told.id for told in untold] == [message.id]
+        assert (delivery.sequence, delivery.channel, delivery.asked) == (1, "telegram", False)
+        assert (row.channel, row.reference) == ("telegram", f"message:{message.id}")
+    assert mails(engine) == []
+
+
+@pytest.mark.parametrize("status", ["human", "waiting"])
+def test_nothing_goes_into_a_conversation_that_a_person_has_or_is_to_have(
+    engine: Engine, use: Use, status: str
+) -> None:
+    one = use(on("telegram"))
+    with session_scope(engine) as session:
+        talk = reached(session, one)
+        talk.status = status
+    assert tasks.decide_due(engine) == {"later": 1}
+    assert decisions(engine) == [("first", "later", "handled_by_staff")]
+    with read_scope(engine) as session:
+        assert session.scalars(select(Message)).all() == []
+        assert session.scalars(select(JourneyStep)).one().due_at > NOW
+
+
+def test_outside_the_window_only_the_approved_template_goes_out(engine: Engine, use: Use) -> None:
+    one = use(on("whatsapp", template="refill", parameters=["name", "shop"]))
+    with session_scope(engine) as session:
+        reached(session, one, "whatsapp", hours_ago=25)
+    assert tasks.decide_due(engine) == {"send": 1}
+    with read_scope(engine) as session:
+        message = session.scalars(select(Message)).one()
+        template = {"name": "refill", "language": "en", "parameters": ["Ann", "Fjordly"]}
+        assert (message.text, message.content["template"]) == ("Refill, Ann?", template)
+
+
+@pytest.mark.parametrize(("hours_ago", "reason"), [(25, "window_closed"), (1, "allowed")])
+def test_without_a_template_the_window_decides(engine: Engine, use: Use, hours_ago: int, reason: str) -> None:
+    one = use(on("whatsapp"))
+    with session_scope(engine) as session:
+        reached(session, one, "whatsapp", hours_ago)
+    tasks.decide_due(engine)
+    [(_, _, why)] = steps(engine)
+    assert why == reason
+    with read_scope(engine) as session:
+        assert all("template" not in message.content for message in session.scalars(select(Message)))
+
+
+def test_a_conversation_somebody_works_on_is_not_waited_for(postgres_engine: Engine, use: Use) -> None:
+    """Its lock is taken before the customer's elsewhere: waiting for it here could be for each other."""
+    one = use(on("telegram"))
+    with session_scope(postgres_engine) as session:
+        talk = reached(session, one)
+    with session_scope(postgres_engine) as other:
+        conversations.lock(other, talk.id)
+        assert tasks.decide_due(postgres_engine) == {"busy": 1}
+    assert (steps(postgres_engine), decisions(postgres_engine)) == ([("first", "waiting", None)], [])
