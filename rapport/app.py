@@ -48,6 +48,8 @@ from rapport.kit.database import get_engine
 from rapport.kit.errors import RapportError
 from rapport.kit.http import LimitedHead
 from rapport.kit.settings import Settings, get_settings
+from rapport.mentions import registry as sources
+from rapport.mentions.webhook import MAX_BODIES, MentionWebhooks
 from rapport.outreach.mail import FolderMailer, make_mailer
 from rapport.shop.catalogue import Catalogue
 from rapport.worker import Worker
@@ -83,7 +85,8 @@ def create_app(
     engine = ConversationEngine(database, turns)
     messaging = registry.make(settings) if channels is None else channels
     sender = Sender(database, messaging)
-    received = Webhooks(settings, database, engine, messaging)
+    told = MentionWebhooks(settings, database, sources.make(settings))
+    received = Webhooks(settings, database, engine, messaging, {"messenger": told.beside_messenger})
     fetching = [channel for channel in messaging.values() if isinstance(channel, FetchingChannel)]
     mailer = make_mailer(settings)
     worker = Worker(database, mailer)
@@ -118,6 +121,7 @@ def create_app(
     app.include_router(health.router(database, rasa))
     app.include_router(actions.router)
     app.include_router(webhooks.router(settings, database))
+    app.include_router(told.router())
     app.mount(shop_api.PATH, shop_api.create(settings, database))
     app.mount(console.PATH, console.create(Parts(settings, database, engine, events)))
     if isinstance(mailer, FolderMailer):
@@ -146,6 +150,7 @@ def _add_middleware(app: FastAPI, settings: Settings, received: Webhooks) -> Non
         return middleware.OnlyUnder(inner, opened, ("/api/chat/", "/api/demo/", "/widget.js"))
 
     larger = {
+        **MAX_BODIES,
         webhooks.PATH: webhooks.MAX_BODY_BYTES,
         **received.max_bodies,
         shop_api.PATH: shop_api.MAX_BODY_BYTES,

@@ -26,14 +26,19 @@ def call(session: requests.Session, method: str, url: str, **content: Any) -> re
     """
     try:
         return session.request(method, url, timeout=TIMEOUT, allow_redirects=False, **content)
-    except (ConnectTimeout, ProxyError, SSLError) as error:
-        raise TryAgainError(f"cannot be reached ({type(error).__name__})", channel=True) from None
-    except NoConnectionError as error:
-        if _never_connected(error):
-            raise TryAgainError("cannot be reached", channel=True) from None
-        raise InDoubtError("broke off") from None
     except RequestException as error:
-        raise InDoubtError(type(error).__name__) from None
+        raise failure(error) from None
+
+
+def failure(error: Exception) -> TryAgainError | InDoubtError:
+    """What it means that a request came to nothing: it was never sent, or nobody knows."""
+    if isinstance(error, ConnectTimeout | ProxyError | SSLError):
+        return TryAgainError(f"cannot be reached ({type(error).__name__})", channel=True)
+    if isinstance(error, NoConnectionError):
+        if _never_connected(error):
+            return TryAgainError("cannot be reached", channel=True)
+        return InDoubtError("broke off")
+    return InDoubtError(type(error).__name__)
 
 
 def retry_after(response: requests.Response) -> float | None:

@@ -118,16 +118,10 @@ class MetaChannel(MessagingChannel):
         self._troubles: set[str] = set()
 
     def check(self, request: Request) -> None:
-        signature = request.headers.get(SIGNATURE, "")
-        if not tokens.same(signature, f"sha256={sign(self._app_secret, request.body)}"):
-            raise UnauthorizedError("The signature is not Meta's.")
+        check(self._app_secret, request)
 
     def handshake(self, request: Request) -> str | None:
-        if request.query.get("hub.mode") != "subscribe":
-            return None
-        if not tokens.same(request.query.get("hub.verify_token", ""), self._verify_token):
-            raise UnauthorizedError("The verify token is another than RAPPORT_META_VERIFY_TOKEN.")
-        return request.query.get("hub.challenge", "")
+        return handshake(self._verify_token, request)
 
     def _post(self, content: Mapping[str, Any]) -> dict[str, Any]:
         """Send a message; raises RefusedError, TryAgainError or InDoubtError."""
@@ -155,13 +149,35 @@ class MetaChannel(MessagingChannel):
         return found.exception(error.label, error.after)
 
 
+def check(app_secret: bytes, request: Request) -> None:
+    """Raises UnauthorizedError unless Meta signed this request."""
+    signature = request.headers.get(SIGNATURE, "")
+    if not tokens.same(signature, f"sha256={sign(app_secret, request.body)}"):
+        raise UnauthorizedError("The signature is not Meta's.")
+
+
+def handshake(verify_token: str, request: Request) -> str | None:
+    """The answer to Meta's question whether this address is ours; None if it did not ask.
+
+    Raises UnauthorizedError.
+    """
+    if request.query.get("hub.mode") != "subscribe":
+        return None
+    if not tokens.same(request.query.get("hub.verify_token", ""), verify_token):
+        raise UnauthorizedError("The verify token is another than RAPPORT_META_VERIFY_TOKEN.")
+    return request.query.get("hub.challenge", "")
+
+
 def sign(app_secret: bytes, body: bytes) -> str:
     """Meta's signature over a body."""
     return hmac.new(app_secret, body, hashlib.sha256).hexdigest()
 
 
-def complete(name: str, *needed: tuple[str, SecretStr | str | None]) -> list[str] | None:
-    """The values of a channel's settings: its own first, then what both apps share.
+def complete(
+    name: str, *needed: tuple[str, SecretStr | str | None], where: str | None = None
+) -> list[str] | None:
+    """The values of a channel's settings: its own first, then what both apps share. `where`: where to find
+    what is missing.
 
     None when none of its own (those not named META) is set. Raises ConfigurationError when only some are.
     """
@@ -172,8 +188,8 @@ def complete(name: str, *needed: tuple[str, SecretStr | str | None]) -> list[str
         return None
     if missing := [key for key, value in values if not value]:
         raise ConfigurationError(
-            f"{name} cannot be switched on without {', '.join(missing)}. `rapport channel add"
-            f" {name.lower()}` says where to find what (docs/channels.md)."
+            f"{name} cannot be switched on without {', '.join(missing)}."
+            f" {where or f'`rapport channel add {name.lower()}` says where to find what (docs/channels.md).'}"
         )
     return [value or "" for _, value in values]
 

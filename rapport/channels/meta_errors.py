@@ -136,6 +136,21 @@ MESSENGER: Table = {
 }
 
 
+# Of comments on the page's posts, and of the one private message that each may be answered with.
+COMMENTS: Table = {
+    (100, 33): refused("there is no such comment any more, or our access token may not see it"),
+    100: refused("Meta does not take this answer"),
+    # Said of comments that were answered privately before, or a week ago.
+    10900: refused("this was answered privately already"),
+    551: refused("they take no messages from us"),
+    (10, 2018278): refused("it is too old for a private answer"),
+    (100, 2018001): refused("it is too old for a private answer, or not there any more"),
+    1705: refused("Meta takes no answers to this"),
+    80001: TOO_MUCH,
+    80006: TOO_MUCH,
+}
+
+
 def meaning(table: Table, code: int | None, subcode: int | None, status: int, transient: bool) -> Meaning:
     """What an error of this code means; one that nobody knows, by its HTTP status."""
     if code is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from anyio import to_thread
 from fastapi import APIRouter
@@ -37,13 +37,16 @@ class Webhooks(Channel):
         database: Engine,
         engine: ConversationEngine,
         channels: Mapping[str, MessagingChannel],
+        beside: Mapping[str, Callable[[Request], None]] | None = None,
     ) -> None:
+        """`beside`: what else of a channel's requests is to be stored, by channel; it may raise."""
         self._public_url = (settings.public_url or "").rstrip("/")
         self._proxies = addresses.parse_proxies(settings.trusted_proxies)
         self._limited = settings.rate_limits
         self._database = database
         self._engine = engine
         self._channels = channels
+        self._beside = beside or {}
         self._limits = {
             name: inbound.Limits(
                 per_sender=Rate(*channel.per_sender),
@@ -95,6 +98,8 @@ class Webhooks(Channel):
             conversation_id = self._store(channel, event)
             if conversation_id:
                 self._engine.wake(conversation_id)
+        if channel.name in self._beside:
+            self._beside[channel.name](given)
 
     def _store(self, channel: MessagingChannel, event: Event) -> str | None:
         """Once more if the database gave up on it: two waited for each other, or a connection was lost."""

@@ -63,6 +63,7 @@ def examine() -> Iterator[Finding]:
         doctor_mail.signatures,
         doctor_mail.unasked,
         _channels,
+        _mentions,
         _staff,
         _openid,
     ]
@@ -183,6 +184,28 @@ def _channels(settings: Settings) -> Finding:
     if not on:
         return Finding("Messaging apps", "ok", "none is on (rapport channel add telegram)")
     return Finding("Messaging apps", "ok", f"{', '.join(on)} (rapport channel check asks the providers)")
+
+
+def _mentions(settings: Settings) -> Finding:
+    from rapport.channels.base import InDoubtError, RefusedError, TryAgainError
+    from rapport.mentions import registry
+
+    name = "Mentions"
+    try:
+        sources = registry.make(settings)
+    except RapportError as error:
+        return Finding(name, "wrong", str(error), "docs/mentions.md")
+    if not sources:
+        return Finding(name, "ok", "no source is connected (docs/mentions.md)")
+    good, bad = [], []
+    for source in sources.values():
+        try:
+            good.append(f"{source.name}: {source.check()}")
+        except (RefusedError, TryAgainError, InDoubtError) as error:
+            bad.append(f"{source.name}: {error or 'no answer'}")
+    if bad:
+        return Finding(name, "wrong", "; ".join([*bad, *good]), "look at its settings (docs/mentions.md)")
+    return Finding(name, "ok", "; ".join(good))
 
 
 def _staff(settings: Settings) -> Finding:

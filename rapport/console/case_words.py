@@ -102,10 +102,15 @@ EVENTS = {
     "reopened": mark("%(who)s reopened it"),
     "note": mark("%(who)s noted"),
     "heard": mark("The customer wrote"),
+    "edited": mark("The author changed what they wrote"),
+    "removed": mark("The author took back what they wrote"),
+    "answered_in_public": mark("%(who)s answered in public"),
+    "wrote_back": mark("%(who)s answered the author privately"),
 }
 BY_NOBODY = {
     "opened": mark("The bot opened it"),
     "reopened": mark("The customer says that it is not solved"),
+    "answered_in_public": mark("It was answered in public by itself"),
 }
 
 

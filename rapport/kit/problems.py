@@ -21,6 +21,7 @@ MEDIA_TYPE = "application/problem+json"
 TITLES = {
     "invalid-request": (422, "The request cannot be understood."),
     "message-too-long": (422, "The message is too long."),
+    "malformed": (400, "The request is not of the form that is taken here."),
     "idempotency-key-missing": (400, "The request needs an Idempotency-Key."),
     "unauthorized": (401, "Who is asking has not been shown."),
     "forbidden": (403, "This is not for you."),

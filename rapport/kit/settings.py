@@ -91,6 +91,27 @@ class Settings(BaseSettings):
     )
     messenger_page: str = Field(default="", description="Id of the shop's Facebook page.")
 
+    # What is said of the shop in public
+    mastodon_url: str = Field(
+        default="", description="Server of the shop's account on Mastodon, e.g. https://mastodon.social"
+    )
+    mastodon_token: SecretStr | None = Field(
+        default=None, description="Access token of that account; switches mentions on Mastodon on."
+    )
+    mastodon_search: str = Field(
+        default="",
+        description="Hashtags (#fjordly) and words, comma-separated, whose public posts are looked at too.",
+    )
+    facebook_token: SecretStr | None = Field(
+        default=None,
+        description="Access token of the shop's Facebook page; switches comments on its posts on.",
+    )
+    facebook_page: str = Field(default="", description="Id of that page.")
+    mentions_secret: SecretStr | None = Field(
+        default=None,
+        description="Other services sign mentions with it; 32 characters or more. Without it none are taken.",
+    )
+
     # Messaging apps: SMS and WhatsApp through Twilio
     twilio_account: str | None = Field(
         default=None, description="Account SID at Twilio (AC…); SMS and WhatsApp through Twilio need it."
@@ -208,6 +229,13 @@ class Settings(BaseSettings):
     @classmethod
     def _long_enough(cls, value: SecretStr) -> SecretStr:
         if len(value.get_secret_value()) < MINIMUM_SECRET_LENGTH:
+            raise ValueError(f"needs at least {MINIMUM_SECRET_LENGTH} characters")
+        return value
+
+    @field_validator("mentions_secret")
+    @classmethod
+    def _long_enough_if_set(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and 0 < len(value.get_secret_value()) < MINIMUM_SECRET_LENGTH:
             raise ValueError(f"needs at least {MINIMUM_SECRET_LENGTH} characters")
         return value
 

@@ -19,6 +19,7 @@ from rapport.kit.database import session_scope
 from rapport.loyalty.offers import tasks as offers
 from rapport.loyalty.points import tasks as points
 from rapport.loyalty.referrals import tasks as referrals
+from rapport.mentions import tasks as mentions
 from rapport.outreach.journeys import tasks as journeys
 from rapport.schedule.rules import Daily, Every
 from rapport.schedule.service import Job
@@ -115,6 +116,12 @@ JOBS: tuple[Job, ...] = (
         "cases that waited for a customer who has written wait no more",
         Every(timedelta(minutes=1)),
         _batches(cases.run),
+    ),
+    Job(
+        "mentions",
+        "asks what is said of the shop in public, and sends answers there",
+        Every(timedelta(minutes=1)),
+        mentions.run,
     ),
     Job("forget", "drops what shops sent long ago and was applied", Daily(time(4, 0)), webhooks.forget),
     Job("forget answers", "drops what the shop API answered long ago", Daily(time(4, 0)), api.forget),

@@ -240,6 +240,19 @@ def clock_minutes(hours: str) -> tuple[int, int]:
     return begins.hour * 60 + begins.minute, ends.hour * 60 + ends.minute
 
 
+class Mentions(Facts):
+    """What is said of the shop in public: kinds named in `answer` are answered without anybody looking."""
+
+    answer: tuple[Literal["complaint", "doubt", "praise"], ...] = ()
+
+    @field_validator("answer")
+    @classmethod
+    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("names a kind twice")
+        return value
+
+
 class ShopFacts(Facts):
     """All of shop.yml."""
 
@@ -258,6 +271,7 @@ class ShopFacts(Facts):
     coupon_prefix: Annotated[str, Field(pattern="^[A-Z0-9]{1,6}$")]
     valuation: Valuation = Valuation()
     staying_in_touch: StayingInTouch = StayingInTouch()
+    mentions: Mentions = Mentions()
     categories: dict[str, Words]
 
     @field_validator("currency")
