@@ -60,7 +60,7 @@ def lock_named(session: Session, source: str, source_id: str) -> Mention | None:
     return session.scalars(query.with_for_update().execution_options(populate_existing=True)).first()
 
 
-def add_once(session: Session, row: Mention | MentionAnswer) -> bool:
+def add_once(session: Session, row: Mention | MentionAnswer | MentionSource) -> bool:
     """Insert a row; False when there is one of that name already."""
     try:
         with session.begin_nested():
@@ -258,14 +258,8 @@ def source(session: Session, name: str) -> MentionSource:
     """How far a source was read."""
     found = session.get(MentionSource, name)
     if found is None:
-        found = MentionSource(name=name, cursor={})
-        add = session.begin_nested()
-        try:
-            session.add(found)
-            add.commit()
-        except IntegrityError:
-            add.rollback()
-            found = session.get_one(MentionSource, name)
+        add_once(session, MentionSource(name=name, cursor={}))
+        found = session.get_one(MentionSource, name)
     return found
 
 
