@@ -48,6 +48,17 @@ def lock(session: Session, case_id: int) -> Case | None:
     return session.get(Case, case_id, with_for_update=True, populate_existing=True)
 
 
+def open_calls(session: Session, customer_id: int, prefix: str) -> Sequence[int]:
+    """A customer's call-backs still to be made whose keys begin like this."""
+    query = select(Case.id).where(
+        Case.customer_id == customer_id,
+        Case.kind == "callback",
+        Case.resolved_at.is_(None),
+        Case.message_key.startswith(prefix, autoescape=True),
+    )
+    return session.scalars(query.order_by(Case.id)).all()
+
+
 def add_event(
     session: Session,
     case: Case,

@@ -1,4 +1,4 @@
-"""What is queued for somebody unasked is not sent any more."""
+"""What is queued for somebody unasked is not sent any more, on whatever way."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from sqlalchemy.orm import Session
 
+from rapport.cases import calls
 from rapport.channels import outbound
 from rapport.customers import repository
 from rapport.outreach import service as outreach
@@ -15,4 +16,6 @@ def cancel_unasked(session: Session, customer_id: int, channels: Collection[str]
     """Send this customer nothing of what is waiting for them unasked: on these channels, or on all."""
     if channels is None or "email" in channels:
         outreach.cancel_unasked(session, repository.addresses_of(session, customer_id), customer_id)
+    if channels is None or "phone" in channels:
+        calls.withdraw_unasked(session, customer_id)
     outbound.stop_unasked(session, customer_id, channels)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CompoundSelect, func, select, union_all
+from sqlalchemy import CompoundSelect, and_, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from rapport.cases.models import Case
@@ -92,9 +92,12 @@ def sent_since(session: Session, customer_id: int, since: datetime) -> Sequence[
 
 
 def unsettled(session: Session, customer_id: int) -> set[str]:
-    """The kinds of what is open with them: complaint or mention; also from before we knew who they are."""
+    """What is open with them: a complaint, or a mention that our people took down; also from before we knew
+    who they are. (What is found in public by itself: rapport/mentions.)
+    """
+    bad = or_(Case.kind == "complaint", and_(Case.kind == "mention", Case.message_key.startswith("staff:")))
     parts = [
-        select(Case.kind).where(whose, Case.kind.in_(("complaint", "mention")), Case.resolved_at.is_(None))
+        select(Case.kind).where(whose, bad, Case.resolved_at.is_(None))
         for whose in (Case.customer_id == customer_id, Case.conversation_id.in_(_talks(customer_id)))
     ]
     return set(session.scalars(union_all(*parts)))

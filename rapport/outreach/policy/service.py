@@ -12,6 +12,7 @@ from rapport.channels import registry
 from rapport.customers.rules import DEFAULT_PER_MONTH
 from rapport.kit import clock
 from rapport.kit.errors import NotFoundError
+from rapport.mentions import service as mentions
 from rapport.outreach import repository as outbox
 from rapport.outreach.policy import quiet, repository, rules
 from rapport.outreach.policy.models import ContactDecision
@@ -103,7 +104,7 @@ def facts_of(session: Session, customer_id: int, now: datetime) -> Facts:
         per_month=DEFAULT_PER_MONTH if per_month is None else per_month,
         sent=repository.sent_since(session, customer_id, now - rules.CAP_DAYS),
         open_complaint="complaint" in open_kinds,
-        bad_mention="mention" in open_kinds,
+        bad_mention="mention" in open_kinds or mentions.has_bad(session, customer_id, now),
         staff_until=last_word and last_word + rules.STAFF_HAVE,
         worth_minor=person.clv_minor,
     )
