@@ -51,6 +51,9 @@ from rapport.kit.settings import Settings, get_settings
 from rapport.mentions import registry as sources
 from rapport.mentions.webhook import MAX_BODIES, MentionWebhooks
 from rapport.outreach.mail import FolderMailer, make_mailer
+from rapport.preferences import pages as preference_pages
+from rapport.preferences import subscribe_pages
+from rapport.preferences.visitors import Visitors
 from rapport.shop.catalogue import Catalogue
 from rapport.worker import Worker
 
@@ -122,6 +125,9 @@ def create_app(
     app.include_router(actions.router)
     app.include_router(webhooks.router(settings, database))
     app.include_router(told.router())
+    visitors = Visitors(settings, database)
+    app.include_router(preference_pages.router(settings, database, visitors, messaging))
+    app.include_router(subscribe_pages.router(settings, database, visitors))
     app.mount(shop_api.PATH, shop_api.create(settings, database))
     app.mount(console.PATH, console.create(Parts(settings, database, engine, events)))
     if isinstance(mailer, FolderMailer):
@@ -147,7 +153,8 @@ def _add_middleware(app: FastAPI, settings: Settings, received: Webhooks) -> Non
             max_age=600,
         )
         # Not the shop API and the webhooks: their callers are servers, and their keys belong into no page.
-        return middleware.OnlyUnder(inner, opened, ("/api/chat/", "/api/demo/", "/widget.js"))
+        for_pages = ("/api/chat/", "/api/demo/", subscribe_pages.API_PATH, "/widget.js")
+        return middleware.OnlyUnder(inner, opened, for_pages)
 
     larger = {
         **MAX_BODIES,

@@ -69,11 +69,13 @@ def confirm_url(settings: Settings, subscription_id: int, language: str) -> str:
     return f"{settings.base_url}{CONFIRM}/{make(settings, 'confirm', subscription_id, language)}"
 
 
-def make(settings: Settings, kind: Kind, subject_id: int, language: str) -> str:
-    """A token for this customer or subscription, made now."""
+def make(
+    settings: Settings, kind: Kind, subject_id: int, language: str, made_at: datetime | None = None
+) -> str:
+    """A token for this customer or subscription, made now unless it says otherwise."""
     spoken = language if language in LANGUAGES else DEFAULT_LANGUAGE
     what = KINDS.index(kind) << 4 | LANGUAGES.index(spoken)
-    said = _SAID.pack(what, subject_id, int(clock.now().timestamp()))
+    said = _SAID.pack(what, subject_id, int((made_at or clock.now()).timestamp()))
     key = settings.secret_key.get_secret_value()
     signature = _signature(key, said)
     sealed = _hidden(key, signature, said) + bytes.fromhex(signature)

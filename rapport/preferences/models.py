@@ -15,14 +15,14 @@ class Subscription(Base):
     """Somebody typed an address and wants to hear from us. Nothing is granted until it is confirmed.
 
     `address` goes as soon as it is; what nobody confirms is deleted. `mailbox_hash` is what requests for one
-    mailbox are counted by, however its address is written; `sent` is how many mails it was sent in a row.
+    mailbox are counted by, however its address is written; `sent`: the mails it was sent lately, with this.
     """
 
     __tablename__ = "subscription"
     __table_args__ = (
         Index("ix_subscription_mailbox", "mailbox_hash", "id"),
         Index("ix_subscription_client", "client_hash", "requested_at"),
-        Index("ix_subscription_asked_at", "asked_at"),
+        Index("ix_subscription_requested_at", "requested_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -34,7 +34,6 @@ class Subscription(Base):
     wording_version: Mapped[str] = mapped_column(String(60))
     source: Mapped[str] = mapped_column(String(100))
     requested_at: Mapped[datetime] = mapped_column(default=clock.now)
-    asked_at: Mapped[datetime] = mapped_column(default=clock.now)
     sent: Mapped[int] = mapped_column(default=1)
     confirmed_at: Mapped[datetime | None]
     customer_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"), index=True)

@@ -36,7 +36,7 @@ REQUESTS_PER_CLIENT = (20, timedelta(hours=1))
 
 @dataclass(frozen=True)
 class Shown:
-    """The boxes of a form as they stood. `per_month` None: a number was asked for, and none was given."""
+    """The boxes of a form as they stood. `per_month` None: it says nothing that can be."""
 
     consents: frozenset[Consent] = frozenset()
     preferred: str | None = None
@@ -73,11 +73,6 @@ def liked_or_refused(offered: Collection[str], refused: Collection[str], preferr
     return [channel for channel in REFUSABLE if channel in known]
 
 
-def often(per_month: int) -> str:
-    """Which choice a number of messages a month is: less, normal, more or number."""
-    return next((name for name, number in OFTEN.items() if number == per_month), "number")
-
-
 def read(fields: Fields, prefix: str = "") -> Shown:
     """What a form says; `prefix` of the fields that repeat what was shown. What cannot be is passed over."""
     preferred = _one(fields, f"{prefix}prefer")
@@ -91,7 +86,7 @@ def read(fields: Fields, prefix: str = "") -> Shown:
         ),
         preferred=preferred if preferred in REFUSABLE else None,
         refused=frozenset(c for c in fields.get(f"{prefix}refuse", ()) if c in REFUSABLE),
-        per_month=_per_month(_one(fields, f"{prefix}often"), _one(fields, f"{prefix}number")),
+        per_month=_per_month(_one(fields, f"{prefix}often")),
         interests=frozenset(
             topic for topic in fields.get(f"{prefix}interest", ()) if 0 < len(topic) <= LONGEST_TOPIC
         ),
@@ -147,10 +142,7 @@ def _one(fields: Fields, name: str) -> str:
     return values[-1] if values else ""
 
 
-def _per_month(choice: str, number: str) -> int | None:
-    if choice in OFTEN:
-        return OFTEN[choice]
-    digits = number.strip()
+def _per_month(digits: str) -> int | None:
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 3):
         return None
     return int(digits) if 1 <= int(digits) <= MOST_PER_MONTH else None

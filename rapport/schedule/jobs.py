@@ -21,6 +21,7 @@ from rapport.loyalty.points import tasks as points
 from rapport.loyalty.referrals import tasks as referrals
 from rapport.mentions import tasks as mentions
 from rapport.outreach.journeys import tasks as journeys
+from rapport.preferences import subscribing
 from rapport.schedule.rules import Daily, Every
 from rapport.schedule.service import Job
 from rapport.value import tasks as value
@@ -124,5 +125,11 @@ JOBS: tuple[Job, ...] = (
         mentions.run,
     ),
     Job("forget", "drops what shops sent long ago and was applied", Daily(time(4, 0)), webhooks.forget),
+    Job(
+        "forget subscriptions",
+        "drops who asked for our mails and never said that it was they",
+        Daily(time(4, 0)),
+        subscribing.forget,
+    ),
     Job("forget answers", "drops what the shop API answered long ago", Daily(time(4, 0)), api.forget),
 )

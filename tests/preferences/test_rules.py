@@ -78,7 +78,7 @@ def test_what_is_not_touched_stays(shown: Shown) -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from(("consent", "prefer", "refuse", "often", "number", "interest", "language")),
+        st.sampled_from(("consent", "prefer", "refuse", "often", "interest", "language")),
         st.lists(
             st.text("aé:-1٣\0 <", max_size=9) | st.sampled_from(("newsletter:email", "less", "7", "email"))
         ),
@@ -92,18 +92,16 @@ def test_any_form_can_be_read(fields: dict[str, list[str]]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("choice", "number", "per_month"),
-    [("less", "", 2), ("normal", "9", 4), ("more", "", 8), ("number", " 12 ", 12), ("number", "1", 1)]
-    + [("number", wrong, None) for wrong in ("", "0", "31", "-1", "1.5", "٣", "9999", "many")],
+    ("often", "per_month"),
+    [("1", 1), ("30", 30)] + [(wrong, None) for wrong in ("", "0", "31", "-1", "1.5", "٣", "9999", "many")],
 )
-def test_how_often(choice: str, number: str, per_month: int | None) -> None:
-    assert rules.read({"often": [choice], "number": [number]}).per_month == per_month
+def test_how_often(often: str, per_month: int | None) -> None:
+    assert rules.read({"often": [often]}).per_month == per_month
 
 
 def test_what_is_offered() -> None:
     assert rules.offered_channels(["telegram", "email", "web"], [APP]) == ("email", "whatsapp", "telegram")
     assert rules.liked_or_refused(["email"], ["sms"], None) == ["email", "sms", "phone"]
-    assert [rules.often(count) for count in (2, 4, 8, 5)] == ["less", "normal", "more", "number"]
 
 
 def test_a_masked_address_shows_where_it_is_and_no_more() -> None:

@@ -25,7 +25,6 @@ def upgrade() -> None:
         sa.Column("wording_version", sa.String(length=60), nullable=False),
         sa.Column("source", sa.String(length=100), nullable=False),
         sa.Column("requested_at", UtcDateTime(), nullable=False),
-        sa.Column("asked_at", UtcDateTime(), nullable=False),
         sa.Column("sent", sa.Integer(), nullable=False),
         sa.Column("confirmed_at", UtcDateTime(), nullable=True),
         sa.Column("customer_id", sa.Integer(), nullable=True),
@@ -34,17 +33,17 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subscription")),
     )
-    op.create_index("ix_subscription_asked_at", "subscription", ["asked_at"])
     op.create_index("ix_subscription_client", "subscription", ["client_hash", "requested_at"])
     op.create_index(op.f("ix_subscription_customer_id"), "subscription", ["customer_id"])
     op.create_index("ix_subscription_mailbox", "subscription", ["mailbox_hash", "id"])
+    op.create_index("ix_subscription_requested_at", "subscription", ["requested_at"])
     op.add_column("consent_event", sa.Column("proof", sa.JSON(), nullable=True))
 
 
 def downgrade() -> None:
     op.drop_column("consent_event", "proof")
+    op.drop_index("ix_subscription_requested_at", "subscription")
     op.drop_index("ix_subscription_mailbox", "subscription")
     op.drop_index(op.f("ix_subscription_customer_id"), "subscription")
     op.drop_index("ix_subscription_client", "subscription")
-    op.drop_index("ix_subscription_asked_at", "subscription")
     op.drop_table("subscription")
