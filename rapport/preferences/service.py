@@ -121,7 +121,7 @@ def save(
     done += _interests(session, customer.id, change.liked, change.disliked, language)
     if change.language is not None:
         customer.language = change.language
-        done.append(("language", {"language": texts.LANGUAGE_NAMES[change.language]}))
+        done.append(("language", {"spoken": texts.LANGUAGE_NAMES[change.language]}))
     session.flush()
     return done
 

@@ -26,6 +26,7 @@ from rapport.shop.facts import get_facts
 
 API_PATH = "/api/subscribe"
 PAGE_PATH = "/subscribe"
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 DAYS = links.LIFE["confirm"].days
 SCHEMA = SubscribeRequest.model_json_schema()
 BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": SCHEMA}}}}
@@ -71,12 +72,12 @@ class Pages:
         link in that mail is opened and its button pressed.
         """
         self._visitors.count_asking(request)
-        if request.headers.get("content-type", "").startswith("application/json"):
-            wanted = _validated(await _json(request))
-            language = languages.normalise(wanted.language) or get_facts().language
-            await self._visitors.in_thread(self._request, request, wanted, language)
-            return JSONResponse({"status": "asked", "text": _asked(language)}, 202)
-        return await self._from_form(request)
+        if request.headers.get("content-type", "").startswith(FORMS):
+            return await self._from_form(request)
+        wanted = _validated(await _json(request))
+        language = languages.normalise(wanted.language) or get_facts().language
+        await self._visitors.in_thread(self._request, request, wanted, language)
+        return JSONResponse({"status": "asked", "text": _asked(language)}, 202)
 
     async def form(self, request: Request) -> Response:
         """The page to subscribe on."""

@@ -52,6 +52,7 @@ def test_every_address_is_described(app: RunningApp) -> None:
         "POST /api/chat/links",
         "POST /api/chat/messages",
         "POST /api/chat/sessions",
+        "POST /api/subscribe",
     ]
 
 
