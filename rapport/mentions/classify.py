@@ -1,13 +1,14 @@
 """Whether somebody complains, doubts, praises or only mentions the shop.
 
-One linear model for each language, learnt from data/<language>.yml when it is first asked (about a second) and
-kept in memory. What the kinds mean stands at the head of data/en.yml.
+One linear model for each language, learnt from data/<language>.yml when it is first asked (a second or two)
+and kept in memory. What the kinds mean stands at the head of data/en.yml.
 """
 
 from __future__ import annotations
 
 import threading
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -73,7 +74,7 @@ def _read(language: str) -> dict[str, Any]:
 
 def _words(text: str) -> list[str]:
     found = tokens(text)
-    return found + [f"{one} {other}" for one, other in zip(found, found[1:], strict=False)]
+    return found + [f"{one} {other}" for one, other in pairwise(found)]
 
 
 def _joined(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Words that tell what somebody feels about a shop, counted: what a few hundred examples cannot teach alone."""
+"""Words that tell what somebody feels about a shop, counted: a few hundred examples cannot teach them all."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ class Cues:
 
 def _pattern(cues: str) -> re.Pattern[str]:
     """Finds any of the cues between the spaces of a line of tokens, the longest first."""
-    wanted = {" ".join(_word(word) for word in _SPACES.split(cue.strip())) for cue in _ENDS.split(cues)} - {""}
+    wanted = {" ".join(_word(word) for word in _SPACES.split(cue.strip())) for cue in _ENDS.split(cues)} - {
+        ""
+    }
     return re.compile(f"(?<= )(?:{'|'.join(sorted(wanted, key=len, reverse=True))})(?= )")
 
 

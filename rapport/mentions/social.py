@@ -29,7 +29,14 @@ MOODS = {
     "moodcheer": "👍👏🙌💪🎉🎊⭐🌟✨💯🏆👌🥇🔝🙏🤝",
 }
 _MOOD_OF = {emoji: mood for mood, emojis in MOODS.items() for emoji in emojis}
-_SMILES = {":)": "moodglad", ":D": "moodglad", ":P": "moodglad", "<3": "moodlove", ":(": "moodsad", ":/": "moodwonder"}
+_SMILES = {
+    ":)": "moodglad",
+    ":D": "moodglad",
+    ":P": "moodglad",
+    "<3": "moodlove",
+    ":(": "moodsad",
+    ":/": "moodwonder",
+}
 
 
 def fold(text: str) -> str:
