@@ -1,0 +1,184 @@
+"""What came of a journey: how far people got, what was not sent and why, and whether it brought anything."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Float, case, cast, exists, func, select
+from sqlalchemy.orm import Session, aliased
+
+from rapport.conversations.models import Conversation
+from rapport.customers.models import ConsentEvent
+from rapport.customers.rules import NEWSLETTER
+from rapport.insight.counting import seconds
+from rapport.insight.models import Satisfaction
+from rapport.outreach.journeys import rules
+from rapport.outreach.journeys.definition import Journey
+from rapport.outreach.journeys.lift import Group
+from rapport.outreach.journeys.models import JourneyEntry, JourneyStep
+from rapport.shop.models import Order
+from rapport.shop.repository import KEPT
+
+DAY_SECONDS = 86_400
+
+
+@dataclass
+class StepResult:
+    """What became of one step: `skipped` and `left` by their reasons, `sent` by channel."""
+
+    waiting: int = 0
+    sent: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+    left: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class Results:
+    """Since a day: entries by variant, what became of them, and each step in the journey's order.
+
+    `groups`: who can be compared by now, by variant: those whose `goal_days` are over. `early`: those who
+    can't yet. Who entered more than once counts once.
+    """
+
+    entered: Mapping[str, int]
+    left: Mapping[str, int]
+    running: int
+    steps: Mapping[str, StepResult]
+    groups: Mapping[str, Group]
+    early: int
+
+    @property
+    def written_to(self) -> Group:
+        """All who are not of the control group."""
+        return sum((group for name, group in self.groups.items() if name != rules.CONTROL), Group())
+
+    @property
+    def control(self) -> Group:
+        return self.groups.get(rules.CONTROL, Group())
+
+
+def of(
+    session: Session, key: str, journey: Journey, currency: str, since: datetime, now: datetime
+) -> Results:
+    """The results of those who entered since then. What was spent is in minor units of `currency`."""
+    entered: Counter[str] = Counter()
+    left: Counter[str] = Counter()
+    running = 0
+    rows = session.execute(
+        select(JourneyEntry.variant, JourneyEntry.status, JourneyEntry.left_why, func.count())
+        .where(*_of(key, since))
+        .group_by(JourneyEntry.variant, JourneyEntry.status, JourneyEntry.left_why)
+    )
+    for variant, status, why, count in rows:
+        entered[variant] += count
+        if status == "left":
+            left[why or ""] += count
+        running += count * (status == "running")
+    old_enough = now - timedelta(days=journey.goal_days)
+    groups = _groups(session, key, journey, currency, since, old_enough) if journey.goal != "none" else {}
+    early = session.scalar(
+        select(func.count()).where(*_of(key, since), JourneyEntry.entered_at > old_enough, _first(since))
+    )
+    return Results(entered, left, running, _steps(session, key, journey, since), groups, early or 0)
+
+
+def waiting(session: Session, key: str, limit: int) -> list[JourneyStep]:
+    """The steps of this journey that come next, the soonest first."""
+    query = select(JourneyStep).where(JourneyStep.journey == key, JourneyStep.status == "waiting")
+    return list(session.scalars(query.order_by(JourneyStep.due_at, JourneyStep.id).limit(limit)))
+
+
+def _of(key: str, since: datetime) -> tuple[ColumnElement[bool], ...]:
+    return JourneyEntry.journey == key, JourneyEntry.entered_at >= since
+
+
+def _first(since: datetime) -> ColumnElement[bool]:
+    """Somebody's first entry of this journey since then."""
+    other = aliased(JourneyEntry, name="other")
+    return ~exists().where(
+        other.customer_id == JourneyEntry.customer_id,
+        other.journey == JourneyEntry.journey,
+        other.entered_at >= since,
+        other.id < JourneyEntry.id,
+    )
+
+
+def _steps(session: Session, key: str, journey: Journey, since: datetime) -> dict[str, StepResult]:
+    """In the journey's order; steps it had once come last."""
+    found = {step.key: StepResult() for step in journey.steps}
+    rows = session.execute(
+        select(JourneyStep.step, JourneyStep.status, JourneyStep.reason, JourneyStep.channel, func.count())
+        .join(JourneyEntry, JourneyEntry.id == JourneyStep.entry_id)
+        .where(*_of(key, since))
+        .group_by(JourneyStep.step, JourneyStep.status, JourneyStep.reason, JourneyStep.channel)
+    )
+    for step, status, reason, channel, count in rows:
+        result = found.setdefault(step, StepResult())
+        match status:
+            case "waiting":
+                result.waiting += count
+            case "sent":
+                result.sent[channel or ""] += count
+            case "skipped":
+                result.skipped[reason or ""] += count
+            case _:
+                result.left[reason or ""] += count
+    return found
+
+
+def _groups(
+    session: Session, key: str, journey: Journey, currency: str, since: datetime, until: datetime
+) -> dict[str, Group]:
+    dialect = session.get_bind().dialect.name
+
+    def within(column: Any) -> tuple[ColumnElement[bool], ...]:
+        """After the entry, and before the time for the goal is over."""
+        end = seconds(dialect, JourneyEntry.entered_at) + journey.goal_days * DAY_SECONDS
+        return column > JourneyEntry.entered_at, seconds(dialect, column) <= end
+
+    orders = (Order.customer_id == JourneyEntry.customer_id, KEPT, *within(Order.placed_at))
+    spent = select(func.sum(Order.total_minor)).where(*orders, Order.currency == currency)
+    person = (
+        select(
+            JourneyEntry.variant,
+            _reached(journey.goal, orders, within).label("reached"),
+            cast(func.coalesce(spent.correlate(JourneyEntry).scalar_subquery(), 0), Float).label("spent"),
+        )
+        .where(*_of(key, since), JourneyEntry.entered_at <= until, _first(since))
+        .subquery()
+    )
+    rows = session.execute(
+        select(
+            person.c.variant,
+            func.count(),
+            cast(func.sum(case((person.c.reached, 1), else_=0)), BigInteger),
+            func.sum(person.c.spent),
+            func.sum(person.c.spent * person.c.spent),
+        ).group_by(person.c.variant)
+    )
+    return {variant: Group(*numbers) for variant, *numbers in rows}
+
+
+def _reached(goal: str, orders: tuple[ColumnElement[bool], ...], within: Any) -> ColumnElement[bool]:
+    match goal:
+        case "subscribed":
+            said_yes = (
+                ConsentEvent.customer_id == JourneyEntry.customer_id,
+                ConsentEvent.purpose == NEWSLETTER,
+                ConsentEvent.granted,
+                *within(ConsentEvent.at),
+            )
+            return exists().where(*said_yes).correlate(JourneyEntry)
+        case "rated":
+            rated = (
+                Conversation.id == Satisfaction.conversation_id,
+                Conversation.customer_id == JourneyEntry.customer_id,
+                *within(Satisfaction.at),
+            )
+            return exists().where(*rated).correlate(JourneyEntry)
+        case _:
+            return exists().where(*orders).correlate(JourneyEntry)
