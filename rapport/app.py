@@ -55,6 +55,7 @@ from rapport.preferences import pages as preference_pages
 from rapport.preferences import subscribe_pages
 from rapport.preferences.visitors import Visitors
 from rapport.shop.catalogue import Catalogue
+from rapport.site import api as site_events
 from rapport.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,15 @@ LAST_CALL_SECONDS = 8
 # while a provider takes it is sent again.
 LEAVING_SECONDS = LAST_CALL_SECONDS - SHUTDOWN_SECONDS - 1
 ACTIONS_PATH = "/actions/webhook"
+# What pages of other sites may ask for.
+OPEN_PATHS = (
+    "/api/chat/",
+    "/api/demo/",
+    site_events.PATH,
+    subscribe_pages.API_PATH,
+    "/widget.js",
+    "/site.js",
+)
 
 
 def create_app(
@@ -120,6 +130,7 @@ def create_app(
     app.state.events = events
     problems.install(app)
     app.include_router(WebChannel(settings, database, engine, events, messaging).router())
+    app.include_router(site_events.SiteEvents(settings, database).router())
     app.include_router(received.router())
     app.include_router(health.router(database, rasa))
     app.include_router(actions.router)
@@ -153,11 +164,11 @@ def _add_middleware(app: FastAPI, settings: Settings, received: Webhooks) -> Non
             max_age=600,
         )
         # Not the shop API and the webhooks: their callers are servers, and their keys belong into no page.
-        for_pages = ("/api/chat/", "/api/demo/", subscribe_pages.API_PATH, "/widget.js")
-        return middleware.OnlyUnder(inner, opened, for_pages)
+        return middleware.OnlyUnder(inner, opened, OPEN_PATHS)
 
     larger = {
         **MAX_BODIES,
+        site_events.PATH: site_events.MAX_BODY_BYTES,
         webhooks.PATH: webhooks.MAX_BODY_BYTES,
         **received.max_bodies,
         shop_api.PATH: shop_api.MAX_BODY_BYTES,

@@ -1,4 +1,4 @@
-"""What a browser needs beside the chat: the widget's script, and a page to try it on."""
+"""What a browser needs beside the APIs: our scripts, and a page to try them on."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from rapport.kit.settings import ROOT
 from rapport.shop import repository
 
 WIDGET = ROOT / "web" / "widget.js"
+SITE_SCRIPT = ROOT / "web" / "site.js"
 DEMO = ROOT / "web" / "demo"
 MAX_PRODUCTS = 200
 PAGE_POLICY = (
@@ -45,7 +46,7 @@ BARE_PAGE = """<!doctype html>
 
 
 @dataclass(frozen=True)
-class _Script:
+class _Content:
     """A script as it is sent; `changed` is its file's time when it was read."""
 
     changed: int
@@ -54,12 +55,12 @@ class _Script:
     etag: str
 
 
-class Widget:
-    """The widget's script, compressed once; a changed file is read again."""
+class Script:
+    """A script of ours, compressed once; a changed file is read again."""
 
-    def __init__(self, path: Path = WIDGET) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._script: _Script | None = None
+        self._script: _Content | None = None
 
     def respond(self, request: Request) -> Response:
         script = self._read()
@@ -78,13 +79,13 @@ class Widget:
         body = script.packed if packed else script.plain
         return Response(body, headers=headers, media_type="text/javascript; charset=utf-8")
 
-    def _read(self) -> _Script:
+    def _read(self) -> _Content:
         changed = self._path.stat().st_mtime_ns
         if self._script is None or self._script.changed != changed:
             plain = self._path.read_bytes()
             # Weak, as the compressed and the plain form share it.
             etag = f'W/"{hashlib.sha256(plain).hexdigest()[:20]}"'
-            self._script = _Script(changed, plain, gzip.compress(plain, 9, mtime=0), etag)
+            self._script = _Content(changed, plain, gzip.compress(plain, 9, mtime=0), etag)
         return self._script
 
 
@@ -109,13 +110,17 @@ def page(demo: bool, url: str = "/") -> Response:
 
 
 def router(database: Engine, demo: bool) -> APIRouter:
-    """`/widget.js`; with the demo shop its products, without it a page that says how to go on."""
+    """Our scripts; with the demo shop its products, without it a page that says how to go on."""
     routes = APIRouter()
-    widget = Widget()
+    widget, site_script = Script(WIDGET), Script(SITE_SCRIPT)
 
     @routes.get("/widget.js", include_in_schema=False)
     async def script(request: Request) -> Response:
         return widget.respond(request)
+
+    @routes.get("/site.js", include_in_schema=False)
+    async def for_site(request: Request) -> Response:
+        return site_script.respond(request)
 
     @routes.get("/", include_in_schema=False)
     def root(request: Request) -> Response:

@@ -269,7 +269,7 @@ class WebChannel(Channel):
         return self._hash(credentials.credentials)
 
     def _hash(self, token: str) -> str:
-        return tokens.keyed_hash(self._key, "chat-token", token)
+        return token_hash(self._key, token)
 
     def _address(self, request: Request) -> str:
         return addresses.rate_key(addresses.client_address(request, self._proxies))
@@ -287,6 +287,11 @@ class WebChannel(Channel):
     @staticmethod
     async def _in_thread(function: Callable[..., T], *arguments: Any) -> T:
         return await to_thread.run_sync(function, *arguments)
+
+
+def token_hash(key: str, token: str) -> str:
+    """What a conversation is found by; the token itself is not stored."""
+    return tokens.keyed_hash(key, "chat-token", token)
 
 
 async def _at_most(future: asyncio.Future[Any], seconds: float) -> None:

@@ -18,6 +18,7 @@ import rapport.loyalty.referrals.models
 import rapport.mentions.models
 import rapport.outreach.models
 import rapport.shop.models
+import rapport.site.models
 import rapport.value.models  # noqa: F401
 from rapport.customers import repository
 from rapport.kit.database import Base

@@ -114,8 +114,17 @@ def check_code(session: Session, conversation: Conversation, code: str, message_
 
 
 def verify_with_token(session: Session, conversation: Conversation, token: str) -> int:
-    """Verify the conversation with a JWT (HS256) of the host site for its logged-in customer; returns the
-    customer's id.
+    """Verify the conversation with a token of the host site; returns the customer's id.
+
+    Raises UnauthorizedError.
+    """
+    customer_id = customer_of_token(session, token)
+    _mark_verified(session, conversation, customer_id)
+    return customer_id
+
+
+def customer_of_token(session: Session, token: str) -> int:
+    """The customer named by a JWT (HS256) of the host site, at which they are logged in.
 
     The claims: `exp` and `email`, both required, and `name` if known. Someone we do not know yet becomes a
     customer: the host site vouches for them. Raises UnauthorizedError.
@@ -137,7 +146,6 @@ def verify_with_token(session: Session, conversation: Conversation, token: str) 
         session, email, claims.get("name")
     )
     identity.verified_at = identity.verified_at or clock.now()
-    _mark_verified(session, conversation, identity.customer_id)
     return identity.customer_id
 
 

@@ -32,6 +32,7 @@ import rapport.replies.models
 import rapport.review.models
 import rapport.schedule.models
 import rapport.shop.models
+import rapport.site.models
 import rapport.staff.models
 import rapport.teaching.models
 import rapport.value.models  # noqa: F401

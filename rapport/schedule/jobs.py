@@ -24,6 +24,7 @@ from rapport.outreach.journeys import tasks as journeys
 from rapport.preferences import subscribing
 from rapport.schedule.rules import Daily, Every
 from rapport.schedule.service import Job
+from rapport.site import tasks as site
 from rapport.value import tasks as value
 
 # A task that has more to do is called again; this many times, then the others get their turn.
@@ -130,6 +131,18 @@ JOBS: tuple[Job, ...] = (
         "drops who asked for our mails and never said that it was they",
         Daily(time(4, 0)),
         subscribing.forget,
+    ),
+    Job(
+        "back in stock",
+        "finds who waits for a product that can be had again",
+        Every(timedelta(minutes=5)),
+        site.see_stock,
+    ),
+    Job(
+        "forget the site",
+        "drops what people did on the site long ago, and old wishes",
+        Daily(time(4, 0)),
+        site.forget,
     ),
     Job("forget answers", "drops what the shop API answered long ago", Daily(time(4, 0)), api.forget),
 )

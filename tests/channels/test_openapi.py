@@ -52,6 +52,8 @@ def test_every_address_is_described(app: RunningApp) -> None:
         "POST /api/chat/links",
         "POST /api/chat/messages",
         "POST /api/chat/sessions",
+        "POST /api/site/events",
+        "POST /api/site/forget",
         "POST /api/subscribe",
     ]
 

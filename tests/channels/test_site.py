@@ -34,7 +34,7 @@ def test_the_widget_is_compressed_and_cached(app: RunningApp) -> None:
 def test_a_changed_widget_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "widget.js"
     path.write_text("one")
-    widget = site.Widget(path)
+    widget = site.Script(path)
     first = widget._read()
     assert gzip.decompress(first.packed) == b"one"
     path.write_text("two and more")

@@ -13,19 +13,23 @@ from sqlalchemy.orm import Session
 
 from rapport.outreach.journeys.definition import Journey
 from rapport.outreach.journeys.triggers import (
+    back_in_stock,
     care,
+    cart_left,
     complaints,
     delivered,
     lapsed,
     points_end,
     presents,
+    product_viewed,
     refill,
     related,
+    signed_up,
     subscribed,
 )
-from rapport.outreach.journeys.triggers.base import LOOK_BACK, Finder, Found, Search, nobody, not_entered
+from rapport.outreach.journeys.triggers.base import LOOK_BACK, Finder, Found, Search, not_entered
 
-__all__ = ["KINDS", "LOOK_BACK", "Finder", "Found", "Search", "due", "nobody"]
+__all__ = ["KINDS", "LOOK_BACK", "Finder", "Found", "Search", "due"]
 
 KINDS: dict[str, Finder] = {
     "delivered": delivered.find,
@@ -41,9 +45,10 @@ KINDS: dict[str, Finder] = {
     "recovery": presents.given_for("recovery"),
     "complaint_solved": complaints.find,
     # What people do on the site.
-    "product_viewed": nobody,
-    "cart_left": nobody,
-    "back_in_stock": nobody,
+    "cart_left": cart_left.find,
+    "product_viewed": product_viewed.find,
+    "back_in_stock": back_in_stock.find,
+    "signed_up": signed_up.find,
 }
 
 

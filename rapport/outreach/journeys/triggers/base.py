@@ -47,14 +47,14 @@ class Search:
         """The days the trigger names: after what happened, or before what is coming."""
         return timedelta(days=self.journey.trigger.days or 0)
 
+    def wait(self, minutes: int) -> timedelta:
+        """The days or minutes the trigger names; else these minutes."""
+        trigger = self.journey.trigger
+        return self.days if trigger.days is not None else timedelta(minutes=trigger.minutes or minutes)
+
 
 # In batches, the longest due first. The caller may commit between two of them.
 Finder = Callable[[Session, Search], Iterator[list[Found]]]
-
-
-def nobody(_session: Session, _search: Search) -> Iterator[list[Found]]:
-    """Finds nobody: of what the journey waits for nothing is known yet."""
-    return iter(())
 
 
 def batches(session: Session, query: Any, at: Any, row_id: Any) -> Iterator[Sequence[Row[Any]]]:

@@ -13,15 +13,28 @@ from rapport.kit.database import session_scope
 from rapport.loyalty.offers.models import Coupon, Offer
 from rapport.loyalty.points.models import Account, Lot
 from rapport.outreach.journeys.models import JourneyEntry
-from rapport.outreach.journeys.triggers import KINDS, base, nobody
-from rapport.shop.models import Order, OrderItem
+from rapport.outreach.journeys.triggers import KINDS, base
+from rapport.shop.models import Order, OrderItem, Product
+from rapport.site.models import SiteEvent, SiteVisitor, StockWish
 from rapport.value.models import CustomerValue
 from tests.loyalty.offers.shop import DAY, NOW
 from tests.outreach.journeys.triggers.finding import found, journey
 from tests.plans import read_whole, statements
 
 PEOPLE = 2_000
-MANY = (Order, OrderItem, ConsentEvent, CustomerValue, Account, Lot, Coupon, Case, JourneyEntry)
+MANY = (
+    Order,
+    OrderItem,
+    ConsentEvent,
+    CustomerValue,
+    Account,
+    Lot,
+    Coupon,
+    Case,
+    JourneyEntry,
+    SiteEvent,
+    StockWish,
+)
 # So many of them are due for every kind.
 DUE = 30
 
@@ -62,6 +75,32 @@ def shop_of_many(shared_engine: Engine) -> Engine:
                 "wording_version": "1",
                 "source": "chat",
                 "at": when(n),
+            }
+            for n in numbers
+        ],
+        Product: [
+            {"id": n, "sku": f"P{n}", "price_minor": 1, "currency": "NOK", "stock": 1} for n in numbers
+        ],
+        SiteVisitor: [{"id": n, "customer_id": n, "key_hash": str(n), "seen_at": NOW} for n in numbers],
+        SiteEvent: [
+            {
+                "visitor_id": n,
+                "customer_id": n,
+                "kind": ("view", "cart", "signup")[n % 3],
+                "day": when(n).date(),
+                "at": when(n),
+                "cart": {"items": [{"sku": "P1", "quantity": 1}]},
+            }
+            for n in numbers
+        ],
+        StockWish: [
+            {
+                "product_id": n,
+                "customer_id": n,
+                "source": "site",
+                "asked_at": when(n),
+                "seen_out": True,
+                "fulfilled_at": when(n),
             }
             for n in numbers
         ],
@@ -130,7 +169,7 @@ def shop_of_many(shared_engine: Engine) -> Engine:
     return shared_engine
 
 
-@pytest.mark.parametrize("kind", [kind for kind, find in KINDS.items() if find is not nobody])
+@pytest.mark.parametrize("kind", KINDS)
 def test_who_is_due_is_found_by_index_in_few_statements(
     shop_of_many: Engine, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,144 @@
+"""What people do on the site, as the site's API, triggers and actions use it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from rapport.customers import choices
+from rapport.customers import repository as customers
+from rapport.customers import rules as customer_rules
+from rapport.kit.errors import ConflictError
+from rapport.shop import repository as shop
+from rapport.shop.models import Product
+from rapport.site import repository, rules
+from rapport.site.models import SiteVisitor
+from rapport.site.schemas import CartChanged, CheckoutDone, Event, ProductViewed, SignedUp, WantsBack
+
+ALERTS = ("alerts", "email")
+
+
+@dataclass(frozen=True)
+class Page:
+    """Where events come from: `origin` as the browser says it, and the page's language."""
+
+    origin: str | None = None
+    language: str | None = None
+
+
+def receive(
+    session: Session,
+    key_hash: str,
+    customer_id: int | None,
+    events: Sequence[Event],
+    page: Page,
+    now: datetime,
+) -> None:
+    """Keep what a visitor did. `customer_id`: who has just shown that it is they.
+
+    What this visitor did before becomes theirs. A visitor who is one customer's is never another's: raises
+    ConflictError then, and keeps nothing. Nothing is kept of a visitor who is to be forgotten.
+    """
+    visitor = repository.locked_visitor(session, key_hash, now)
+    if visitor.forgotten_at is not None:
+        return
+    _name(session, visitor, customer_id)
+    visitor.seen_at = now
+    skus = {event.sku for event in events if isinstance(event, ProductViewed | WantsBack)}
+    skus |= {item.sku for event in events if isinstance(event, CartChanged) for item in event.items}
+    products = shop.products_by_sku(session, sorted(skus))
+    for event in events:
+        _keep(session, visitor, customer_id, event, products, page, now)
+
+
+def forget(session: Session, key_hash: str, now: datetime) -> None:
+    """Drop all that this visitor did. What is still under way from there is not kept either."""
+    visitor = repository.locked_visitor(session, key_hash, now)
+    repository.delete_events(session, visitor.id)
+    visitor.customer_id = None
+    visitor.seen_at = visitor.forgotten_at = now
+    session.flush()
+
+
+def wish(session: Session, customer_id: int, product: Product, source: str, now: datetime) -> bool:
+    """This customer, who has just shown that it is they, wants to be told when a product is back.
+
+    That is their consent to such mails, unless they refuse e-mail altogether: then nothing is noted, as
+    nobody could tell them; False.
+    """
+    customers.lock_customer(session, customer_id)
+    policy = customers.policy_of(session, customer_id)
+    if policy is not None and ALERTS[1] in policy.refused_channels:
+        return False
+    choices.agree(session, customer_id, [ALERTS], choices.Said(f"{source}:back_in_stock", rules.WORDING))
+    repository.put_wish(session, product, source, now, customer_id=customer_id)
+    return True
+
+
+def _name(session: Session, visitor: SiteVisitor, customer_id: int | None) -> None:
+    if customer_id is None or visitor.customer_id == customer_id:
+        return
+    if visitor.customer_id is not None:
+        raise ConflictError("This visitor is somebody else. Begin with a new one.")
+    visitor.customer_id = customer_id
+    session.flush()
+    repository.give_events(session, visitor.id, customer_id)
+
+
+def _keep(
+    session: Session,
+    visitor: SiteVisitor,
+    customer_id: int | None,
+    event: Event,
+    products: Mapping[str, Product],
+    page: Page,
+    now: datetime,
+) -> None:
+    at = rules.happened_at(event.ago, now)
+    match event:
+        case ProductViewed(sku=sku) if sku in products:
+            repository.put_view(session, visitor, products[sku].id, at)
+        case CartChanged():
+            items = [(item.sku, item.quantity) for item in event.items]
+            cart = rules.cart_of(items, products.keys(), event.url, page.origin)
+            repository.put_last(session, visitor, rules.CART, at, cart)
+        case CheckoutDone():
+            repository.put_last(session, visitor, rules.CHECKOUT, at)
+        case SignedUp():
+            repository.put_last(session, visitor, rules.SIGN_UP, at)
+        case WantsBack(sku=sku) if sku in products:
+            _wants(session, customer_id, event, products[sku], now)
+        case _:
+            pass  # a product we do not know
+
+
+def _wants(
+    session: Session,
+    customer_id: int | None,
+    event: WantsBack,
+    product: Product,
+    now: datetime,
+) -> None:
+    if customer_id is not None:
+        wish(session, customer_id, product, "site", now)
+        return
+    address = customer_rules.normalise_email(event.email or "")
+    if address is not None:
+        claim(session)
+        repository.put_wish(session, product, "site", now, email=address)
+
+
+def claim(session: Session) -> int:
+    """Wishes by address become those of the customers who confirmed in the meantime that it was they."""
+    found = repository.confirmed_wishes(session, ALERTS[0])
+    for row, customer_id in found:
+        if repository.waits(session, customer_id, row.product_id):
+            session.delete(row)
+        else:
+            repository.drop_fulfilled(session, customer_id, row.product_id)
+            row.customer_id, row.email = customer_id, None
+        session.flush()
+    return len(found)
