@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from actions import words
 from actions.base import CrmAction, Event, PrivateAction, Turn
@@ -15,11 +15,14 @@ from rapport.loyalty.offers import service as offers
 from rapport.loyalty.offers.service import Explanation
 from rapport.loyalty.points import service as ledger
 from rapport.loyalty.points.service import Statement
+from rapport.outreach.policy import service as policy
 from rapport.shop import service as shop
 from rapport.shop.facts import get_facts
 
 # The occasions with a sentence of their own for why a code was given; a standing offer has its audience.
 OCCASIONS = {"birthday", "anniversary", "surprise", "recovery", "points", "referral"}
+# A message so soon after a code was made brought that code.
+CAME_TOGETHER = timedelta(hours=1)
 
 
 class PointsBalance(PrivateAction):
@@ -117,7 +120,8 @@ class OfferDiscount(PrivateAction):
 
 class ExplainOffer(PrivateAction):
     """Why the customer has the code they name, were just told, or else the best of theirs: the rule, what it
-    went by, and what it rests on; or that there is none now and when there may be.
+    went by, and what it rests on; or that there is none now and when there may be. If what they heard from us
+    last is no code, why we wrote.
     """
 
     action_name = "action_explain_offer"
@@ -126,6 +130,8 @@ class ExplainOffer(PrivateAction):
         named = coupon_code(turn.text, get_facts().coupon_prefix) or turn.slot("told_code")
         why = offers.explain_code(turn.session, customer_id, named) if named else None
         why = why or offers.explain(turn.session, customer_id)
+        if named is None and _say_why_written(turn, customer_id, why):
+            return []
         if why is None:
             turn.say("utter_why_no_offer")
             return []
@@ -144,6 +150,16 @@ class ExplainOffer(PrivateAction):
             )
         _say_basis(turn, why)
         return []
+
+
+def _say_why_written(turn: Turn, customer_id: int, why: Explanation | None) -> bool:
+    """Why we wrote, and what we decided before; False when we did not, or a code came with it or after it."""
+    written = policy.last_sent(turn.session, customer_id)
+    if written is None or (why is not None and written - why.issued_at < CAME_TOGETHER):
+        return False
+    decisions = policy.told(turn.session, customer_id, turn.language)
+    turn.say("utter_why_written", decisions="\n".join(one.text for one in decisions))
+    return True
 
 
 def _say_rule(turn: Turn, why: Explanation) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, select
@@ -19,6 +19,7 @@ from rapport.loyalty.offers.models import Coupon, Offer
 from rapport.loyalty.offers.rulebook import get_rulebook
 from rapport.loyalty.points import service as ledger
 from rapport.loyalty.points import tasks
+from rapport.outreach.policy.models import ContactDecision
 from rapport.shop.facts import get_facts
 from rapport.shop.models import Order, Product, ProductText, Refund
 from rapport.value.models import CustomerValue
@@ -395,3 +396,31 @@ def test_a_code_named_is_the_one_explained(engine: Engine, anns_chat: Chat, ann:
     assert told.said[0] == "utter_why_offer_points"
     anns_chat.text = "what is FJ-AAAA-BBBB for?"
     assert "FJ-AAAA-BBBB" not in "".join(anns_chat.run("action_explain_offer").texts())
+
+
+def decision(customer_id: int, outcome: str, reason: str, at: datetime) -> ContactDecision:
+    return ContactDecision(
+        customer_id=customer_id, journey="cart_left", step="left", outcome=outcome, reason=reason, at=at
+    )
+
+
+@EVERY_LANGUAGE
+def test_why_we_wrote_when_that_came_last(engine: Engine, anns_chat: Chat, ann: int, language: str) -> None:
+    """Why we wrote, and why we did not before; a code that came with it or since is explained instead."""
+
+    with session_scope(engine) as session:
+        session.add(decision(ann, "never", "paused", NOW - 2 * DAY))
+    assert anns_chat.run("action_explain_offer", language=language).said == ["utter_why_no_offer"]
+    with session_scope(engine) as session:
+        session.add(decision(ann, "send", "allowed", NOW - DAY))
+    answer = anns_chat.run("action_explain_offer", language=language)
+    assert answer.said == ["utter_why_written"]
+    told = answer.texts(language)[0]
+    basket = {"en": "basket", "es": "carrito", "nb": "handlekurven", "ro": "coș"}[language]
+    pause = {"en": "pause", "es": "pausa", "nb": "pause", "ro": "pauză"}[language]
+    assert told.index(basket) < told.index(pause)
+    an_order(engine, ann, status="delivered")
+    with session_scope(engine) as session:
+        shop.offer(session, "thanks", percent=10)
+    anns_chat.run("action_offer_discount", language=language)
+    assert anns_chat.run("action_explain_offer", language=language).said[0] == "utter_why_offer_all"

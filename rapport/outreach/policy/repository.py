@@ -138,3 +138,11 @@ def decisions(session: Session, customer_id: int, limit: int) -> Sequence[Contac
         .order_by(ContactDecision.at.desc(), ContactDecision.id.desc())
         .limit(limit)
     ).all()
+
+
+def last_sent(session: Session, customer_id: int) -> datetime | None:
+    return session.scalar(
+        select(func.max(ContactDecision.at)).where(
+            ContactDecision.customer_id == customer_id, ContactDecision.outcome == SENT
+        )
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -14,7 +15,7 @@ from rapport.kit import clock
 from rapport.kit.errors import NotFoundError
 from rapport.mentions import service as mentions
 from rapport.outreach import repository as outbox
-from rapport.outreach.policy import quiet, repository, rules
+from rapport.outreach.policy import quiet, repository, rules, words
 from rapport.outreach.policy.models import ContactDecision
 from rapport.outreach.policy.rules import Consent, Decision, Facts, Manners, Reach, Touch
 from rapport.shop.facts import StayingInTouch, get_facts
@@ -23,6 +24,8 @@ from rapport.shop.hours import WEEKDAYS
 EMAIL = "email"
 # What a file says was agreed to: the shop vouches for the address it keeps that agreement with.
 IMPORTED = "imported"
+# A step that is put off again and again has several decisions, of which one is told.
+LOOKED_AT = 40
 
 
 class Step(Protocol):
@@ -74,6 +77,31 @@ def record(
 def decisions_of(session: Session, customer_id: int, limit: int = 20) -> Sequence[ContactDecision]:
     """The newest decisions about a customer, sent or not."""
     return repository.decisions(session, customer_id, limit)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A decision as the customer may hear it."""
+
+    at: datetime
+    sent: bool
+    text: str
+
+
+def told(session: Session, customer_id: int, language: str, limit: int = 3) -> list[Told]:
+    """The last decisions about a customer in words of theirs, newest first: of each step what came of it."""
+    timezone, found = get_facts().timezone, dict[int, ContactDecision]()
+    for decision in decisions_of(session, customer_id, LOOKED_AT):
+        found.setdefault(decision.step_id or -decision.id, decision)
+    return [
+        Told(one.at, one.outcome == repository.SENT, words.sentence(one, language, timezone))
+        for one in list(found.values())[:limit]
+    ]
+
+
+def last_sent(session: Session, customer_id: int) -> datetime | None:
+    """When this customer was last written to unasked; None if never."""
+    return repository.last_sent(session, customer_id)
 
 
 def mailbox_of(session: Session, customer_id: int) -> str | None:
