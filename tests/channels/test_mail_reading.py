@@ -252,6 +252,41 @@ def test_bounces(original: str) -> None:
     assert mail.automatic
 
 
+def complaint(kind: str = "abuse", original: str = "message/rfc822") -> bytes:
+    """As a provider writes it of whom its customer called a sender of spam."""
+    lines = f"""From: <feedback@mx.example.com>
+To: {USER}
+Subject: FW: Your weekly offers
+Message-ID: <20260302@mx.example.com>
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=feedback-report; boundary="B"
+
+--B
+Content-Type: text/plain; charset=us-ascii
+
+This is an email abuse report.
+--B
+Content-Type: message/feedback-report
+
+Feedback-Type: {kind}
+User-Agent: SomeGenerator/1.0
+Version: 1
+Original-Mail-From: <{USER}>
+Original-Rcpt-To: <redacted@example.com>
+
+--B
+Content-Type: {original}
+
+Message-ID: <0123abcd@fjordly.example>
+From: Fjordly <{USER}>
+Subject: Your weekly offers
+
+Offers
+--B--
+"""
+    return lines.replace("\n", "\r\n").encode()
+
+
 def test_bounces_that_say_something_else() -> None:
     assert read(bounce("delayed", "4.4.1")).reports == ()
     assert read(bounce("delivered", "2.0.0")).reports == ()
@@ -262,3 +297,41 @@ def test_bounces_that_say_something_else() -> None:
     assert read(bounce().replace(b"<0123abcd@fjordly.example>", b"nothing")).reports == ()
     # What claims to be one without being a report is nobody's word.
     assert read(bounce().replace(b"multipart/report", b"multipart/mixed")).reports == ()
+
+
+@pytest.mark.parametrize("original", ["message/rfc822", "text/rfc822-headers"])
+@pytest.mark.parametrize("kind", ["abuse", "Abuse", "fraud", "opt-out"])
+def test_complaints(kind: str, original: str) -> None:
+    mail = read(complaint(kind, original), {USER})
+    assert mail.reports == (Report("<0123abcd@fjordly.example>", "refused", "complaint"),)
+    assert mail.automatic
+
+
+def test_reports_that_complain_of_nothing() -> None:
+    for kind in ("not-spam", "auth-failure", "virus", "", "abusive"):
+        assert read(complaint(kind)).reports == ()
+    assert read(complaint().replace(b"<0123abcd@fjordly.example>", b"gone")).reports == ()
+    assert read(complaint().replace(b"message/feedback-report", b"text/plain")).reports == ()
+
+
+OURS = "0123456789abcdef" * 2
+
+
+@pytest.mark.parametrize("header", ["To", "Delivered-To", "X-Original-To"])
+def test_a_mail_that_came_back_is_known_by_where_to(header: str) -> None:
+    """Some servers send nothing of the mail back, or a Message-ID of their own."""
+    empty = bounce().replace(b"Message-ID: <0123abcd@fjordly.example>\r\n", b"")
+    assert read(empty).reports == ()
+    returned = f"{header}: bounces+{OURS}@fjordly.example\r\n".encode()
+    if header == "To":
+        empty = empty.replace(f"To: {USER}\r\n".encode(), b"", 1)
+    assert read(returned + empty).reports == (Report(OURS, "failed", "bounced: 5.1.1", gone=True),)
+
+
+def test_a_mail_program_that_unsubscribes() -> None:
+    for subject in (f"unsubscribe {OURS}", f" Unsubscribe+{OURS.upper()} "):
+        assert read(a_mail("ann@example.com", "", subject=subject).as_bytes()).reports == (
+            Report(OURS, "refused", "unsubscribed"),
+        )
+    for subject in ("unsubscribe", f"unsubscribe {OURS} please", f"Re: {OURS}", f"unsubscribe {OURS}0"):
+        assert read(a_mail("ann@example.com", "", subject=subject).as_bytes()).reports == ()

@@ -34,7 +34,7 @@ def get(
     return asyncio.run(ask())
 
 
-def send(mailer: FolderMailer, number: int, subject: str, text: str) -> None:
+def send(mailer: FolderMailer, number: int, subject: str, text: str, html: str | None = None) -> None:
     mailer.send(
         build_mail(
             sender="Fjordly <hello@fjordly.example>",
@@ -44,6 +44,7 @@ def send(mailer: FolderMailer, number: int, subject: str, text: str) -> None:
             language="en",
             message_id=f"<{number}@fjordly.example>",
             at=clock.now(),
+            html=html,
         )
     )
 
@@ -71,3 +72,21 @@ def test_codes_are_not_for_the_neighbours(mailer: FolderMailer, address: str, ho
     refused = get(mailer, "/dev/mail", address, host)
     assert refused.status_code == 403
     assert "123456" not in refused.text
+
+
+def test_html_is_shown_where_it_can_do_nothing(mailer: FolderMailer) -> None:
+    send(mailer, 1, "News", "The words", "<p>The words</p><script>alert(1)</script>")
+    page = get(mailer, "/dev/mail").text
+    [stored] = mailer.list()
+    assert "<pre>The words" in page and "alert(1)" not in page
+    assert f'<iframe src="/dev/mail/{stored.name}" sandbox="allow-popups ' in page
+    frame = get(mailer, f"/dev/mail/{stored.name}")
+    assert frame.headers["Content-Type"].startswith("text/html")
+    policy = frame.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy and "sandbox allow-popups" in policy
+    assert "allow-scripts" not in policy and "allow-same-origin" not in policy + page
+    assert get(mailer, f"/dev/mail/{stored.name}", "192.168.1.5").status_code == 403
+    send(mailer, 2, "Code", "123456")
+    plain = next(mail.name for mail in mailer.list() if mail.subject == "Code")
+    for name in (plain, "20260301-120005-0123456789abcdef.eml", "..%2fx"):
+        assert get(mailer, f"/dev/mail/{name}").status_code == 404

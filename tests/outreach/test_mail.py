@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 import stat
-import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -15,7 +13,6 @@ from pathlib import Path
 
 import pytest
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from rapport.kit.settings import Settings
 from rapport.outreach.letter import build_mail
@@ -27,6 +24,7 @@ from rapport.outreach.mail import (
     TryAgainError,
     make_mailer,
 )
+from tests.outreach.server import Server
 
 AT = datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC)
 
@@ -41,79 +39,6 @@ def a_mail(subject: str = "Codul tău – ærlig", message_id: str = "<1@fjordly
         message_id=message_id,
         at=AT,
     )
-
-
-class Server:
-    """A mail server that answers RCPT as told and keeps what it took."""
-
-    def __init__(self) -> None:
-        self.answer = "250 OK"
-        self.data_answer = "250 OK"
-        self.taken: list[EmailMessage] = []
-        self.secured: list[bool] = []
-
-    async def handle_RCPT(
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:
-        if self.answer.startswith("250"):
-            envelope.rcpt_tos.append(address)
-        return self.answer
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        if self.data_answer.startswith("250"):
-            assert isinstance(envelope.content, bytes)
-            self.taken.append(message_from_bytes(envelope.content, policy=policy.default))
-            self.secured.append(session.ssl is not None)
-        return self.data_answer
-
-
-def authenticate(
-    server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: object
-) -> AuthResult:
-    good = isinstance(data, LoginPassword) and (data.login, data.password) == (b"shop", b"secret")
-    return AuthResult(success=good, handled=False)
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("certificate")
-    request = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
-    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
-    subprocess.run([*request.split(), *names, *files], check=True, capture_output=True)
-    return folder
-
-
-@pytest.fixture
-def smtp(certificate: Path) -> Iterator[tuple[Server, Controller]]:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
-    server = Server()
-    controller = Controller(
-        server,
-        hostname="127.0.0.1",
-        port=free_port(),
-        tls_context=context,
-        require_starttls=True,
-        auth_required=True,
-        authenticator=authenticate,
-    )
-    controller.start()
-    yield server, controller
-    controller.stop()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
-@pytest.fixture
-def smtp_mailer(smtp: tuple[Server, Controller], certificate: Path) -> SmtpMailer:
-    context = ssl.create_default_context(cafile=certificate / "cert.pem")
-    return SmtpMailer("localhost", smtp[1].port, "starttls", "shop", "secret", context)
 
 
 @pytest.fixture(params=["folder", "smtp"])

@@ -17,29 +17,15 @@ from rapport.kit.database import read_scope, session_scope
 from rapport.kit.languages import LANGUAGES
 from rapport.kit.settings import Settings
 from rapport.outreach import compose, rules, service
-from rapport.outreach.mail import Mailer, RefusedError, TryAgainError
+from rapport.outreach.mail import RefusedError, TryAgainError
 from rapport.outreach.models import OutboxMessage
 from rapport.outreach.tasks import send_due
 from rapport.worker import Worker
+from tests.outreach.queueing import FakeMailer
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 pytestmark = pytest.mark.usefixtures("settings")
-
-
-class FakeMailer(Mailer):
-    """Fails as often as told, then keeps what it is given."""
-
-    def __init__(self, *errors: Exception) -> None:
-        self.errors = list(errors)
-        self.sent: list[EmailMessage] = []
-        self.tried: list[str] = []
-
-    def send(self, mail: EmailMessage) -> None:
-        self.tried.append(mail["Message-ID"])
-        if self.errors:
-            raise self.errors.pop(0)
-        self.sent.append(mail)
 
 
 def enqueue(
@@ -148,7 +134,8 @@ def test_an_expired_mail_is_dropped_on_time(engine: Engine) -> None:
     assert_wiped(row)
 
 
-def test_it_stops_trying_some_day(engine: Engine) -> None:
+def test_it_stops_trying_some_day(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "MAX_ATTEMPTS", 5)
     enqueue(engine)
     mailer = FakeMailer(*[TryAgainError("down")] * 100)
     while only_row(engine).status == "queued":

@@ -1,0 +1,64 @@
+"""Reports in the mailbox about what the outbox sent, through real servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine, select
+
+from rapport.customers import contact
+from rapport.kit.database import read_scope, session_scope
+from rapport.kit.settings import Settings
+from rapport.outreach import repository
+from rapport.outreach.models import OutboxMessage
+from tests.channels.fakes.mailbox import MailProvider, a_mail
+from tests.channels.harness import running
+from tests.channels.test_mail_reading import bounce, complaint
+from tests.fake_rasa import FakeRasa
+from tests.outreach.queueing import a_customer, queue, row
+from tests.running import RunningApp, until
+
+IN_REPORTS = b"<0123abcd@fjordly.example>"
+PEOPLE = {name: f"{name}@example.com" for name in ("gone", "angry", "tired")}
+
+
+@pytest.fixture
+def provider() -> Iterator[MailProvider]:
+    made = MailProvider()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def app(
+    settings: Settings, sqlite_engine: Engine, rasa: FakeRasa, provider: MailProvider
+) -> Iterator[RunningApp]:
+    with running(provider, settings, sqlite_engine, rasa) as app:
+        yield app
+
+
+def test_what_comes_back_is_heard(
+    app: RunningApp, provider: MailProvider, sqlite_engine: Engine, rasa: FakeRasa
+) -> None:
+    ids = {name: a_customer(sqlite_engine, address) for name, address in PEOPLE.items()}
+    with session_scope(sqlite_engine) as session:
+        for customer_id in ids.values():
+            contact.subscribe(session, customer_id, f"message-{customer_id}")
+    for name, customer_id in ids.items():
+        queue(sqlite_engine, customer_id, "newsletter", [name], PEOPLE[name])
+    until(lambda: len(provider.post.taken) == 3, 20)
+    until(lambda: all(row(sqlite_engine, name).status == "sent" for name in PEOPLE), 5)
+    named = {mail["To"].partition("@")[0]: str(mail["Message-ID"]) for mail in provider.post.taken}
+    provider.mailbox.deliver(bounce().replace(IN_REPORTS, named["gone"].encode()))
+    provider.mailbox.deliver(complaint().replace(IN_REPORTS, named["angry"].encode()))
+    own = named["tired"].strip("<>").partition("@")[0]
+    provider.mailbox.deliver(a_mail(PEOPLE["tired"], "", subject=f"unsubscribe {own}"))
+    until(lambda: provider.mailbox.unseen() == 0, 20)
+    with read_scope(sqlite_engine) as session:
+        found = dict(session.execute(select(OutboxMessage.key, OutboxMessage.status)).all())
+        assert found == {"gone": "bounced", "angry": "sent", "tired": "sent"}
+        assert repository.unreachable(session, PEOPLE["gone"]) == "bounced: 5.1.1"
+        wants = {name: contact.is_subscribed(session, customer_id) for name, customer_id in ids.items()}
+    assert wants == {"gone": True, "angry": False, "tired": False}
+    assert len(provider.post.taken) == 3, "nobody is answered"
