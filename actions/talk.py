@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
+
+from rasa_sdk.events import FollowupAction
 
 from actions import cases
 from actions.asides import words_beside
@@ -17,6 +20,8 @@ from rapport.kit import clock
 from rapport.shop.facts import get_facts
 
 NOT_UNDERSTOOD = "nlu_fallback"
+# What a yes to a journey's words does, by the intent that their button stands for.
+OFFERED = {"reorder": "action_reorder", "redeem_points": "action_redeem_points"}
 # Words beside a name. "What about the Skur Light" means the jacket, "my tent leaks" no list of tents.
 MOST_BESIDE_PRODUCT = 4
 MOST_BESIDE_CATEGORY = 1
@@ -39,25 +44,37 @@ class Greet(CrmAction):
 
 
 class YesToNothing(CrmAction):
-    """A yes to no question of the bot's; to one that a person asked, it is theirs."""
+    """A yes to no question of the bot's; to one that a person asked, it is theirs. To what a journey said
+    unasked it means what that offered.
+    """
 
     action_name = "action_affirm"
     writes = True
     response = "utter_affirm_what"
 
     def answer(self, turn: Turn) -> list[Event]:
+        if (action := self.offered(turn)) is not None:
+            return [FollowupAction(action)]
         if last_words_of_a_person(turn) is None:
             turn.say(self.response)
         else:
             pass_on(turn)
         return []
 
+    def offered(self, turn: Turn) -> str | None:
+        """The action that does what a journey's words offered, if they were the last the customer heard."""
+        meant = _last_heard(turn)
+        return OFFERED.get(meant.get("next", "")) if meant.get("said_by") == "journey" else None
+
 
 class NoToNothing(YesToNothing):
-    """The same with a no."""
+    """The same with a no, which is no yes to any offer."""
 
     action_name = "action_deny"
     response = "utter_deny"
+
+    def offered(self, turn: Turn) -> str | None:
+        return None
 
 
 class NotServed(CrmAction, ABC):
@@ -132,12 +149,17 @@ def waits_for_a_person(turn: Turn) -> bool:
 
 def last_words_of_a_person(turn: Turn) -> str | None:
     """What somebody of the team said, if that was the last thing the customer heard before this message."""
-    last: str | None = None
-    before: str | None = None
+    heard = _last_heard(turn)
+    return str(heard["text"]) if heard.get("said_by") == "staff" else None
+
+
+def _last_heard(turn: Turn) -> dict[str, Any]:
+    """What the customer heard last before this message: its `text`, and what is noted about it."""
+    last: dict[str, Any] = {}
+    before: dict[str, Any] = {}
     for event in turn.tracker.events:
         if event["event"] == "bot":
-            said_by = (event.get("metadata") or {}).get("said_by")
-            last = str(event.get("text") or "") if said_by == "staff" else None
+            last = {**(event.get("metadata") or {}), "text": event.get("text") or ""}
         elif event["event"] == "user":
             before = last
     return before

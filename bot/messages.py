@@ -10,6 +10,8 @@ MAX_TOLD = 50
 CONVERSATION_ID = re.compile(r"[0-9a-f]{32}")
 MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,200}")
 PAYLOAD = re.compile(r"/[a-z][a-z0-9_]{0,99}(\{.*\})?", re.DOTALL)
+INTENT = re.compile(r"[a-z][a-z0-9_]{0,99}")
+AUTHORS = ("customer", "staff", "journey")
 LANGUAGE = re.compile(r"[a-z]{2,3}")
 
 # Looks like a slash and is not one. Rasa takes any text whose first non-blank character is "/" as a command
@@ -46,15 +48,17 @@ class Turn:
 
 @dataclass
 class Told:
-    """Something said without the bot: by the customer to a person, or by staff.
+    """Something said without the bot: by the customer to a person, by staff, or unasked by a journey.
 
-    `steps_in`: a person has the conversation; what the bot was asking is over.
+    `steps_in`: a person has the conversation; what the bot was asking is over. `next`: the intent that a yes
+    to a journey's words means.
     """
 
     message_id: str
-    by_customer: bool
+    author: str
     text: str
     steps_in: bool
+    next: str | None = None
 
 
 def read_told(body: Any) -> list[Told]:
@@ -66,12 +70,15 @@ def read_told(body: Any) -> list[Told]:
 
 
 def _read_told(value: Any) -> Told:
-    if not isinstance(value, dict) or value.get("author") not in {"customer", "staff"}:
-        raise InvalidTurn("each of messages needs an author, customer or staff")
+    if not isinstance(value, dict) or value.get("author") not in AUTHORS:
+        raise InvalidTurn("each of messages needs an author: customer, staff or journey")
     if not isinstance(value.get("steps_in"), bool):
         raise InvalidTurn("steps_in must be true or false")
+    means = value.get("next")
+    if means is not None and not (isinstance(means, str) and INTENT.fullmatch(means)):
+        raise InvalidTurn("next must be the name of an intent")
     text = escape_typed_text(_read_text(value.get("text"), "text"))
-    return Told(_read_message_id(value), value["author"] == "customer", text, value["steps_in"])
+    return Told(_read_message_id(value), value["author"], text, value["steps_in"], means)
 
 
 def read_turn(body: Any) -> Turn:

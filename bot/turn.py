@@ -44,8 +44,8 @@ RANKING_LENGTH = 3
 # before. A new session keeps the slots and forgets the events: message 200 takes 1.0 to 1.3 times as long as
 # message 5.
 MESSAGES_PER_SESSION = 15
-# In the metadata of what a person said in the bot's place.
-SAID_BY = "said_by"
+# In the metadata of what a person said in the bot's place, or a journey unasked; and what a yes to it means.
+SAID_BY, NEXT = "said_by", "next"
 NOT_SHOWN = (ACTION_LISTEN_NAME, ACTION_SESSION_START_NAME)
 
 
@@ -221,9 +221,10 @@ class Turns:
 
 def as_event(message: Told) -> Event:
     """What was said without the bot, as Rasa keeps it. No intent: nothing is to be done about it."""
-    if message.by_customer:
+    if message.author == "customer":
         return UserUttered(message.text, message_id=message.message_id, input_channel=CHANNEL)
-    return BotUttered(message.text, {}, {SAID_BY: "staff"})
+    means = {NEXT: message.next} if message.next else {}
+    return BotUttered(message.text, {}, {SAID_BY: message.author, **means})
 
 
 def end_of_form(tracker: DialogueStateTracker) -> list[Event]:

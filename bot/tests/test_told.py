@@ -41,6 +41,14 @@ def test_actions_see_who_said_what_in_order(bot: Bot) -> None:
     ]
 
 
+def test_what_a_yes_to_a_journey_means_is_noted_with_its_words(bot: Bot) -> None:
+    bot.take({"text": "hello"})
+    tell(bot, {**said("7", "Time to refill?", "journey", steps_in=False), "next": "reorder"})
+    bot.take({**TRACK, "message_id": "9"})
+    heard = [event["metadata"] for event in events_seen(bot) if event["event"] == "bot"]
+    assert heard[-1].items() >= {"said_by": "journey", "next": "reorder"}.items()
+
+
 def test_told_twice_is_told_once(bot: Bot) -> None:
     bot.take({"text": "hello"})
     both = (said("7", "Hello, Ada here."), said("8", "What can I do?"))
@@ -96,6 +104,7 @@ def test_a_conversation_that_begins_with_a_person_and_a_long_one(bot: Bot) -> No
         {"messages": [said("1", "x", author="bot")]},
         {"messages": [{**said("1", "x"), "steps_in": 1}]},
         {"messages": [{**said("1", "x"), "message_id": "a b"}]},
+        {"messages": [{**said("1", "x", "journey"), "next": "/restart"}]},
         {"messages": [said(str(number), "x") for number in range(51)]},
     ],
 )

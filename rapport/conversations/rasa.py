@@ -44,13 +44,15 @@ class Reply:
 class Told:
     """Something said without the bot, for it to know: by the customer, or by us.
 
-    `steps_in`: a person has the conversation, and what the bot was asking is over.
+    `author`: customer, staff, or journey for what nobody asked for. `steps_in`: a person has the
+    conversation, and what the bot was asking is over. `next`: the intent that a yes to it means.
     """
 
     message_id: int
-    by_customer: bool
+    author: str
     text: str
     steps_in: bool
+    next: str | None = None
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,10 @@ class Rasa:
             "messages": [
                 {
                     "message_id": str(message.message_id),
-                    "author": "customer" if message.by_customer else "staff",
+                    "author": message.author,
                     "text": message.text,
                     "steps_in": message.steps_in,
+                    **({"next": message.next} if message.next else {}),
                 }
                 for message in messages
             ]

@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, Row
 
 from rapport.channels import notices, outbound
 from rapport.channels.base import MAX_TEXT
@@ -153,15 +153,7 @@ class Turns:
             rows = repository.untold(session, conversation_id, head.sequence)
         if not rows:
             return
-        told = [
-            Told(
-                row.id,
-                row.author == "customer",
-                (row.text or "")[:MAX_TEXT],
-                row.author == "customer" or bool((row.content or {}).get("stepped_in")),
-            )
-            for row in rows
-        ]
+        told = [_told(row) for row in rows]
         for start in range(0, len(told), TOLD_AT_ONCE):
             try:
                 self._rasa.tell(conversation_id, told[start : start + TOLD_AT_ONCE])
@@ -269,6 +261,19 @@ def _is_for_person(head: Head) -> bool:
 
 def _is_for_bot(head: Head) -> bool:
     return head.notice is None and head.conversation.status != "human"
+
+
+def _told(row: Row[Any]) -> Told:
+    """What was said without the bot, by whom; a yes to a journey's words means what they offer."""
+    content = row.content or {}
+    by_customer, journey = row.author == "customer", "journey" in content
+    return Told(
+        row.id,
+        "customer" if by_customer else "journey" if journey else "staff",
+        (row.text or "")[:MAX_TEXT],
+        by_customer or bool(content.get("stepped_in")),
+        content.get("next") if journey else None,
+    )
 
 
 def _row(head: Head, reply: Reply, sequence: int, spoken: str, now: datetime) -> dict[str, Any]:

@@ -8,10 +8,12 @@ import pytest
 from sqlalchemy import Engine
 
 from actions import guesses
+from actions.talk import OFFERED
 from actions.words import intent_button, something_else_button
 from rapport.customers import service as customers
 from rapport.kit.database import session_scope
 from rapport.kit.languages import LANGUAGES
+from rapport.outreach.journeys.definition import load_all
 from rapport.shop.models import Product, ProductText
 from tests.actions.conftest import Answer, Chat
 from tests.bot import project
@@ -251,6 +253,38 @@ def test_a_yes_to_a_person_is_theirs(chat: Chat, language: str) -> None:
     assert answer.said == ["utter_passed_on"]
     assert answer.texts(language)
     assert after_a_person(chat, "action_deny", "Anything else?").said == ["utter_already_handed_over"]
+
+
+def after_a_journey(chat: Chat, action: str, next_: str | None) -> Answer:
+    """What is said to a message that comes right after words nobody asked for, with this offer in them."""
+    call = chat.call(action)
+    metadata = {"said_by": "journey"} | ({"next": next_} if next_ else {})
+    heard = {"event": "bot", "text": "Time to refill?", "metadata": metadata, "timestamp": 1.0}
+    call["tracker"]["events"] = [*said("utter_greet"), heard, *call["tracker"]["events"]]
+    return chat._run(call)
+
+
+@pytest.mark.parametrize(
+    ("action", "next_", "said_then", "follows"),
+    [
+        ("action_affirm", "reorder", [], "action_reorder"),
+        ("action_affirm", "redeem_points", [], "action_redeem_points"),
+        ("action_affirm", None, ["utter_affirm_what"], None),
+        ("action_deny", "reorder", ["utter_deny"], None),
+    ],
+)
+def test_a_yes_to_a_journey_means_what_it_offered(
+    chat: Chat, action: str, next_: str | None, said_then: list[str], follows: str | None
+) -> None:
+    answer = after_a_journey(chat, action, next_)
+    assert answer.said == said_then
+    assert [e["name"] for e in answer.events if e["event"] == "followup"] == ([follows] if follows else [])
+
+
+def test_whatever_a_journey_offers_can_be_done() -> None:
+    offers = {intent for one in load_all().values() for step in one.steps for intent in step.next}
+    assert offers
+    assert offers <= OFFERED.keys()
 
 
 @pytest.mark.parametrize(

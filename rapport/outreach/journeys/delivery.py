@@ -137,6 +137,8 @@ def _message(
     if step.ask == "satisfaction":
         buttons = insight.noted_question(session, conversation, words.language, key_of(row.id))
     content |= talk.content_of(buttons, None, None)
+    if len(step.next) == 1:
+        content["next"] = step.next[0]  # a yes to it, said in words, means this
     if closed:
         # What was approved is sent; the log and the bot have the words as they were meant.
         content["template"] = {

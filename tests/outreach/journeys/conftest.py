@@ -10,7 +10,10 @@ from rapport.kit import clock
 from rapport.kit.settings import Settings
 from rapport.outreach.journeys import service
 from rapport.outreach.journeys.definition import Journey
+from tests.conversations.conftest import make_engine, make_turns
 from tests.outreach.journeys.walk import NOW
+
+__all__ = ["make_engine", "make_turns"]
 
 Use = Callable[..., Journey]
 

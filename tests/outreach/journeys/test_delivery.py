@@ -17,6 +17,8 @@ from rapport.kit.database import read_scope, session_scope
 from rapport.outreach.journeys import tasks
 from rapport.outreach.journeys.definition import Journey
 from rapport.outreach.journeys.models import JourneyStep
+from tests.conversations.conftest import MakeTurns, receive
+from tests.fake_rasa import FakeRasa
 from tests.outreach.journeys.conftest import Use
 from tests.outreach.journeys.walk import (
     NOW,
@@ -45,8 +47,10 @@ def reached(session: Session, one: Journey, channel: str = "telegram", hours_ago
     return talk
 
 
-def test_a_message_is_stored_queued_unasked_and_told_to_the_bot(engine: Engine, use: Use) -> None:
-    one = use(on("telegram"))
+def test_a_message_is_stored_queued_unasked_and_told_to_the_bot(
+    engine: Engine, use: Use, rasa: FakeRasa, make_turns: MakeTurns
+) -> None:
+    one = use(on("telegram", next=["reorder"]))
     with session_scope(engine) as session:
         talk = reached(session, one)
     outbound.queued.clear()
@@ -58,11 +62,17 @@ def test_a_message_is_stored_queued_unasked_and_told_to_the_bot(engine: Engine, 
         row = session.scalars(select(JourneyStep)).one()
         untold = conversations.untold(session, talk.id, message.sequence + 1)
         assert (message.text, message.author, message.status) == ("Refill, Ann?", "bot", "untold")
-        assert message.content == {"journey": "test", "step": "first"}
+        assert message.content["journey"] == "test"
+        assert [button["payload"] for button in message.content["buttons"]] == ["/reorder"]
         assert [told.id for told in untold] == [message.id]
         assert (delivery.sequence, delivery.channel, delivery.asked) == (1, "telegram", False)
         assert (row.channel, row.reference) == ("telegram", f"message:{message.id}")
     assert mails(engine) == []
+    receive(engine, talk.id, "yes please")
+    make_turns().take(talk.id)
+    [told] = rasa.told[talk.id]
+    assert (told["author"], told["text"], told["steps_in"]) == ("journey", "Refill, Ann?", False)
+    assert told["next"] == "reorder"
 
 
 @pytest.mark.parametrize("status", ["human", "waiting"])
