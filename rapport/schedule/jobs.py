@@ -109,8 +109,14 @@ JOBS: tuple[Job, ...] = (
     ),
     Job(
         "journeys",
-        "finds who begins a journey, decides what is due on them",
+        "decides what is due on journeys, and who begins one by what they did just now",
         Every(timedelta(minutes=1)),
+        journeys.run_often,
+    ),
+    Job(
+        "who begins a journey",
+        "finds who begins a journey for any reason",
+        Every(timedelta(minutes=15)),
         journeys.run,
     ),
     Job(

@@ -1,7 +1,7 @@
 """What the shop's owner changed of the journeys in the console, over what their files say.
 
-An edit is the section `journey.<key>` of `shop_edit`: other contents of some fields. Its `steps` are a
-mapping from a step's key to what is different there.
+An edit is the section `journey.<key>` of `shop_edit`: other contents of some fields. Its `trigger` holds
+what is different there, its `steps` are a mapping from a step's key to what is different there.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 SECTION = "journey."
 EDITED = ("active", "control", "audience")
+EDITED_OF_TRIGGER = ("days", "minutes", "a_day")
 EDITED_OF_STEPS = ("after_days", "words", "b")
 
 Journeys = dict[str, Journey]
@@ -42,6 +43,8 @@ def with_changes(journeys: Journeys, key: str, change: Mapping[str, Any]) -> Jou
         raise ValueError(f"there is no journey {key}")
     content = journeys[key].model_dump(mode="json")
     content.update({name: value for name, value in change.items() if name in EDITED})
+    begins = change.get("trigger", {})
+    content["trigger"].update({name: value for name, value in begins.items() if name in EDITED_OF_TRIGGER})
     steps = {step["key"]: step for step in content["steps"]}
     for step_key, value in change.get("steps", {}).items():
         if step_key not in steps:

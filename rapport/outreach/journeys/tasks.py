@@ -9,12 +9,14 @@ from __future__ import annotations
 import logging
 import traceback
 from collections import Counter
+from collections.abc import Collection
 
 from sqlalchemy import Engine
 
 from rapport.kit import clock
 from rapport.kit.database import DATABASE_AWAY, read_scope, session_scope
 from rapport.outreach.journeys import deciding, finding, repository, rules, service
+from rapport.outreach.journeys.triggers import KINDS, QUICK
 
 log = logging.getLogger(__name__)
 
@@ -24,22 +26,31 @@ MOST_STEPS = 2000
 
 def run(engine: Engine) -> str:
     """Find who begins a journey, decide what is due; says in a few words what came of it."""
-    found = find(engine)
-    done = decide_due(engine)
-    total = Counter({"entered": found}) + done
-    return ", ".join(f"{count} {what}" for what, count in sorted(total.items()) if count) or "nothing was due"
+    return _told(find(engine), decide_due(engine))
 
 
-def find(engine: Engine) -> int:
-    """Everybody a trigger brings now begins their journey; how many did."""
+def run_often(engine: Engine) -> str:
+    """The same, but only who begins because of what they did just now is looked for."""
+    return _told(find(engine, QUICK), decide_due(engine))
+
+
+def find(engine: Engine, kinds: Collection[str] = KINDS.keys()) -> int:
+    """Everybody a trigger of these kinds brings now begins their journey; how many did."""
     entered, now = 0, clock.now()
     for key, journey in service.journeys().items():
+        if journey.trigger.on not in kinds:
+            continue
         with read_scope(engine) as reading:
             for found in finding.chunks(reading, key, journey, now):
                 reading.rollback()  # what is found next must see who has entered
                 with session_scope(engine) as session:
                     entered += finding.enter_some(session, key, journey, found, now)
     return entered
+
+
+def _told(entered: int, done: Counter[str]) -> str:
+    total = Counter({"entered": entered}) + done
+    return ", ".join(f"{count} {what}" for what, count in sorted(total.items()) if count) or "nothing was due"
 
 
 def decide_due(engine: Engine, limit: int = MOST_STEPS) -> Counter[str]:

@@ -92,6 +92,7 @@ def test_the_shops_changes_count_before_the_file() -> None:
         "active": False,
         "control": 0.2,
         "audience": {"min_orders": 2},
+        "trigger": {"days": 9, "on": "refill"},
         "steps": {"second": {"after_days": 3, "words": words("Other words.")}},
         "purpose": None,  # not to be changed
     }
@@ -99,6 +100,7 @@ def test_the_shops_changes_count_before_the_file() -> None:
     assert broken == {}
     one = found["test"]
     assert (one.active, one.control, one.audience.min_orders, one.purpose) == (False, 0.2, 2, "newsletter")
+    assert (one.trigger.on, one.trigger.days) == ("delivered", 9)
     assert [s.after_days for s in one.steps] == [0, 3]
     assert one.steps[1].words.en.text == "en: Other words."
     assert files["test"].active

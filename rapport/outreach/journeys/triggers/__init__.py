@@ -29,7 +29,7 @@ from rapport.outreach.journeys.triggers import (
 )
 from rapport.outreach.journeys.triggers.base import LOOK_BACK, Finder, Found, Search, not_entered
 
-__all__ = ["KINDS", "LOOK_BACK", "Finder", "Found", "Search", "due"]
+__all__ = ["KINDS", "LOOK_BACK", "QUICK", "Finder", "Found", "Search", "due"]
 
 KINDS: dict[str, Finder] = {
     "delivered": delivered.find,
@@ -50,6 +50,9 @@ KINDS: dict[str, Finder] = {
     "back_in_stock": back_in_stock.find,
     "signed_up": signed_up.find,
 }
+
+# Looked for every minute; for the others, which read a week of orders and the like, now and then will do.
+QUICK = frozenset({"product_viewed", "cart_left", "back_in_stock", "signed_up"})
 
 
 def due(
