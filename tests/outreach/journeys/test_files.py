@@ -40,7 +40,7 @@ PRESENTS = ("birthday", "anniversary", "surprise", "recovery")
 WANTED = (
     *("thank_you", "welcome", "care_tips", "related_product", "replenishment", "win_back"),
     *("points_expiring", "birthday", "anniversary", "complaint_solved", "back_in_stock", "cart_left"),
-    "viewed_product",
+    *("viewed_product", "signed_up"),
 )
 
 

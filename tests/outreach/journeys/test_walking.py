@@ -222,7 +222,9 @@ def test_a_code_is_given_once_and_only_with_what_is_sent(engine: Engine, use: Us
     decide(engine, 6)
     [coupon] = coupons(engine)
     first, second = mails(engine)
-    assert first.text == f"en: {coupon.code}: 15% off, on orders of NOK\u00a0500 or more, until 3 April 2026.\n"
+    assert (
+        first.text == f"en: {coupon.code}: 15% off, on orders of NOK\u00a0500 or more, until 3 April 2026.\n"
+    )
     assert second.text == f"en: Still good: {coupon.code}\n"
     with session_scope(engine) as session:
         assert audit.find(session) == []
