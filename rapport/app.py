@@ -98,7 +98,8 @@ def create_app(
     engine = ConversationEngine(database, turns)
     messaging = registry.make(settings) if channels is None else channels
     sender = Sender(database, messaging)
-    told = MentionWebhooks(settings, database, sources.make(settings))
+    heard = sources.make(settings)
+    told = MentionWebhooks(settings, database, heard)
     received = Webhooks(settings, database, engine, messaging, {"messenger": told.beside_messenger})
     fetching = [channel for channel in messaging.values() if isinstance(channel, FetchingChannel)]
     mailer = make_mailer(settings)
@@ -140,7 +141,7 @@ def create_app(
     app.include_router(preference_pages.router(settings, database, visitors, messaging))
     app.include_router(subscribe_pages.router(settings, database, visitors))
     app.mount(shop_api.PATH, shop_api.create(settings, database))
-    app.mount(console.PATH, console.create(Parts(settings, database, engine, events)))
+    app.mount(console.PATH, console.create(Parts(settings, database, engine, events, heard)))
     if isinstance(mailer, FolderMailer):
         app.include_router(dev_mail.router(mailer))
     app.include_router(site.router(database, settings.demo))

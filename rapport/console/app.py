@@ -25,6 +25,8 @@ from rapport.console import (
     live,
     login,
     marking,
+    mention,
+    mentions,
     oidc,
     settings,
     settings_answers,
@@ -62,6 +64,8 @@ PAGES = (
     # Before the page that takes any case.
     case_new,
     case,
+    mentions,
+    mention,
     teaching,
     training,
     insight,

@@ -33,6 +33,7 @@ PAGES = {
     "conversation": "/console/conversations/{}",
     "customer": "/console/customers/{}",
     "case": "/console/cases/{}",
+    "mention": "/console/mentions/{}",
     "staff": "/console/staff#staff-{}",
 }
 

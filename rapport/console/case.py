@@ -21,6 +21,7 @@ from rapport.console.desk import Desk, allowed, next_path
 from rapport.customers.models import Customer
 from rapport.kit import clock
 from rapport.kit.errors import ConflictError, InvalidInputError, NotFoundError
+from rapport.mentions import repository as mentions
 from rapport.privacy.sight import Sight, telling_words
 from rapport.profiles import repository as profiles
 from rapport.shop import service as shop
@@ -76,6 +77,7 @@ def _show(
             customer_name=person.name(name) if name else None,
             addresses=[(person.address("email", i.value), i.verified_at) for i in addresses],
             order=order,
+            mention=mentions.of_case(session, case_id) if case.kind == "mention" else None,
             message=repository.message_of(session, case),
             names=names,
             people=[one for one in accounts.everybody(session) if one.disabled_at is None],

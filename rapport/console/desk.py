@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -24,6 +24,7 @@ from rapport.kit.database import read_scope, session_scope
 from rapport.kit.errors import ForbiddenError, InvalidInputError, NotFoundError, UnauthorizedError
 from rapport.kit.languages import LANGUAGES
 from rapport.kit.settings import Settings
+from rapport.mentions.base import Source
 from rapport.shop.facts import get_facts
 from rapport.staff import rules, service
 from rapport.staff.models import Staff
@@ -43,12 +44,13 @@ POLICY = (
 
 @dataclass(frozen=True)
 class Parts:
-    """What pages need of the app."""
+    """What pages need of the app. `sources` are those of mentions."""
 
     settings: Settings
     database: Engine
     engine: ConversationEngine
     events: Events
+    sources: Mapping[str, Source] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ ENTRIES = (
     Entry("/console/conversations", mark("Conversations"), "chat", May.READ),
     Entry("/console/customers", mark("Customers"), "person", May.READ),
     Entry("/console/cases", mark("Cases"), "tray", May.READ),
+    Entry("/console/mentions", mark("Mentions"), "megaphone", May.READ),
     Entry("/console/teaching", mark("Teaching"), "book", May.TEACH),
     Entry("/console/insight", mark("Insight"), "chart", May.INSIGHT),
     Entry("/console/settings", mark("Settings"), "sliders", May.SETTINGS),

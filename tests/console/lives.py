@@ -22,6 +22,7 @@ from rapport.kit import clock
 from rapport.kit.database import session_scope
 from rapport.loyalty.offers.models import Coupon, Offer
 from rapport.loyalty.points import service as points
+from rapport.mentions.models import Mention, MentionAnswer, MentionSource
 from rapport.shop.models import Order, OrderItem
 from rapport.value import service as value
 from tests.console.talks import talk
@@ -36,6 +37,7 @@ class Life:
     customer: int
     conversation: str
     case: int
+    mention: int
 
 
 def live(database: Engine, text: str = "", name: str = NAME, complains: bool = True) -> Life:
@@ -186,4 +188,24 @@ def live(database: Engine, text: str = "", name: str = NAME, complains: bool = T
         )
         session.add(case)
         session.flush()
-        return Life(customer_id, conversation, case.id)
+        mention = Mention(
+            source="mastodon",
+            source_id="1",
+            author=f"@lucia@social.example {text}"[:200],
+            text=f"Torn when it arrived! I am Lucia Moreno, call {PHONE} {text}",
+            language="en",
+            url=f"https://social.example/@lucia/1?{text}"[:500],
+            at=now,
+            kind="complaint",
+            confidence=0.9,
+            state="case",
+            suggestion=f"Sorry! {text}",
+            note=f"She phoned from {PHONE} {text}",
+            case_id=case.id,
+            customer_id=customer_id,
+        )
+        session.add(mention)
+        session.flush()
+        session.add(MentionAnswer(key="1", mention_id=mention.id, source="mastodon", text=f"Sorry {text}"))
+        session.add(MentionSource(name="mastodon", last_error=f"refused {text}"[:300]))
+        return Life(customer_id, conversation, case.id, mention.id)

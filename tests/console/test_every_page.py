@@ -45,6 +45,7 @@ def paths(life: Life) -> list[str]:
         "{conversation_id}": life.conversation,
         "{customer_id}": str(life.customer),
         "{case_id}": str(life.case),
+        "{mention_id}": str(life.mention),
         "{run_id}": "1",
         "{reply_id}": "1",
         "{section}": "delivery",
