@@ -41,6 +41,10 @@ def show_list(desk: Reader, kind: str = "", source: str = "", state: str = "", a
         known = mine - cases.own_doing(session, mine, desk.staff.id)
         lines = [_line(desk, row, mails.get(row["customer_id"], ()), mine, known) for row in page]
         seen = repository.seen_sources(session)
+        connected = [
+            (name, seen[name].last_error, seen[name].read_at) if name in seen else (name, None, None)
+            for name in desk.parts.sources
+        ]
         empty = not rows and not repository.any_at_all(session)
     with desk.writing() as session:
         desk.note(session, "list mentions", "mention", None)
@@ -51,7 +55,7 @@ def show_list(desk: Reader, kind: str = "", source: str = "", state: str = "", a
         filtered=any(chosen.values()),
         options=WORDS,
         word=partial(word, desk),
-        connected=[(name, seen.get(name)) for name in desk.parts.sources],
+        connected=connected,
         empty=empty,
         first=bool(after),
         next=_link(chosen, after=_next(rows)) if len(rows) > repository.PAGE else None,

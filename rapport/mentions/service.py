@@ -58,13 +58,14 @@ def open_case(session: Session, mention_id: int, version: int, staff_id: int) ->
 
 
 def note(session: Session, mention_id: int, version: int, text: str, state: str = "noted") -> Mention:
-    """What staff keep about it; `state` is noted, or answered where they answered elsewhere. Raises as
-    `correct`.
+    """One more line of what staff keep about it, if there is one; `state` is noted, or answered where they
+    answered elsewhere. Raises as `correct`.
     """
-    if len(text) > rules.LONGEST_NOTE or state not in {"noted", "answered"}:
-        raise InvalidInputError("Keep the note short.")
     mention = answers.hold(session, mention_id, version)
-    mention.note = text.strip()
+    kept = "\n".join(line for line in (mention.note, text.strip()) if line)
+    if len(kept) > rules.LONGEST_NOTE or state not in {"noted", "answered"}:
+        raise InvalidInputError("Keep the note short.")
+    mention.note = kept
     if mention.state in {"new", "noted", "gone"} or state == "answered":
         mention.state = state
     answers.cancel(session, mention.id, "staff looked after it")
