@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session
 
 from rapport.kit.database import session_scope
 from rapport.kit.languages import LANGUAGES
+from rapport.kit.settings import ROOT
 from rapport.loyalty.offers.models import Coupon
 from rapport.outreach.journeys import definition, words
 from rapport.outreach.journeys.definition import FourLanguages, Step, Words
+from rapport.outreach.journeys.triggers import KINDS
 from rapport.shop import placeholders
 from rapport.shop.models import Product, ProductText
 from tests.loyalty.offers.shop import NOW, customer, offer, order
@@ -136,3 +138,9 @@ def _product(session: Session) -> None:
     product.texts = [ProductText(language=language, name=f"Boot ({language})") for language in LANGUAGES]
     session.add(product)
     session.flush()
+
+
+def test_the_guide_names_every_trigger() -> None:
+    guide = (ROOT / "docs" / "journeys.md").read_text("utf-8")
+    rows = [line.split("|")[1] for line in guide.splitlines() if line.startswith("| `")]
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(KINDS)
