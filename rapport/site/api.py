@@ -56,7 +56,13 @@ class SiteEvents:
     async def events(self, request: Request, body: EventsRequest) -> Response:
         """Keeps what a visitor did; the same again changes nothing. 409: they are another customer's."""
         self._limit(request, body.visitor)
-        await to_thread.run_sync(self._keep, body, request.headers.get("origin"))
+        page = service.Page(
+            origin=request.headers.get("origin"),
+            language=languages.normalise(body.language),
+            client=self._address(request),
+            limited=self._limited,
+        )
+        await to_thread.run_sync(self._keep, body, page)
         return Response(status_code=202)
 
     async def forget(self, request: Request, body: ForgetRequest) -> Response:
@@ -65,8 +71,7 @@ class SiteEvents:
         await to_thread.run_sync(self._forget, body.visitor)
         return Response(status_code=202)
 
-    def _keep(self, body: EventsRequest, origin: str | None) -> None:
-        page = service.Page(origin, languages.normalise(body.language))
+    def _keep(self, body: EventsRequest, page: service.Page) -> None:
         with session_scope(self._database) as session:
             customer_id = self._who(session, body)
             service.receive(session, self._hash(body.visitor), customer_id, body.events, page, clock.now())
@@ -89,6 +94,8 @@ class SiteEvents:
 
     def _limit(self, request: Request, visitor: str) -> None:
         if self._limited:
-            address = addresses.client_address(request, self._proxies)
-            self._per_address.check(addresses.rate_key(address))
+            self._per_address.check(self._address(request))
             self._per_visitor.check(visitor)
+
+    def _address(self, request: Request) -> str:
+        return addresses.rate_key(addresses.client_address(request, self._proxies))

@@ -9,8 +9,9 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, and_, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from rapport.customers.models import ConsentEvent, Identity
+from rapport.customers.models import Identity
 from rapport.kit.upsert import insert
+from rapport.preferences.models import Subscription
 from rapport.shop.models import Product
 from rapport.site.models import SiteEvent, SiteVisitor, StockWish
 
@@ -143,19 +144,13 @@ def drop_fulfilled(session: Session, customer_id: int, product_id: int) -> None:
     )
 
 
-def confirmed_wishes(session: Session, purpose: str) -> Sequence[Any]:
-    """(wish, customer_id) of wishes by address whose owner agreed to such mails after asking."""
-    agreed = exists().where(
-        ConsentEvent.customer_id == Identity.customer_id,
-        ConsentEvent.purpose == purpose,
-        ConsentEvent.channel == "email",
-        ConsentEvent.granted,
-        ConsentEvent.at >= StockWish.asked_at,
-    )
+def confirmed_wishes(session: Session) -> Sequence[Any]:
+    """(wish, customer_id, what they agreed to) of wishes by address whose owner confirmed something since."""
     return session.execute(
-        select(StockWish, Identity.customer_id)
+        select(StockWish, Identity.customer_id, Subscription.purposes)
         .join(Identity, and_(Identity.kind == "email", Identity.value == StockWish.email))
-        .where(StockWish.email.is_not(None), agreed)
+        .join(Subscription, Subscription.customer_id == Identity.customer_id)
+        .where(StockWish.email.is_not(None), Subscription.confirmed_at >= StockWish.asked_at)
     ).all()
 
 

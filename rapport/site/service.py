@@ -11,22 +11,33 @@ from sqlalchemy.orm import Session
 from rapport.customers import choices
 from rapport.customers import repository as customers
 from rapport.customers import rules as customer_rules
-from rapport.kit.errors import ConflictError
+from rapport.kit.errors import ConflictError, TooManyRequestsError
+from rapport.outreach.journeys import service as journeys
+from rapport.outreach.journeys.rules import LEFT
+from rapport.preferences import subscribing
+from rapport.preferences.rules import origin_of
 from rapport.shop import repository as shop
+from rapport.shop.facts import get_facts
 from rapport.shop.models import Product
 from rapport.site import repository, rules
 from rapport.site.models import SiteVisitor
 from rapport.site.schemas import CartChanged, CheckoutDone, Event, ProductViewed, SignedUp, WantsBack
 
 ALERTS = ("alerts", "email")
+# The triggers that rest on what somebody was seen to do.
+SEEN_ON_SITE = ("cart_left", "product_viewed", "signed_up")
 
 
 @dataclass(frozen=True)
 class Page:
-    """Where events come from: `origin` as the browser says it, and the page's language."""
+    """Where events come from: `origin` as the browser says it, the page's language, and where on the network
+    the browser is. `limited`: one place may ask for so many mails in an hour only.
+    """
 
-    origin: str | None = None
-    language: str | None = None
+    origin: str | None
+    language: str | None
+    client: str
+    limited: bool = True
 
 
 def receive(
@@ -58,6 +69,8 @@ def forget(session: Session, key_hash: str, now: datetime) -> None:
     """Drop all that this visitor did. What is still under way from there is not kept either."""
     visitor = repository.locked_visitor(session, key_hash, now)
     repository.delete_events(session, visitor.id)
+    if visitor.customer_id is not None:
+        journeys.leave(session, visitor.customer_id, LEFT, _begun_by(*SEEN_ON_SITE))
     visitor.customer_id = None
     visitor.seen_at = visitor.forgotten_at = now
     session.flush()
@@ -98,6 +111,7 @@ def _keep(
     now: datetime,
 ) -> None:
     at = rules.happened_at(event.ago, now)
+    who = visitor.customer_id
     match event:
         case ProductViewed(sku=sku) if sku in products:
             repository.put_view(session, visitor, products[sku].id, at)
@@ -105,12 +119,16 @@ def _keep(
             items = [(item.sku, item.quantity) for item in event.items]
             cart = rules.cart_of(items, products.keys(), event.url, page.origin)
             repository.put_last(session, visitor, rules.CART, at, cart)
+            if who is not None and cart is None:
+                journeys.leave(session, who, LEFT, _begun_by("cart_left"))
         case CheckoutDone():
             repository.put_last(session, visitor, rules.CHECKOUT, at)
+            if who is not None:
+                journeys.leave(session, who, LEFT, _begun_by("cart_left"))
         case SignedUp():
             repository.put_last(session, visitor, rules.SIGN_UP, at)
         case WantsBack(sku=sku) if sku in products:
-            _wants(session, customer_id, event, products[sku], now)
+            _wants(session, customer_id, event, products[sku], page, now)
         case _:
             pass  # a product we do not know
 
@@ -120,21 +138,44 @@ def _wants(
     customer_id: int | None,
     event: WantsBack,
     product: Product,
+    page: Page,
     now: datetime,
 ) -> None:
     if customer_id is not None:
         wish(session, customer_id, product, "site", now)
         return
     address = customer_rules.normalise_email(event.email or "")
-    if address is not None:
-        claim(session)
-        repository.put_wish(session, product, "site", now, email=address)
+    if address is None:
+        return
+    claim(session)  # what they have just confirmed stays confirmed
+    try:
+        subscribing.request(
+            session,
+            address,
+            page.language or get_facts().language,
+            source=origin_of(page.origin) or "page",
+            client=page.client,
+            purposes=ALERTS[:1],
+            limited=page.limited,
+        )
+    except TooManyRequestsError:
+        return  # nor does anything come of it: the rest of what the page tells is none the worse for it
+    repository.put_wish(session, product, "site", now, email=address)
+
+
+def _begun_by(*kinds: str) -> list[str]:
+    """The journeys that such triggers begin."""
+    return [key for key, one in journeys.journeys().items() if one.trigger.on in kinds]
 
 
 def claim(session: Session) -> int:
     """Wishes by address become those of the customers who confirmed in the meantime that it was they."""
-    found = repository.confirmed_wishes(session, ALERTS[0])
-    for row, customer_id in found:
+    found = {
+        row: customer_id
+        for row, customer_id, purposes in repository.confirmed_wishes(session)
+        if ALERTS[0] in purposes
+    }
+    for row, customer_id in found.items():
         if repository.waits(session, customer_id, row.product_id):
             session.delete(row)
         else:

@@ -81,12 +81,12 @@ def all_wishes(engine: Engine) -> Sequence[StockWish]:
 
 
 @contextmanager
-def running(settings: Settings, engine: Engine, rasa: FakeRasa) -> Iterator[RunningApp]:
+def running(settings: Settings, engine: Engine, rasa: FakeRasa, **changes: Any) -> Iterator[RunningApp]:
     """The app, with two products of which one is sold out."""
     with session_scope(engine) as session:
         stock(session, "TENT")
         stock(session, "BOOTS", 0)
-    app = RunningApp(settings, engine, rasa)
+    app = RunningApp(settings, engine, rasa, **changes)
     yield app
     app.stop()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -15,11 +16,16 @@ from rapport.customers.models import ConsentEvent, Customer, Identity, Interest
 from rapport.kit import clock
 from rapport.kit.database import session_scope
 from rapport.kit.settings import Settings
-from rapport.site import api
+from rapport.outreach.journeys.models import JourneyEntry
+from rapport.outreach.journeys.triggers import Found
+from rapport.outreach.models import OutboxMessage
+from rapport.preferences import rules as preference_rules
+from rapport.site import api, tasks
 from rapport.site.models import SiteVisitor
 from tests.fake_rasa import FakeRasa
+from tests.outreach.journeys.triggers.finding import enter
 from tests.running import RunningApp
-from tests.site.conftest import SHOP, Browser, all_events, all_wishes, cart, token_of, view
+from tests.site.conftest import SHOP, Browser, all_events, all_wishes, cart, running, token_of, view
 
 Browse = Callable[[], Browser]
 
@@ -232,3 +238,55 @@ def test_pages_of_the_allowed_sites_may_send_and_fetch_the_script(
         assert (again.status_code, again.content) == (304, b"")
     finally:
         running.stop()
+
+
+def test_whose_address_was_typed_is_asked_and_waits_only_once_they_said_yes(
+    app: RunningApp, engine: Engine, browse: Browse
+) -> None:
+    browser, wish = browse(), {"kind": "wants_back", "sku": "BOOTS"}
+    browser.does(wish | {"email": "Ann@Example.com "}, view("TENT"), language="nn-NO")
+    browser.does(wish | {"email": "ann@example.com"})
+    (mine,) = all_wishes(engine)
+    assert (mine.customer_id, mine.email) == (None, "ann@example.com")
+    with session_scope(engine) as session:
+        (mail,) = session.scalars(select(OutboxMessage)).all()
+        assert session.scalars(select(ConsentEvent)).all() == []
+    assert (mail.recipient, mail.purpose, mail.language) == ("ann@example.com", "subscription", "nb")
+    (path,) = set(re.findall(r"/s/[a-z2-7]{40}", mail.text))
+    assert app.client.post(path).status_code == 200
+    tasks.see_stock(engine)
+    (mine,) = all_wishes(engine)
+    assert (mine.customer_id, mine.email) == (known(engine, "ann@example.com"), None)
+    browser.does(wish | {"email": "ann@example.com"})
+    assert [one.customer_id for one in all_wishes(engine)] == [mine.customer_id, None]
+
+
+def test_one_place_asks_for_few_mails_and_loses_nothing_else(
+    settings: Settings, sqlite_engine: Engine, rasa: FakeRasa, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preference_rules, "REQUESTS_PER_CLIENT", (2, timedelta(hours=1)))
+    with running(settings, sqlite_engine, rasa, rate_limits=True) as app:
+        wishes = [{"kind": "wants_back", "sku": "BOOTS", "email": f"{n}@example.com"} for n in range(4)]
+        Browser(app.client).does(*wishes, view("TENT"))
+    assert [one.email for one in all_wishes(sqlite_engine)] == ["0@example.com", "1@example.com"]
+    assert len(all_events(sqlite_engine)) == 1
+
+
+def test_journeys_that_rest_on_it_are_left_when_it_is_gone(engine: Engine, browse: Browse) -> None:
+    def running_ones() -> set[str]:
+        with session_scope(engine) as session:
+            query = select(JourneyEntry.journey).where(JourneyEntry.status == "running")
+            return set(session.scalars(query))
+
+    browser = browse()
+    browser.does(cart("TENT"), identity_token=token_of("ann@example.com"))
+    ann = known(engine, "ann@example.com")
+    with session_scope(engine) as session:
+        for journey in ("cart_left", "viewed_product", "back_in_stock"):
+            enter(session, Found(ann, journey, clock.now()), journey)
+    browser.does(cart("TENT", "BOOTS"))
+    assert running_ones() == {"cart_left", "viewed_product", "back_in_stock"}
+    browser.does(cart())
+    assert running_ones() == {"viewed_product", "back_in_stock"}
+    browser.forget()
+    assert running_ones() == {"back_in_stock"}

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from rapport.customers.models import ConsentEvent
 from rapport.kit import clock
 from rapport.kit.database import session_scope
 from rapport.outreach.journeys.triggers import base
+from rapport.preferences.models import Subscription
 from rapport.site import rules, tasks
 from rapport.site.models import SiteEvent, SiteVisitor, StockWish
 from tests.loyalty.offers.shop import DAY, NOW, customer, order
@@ -152,32 +152,33 @@ def test_back_in_stock_finds_who_waits_once_it_has_been_sold_out_and_is_not(engi
         assert [one.trigger_key.split(":")[1] for one in found(session, back)] == [str(his.id)]
 
 
-def agreed(session: Session, customer_id: int, at: datetime, purpose: str = "alerts") -> None:
+def confirmed(session: Session, customer_id: int, at: datetime, purpose: str = "alerts") -> None:
     session.add(
-        ConsentEvent(
+        Subscription(
+            mailbox_hash="",
+            client_hash="",
             customer_id=customer_id,
-            purpose=purpose,
-            channel="email",
-            granted=True,
+            purposes=[purpose],
+            language="en",
             wording_version="1",
             source="page",
-            at=at,
+            confirmed_at=at,
         )
     )
 
 
 def test_a_wish_by_address_is_nobody_s_until_its_owner_confirms_it(engine: Engine) -> None:
-    """Anybody can type an address: a consent of its owner from before says nothing about this wish."""
+    """Anybody can type an address: what its owner confirmed before says nothing about this wish."""
     with session_scope(engine) as session:
         people = {name: customer(session, email=f"{name}@example.com") for name in ("ann", "bob", "cid")}
         for name in people:
             wish(session, "TENT", email=f"{name}@example.com", asked_at=NOW - DAY)
         wish(session, "TENT", email="nobody@example.com", asked_at=NOW - DAY)
         wish(session, "TENT", customer_id=people["cid"], fulfilled_at=NOW - 2 * DAY)
-        agreed(session, people["ann"], NOW - 2 * DAY)
-        agreed(session, people["ann"], NOW - HOUR, "newsletter")
-        agreed(session, people["bob"], NOW - HOUR)
-        agreed(session, people["cid"], NOW - HOUR)
+        confirmed(session, people["ann"], NOW - 2 * DAY)
+        confirmed(session, people["ann"], NOW - HOUR, "newsletter")
+        confirmed(session, people["bob"], NOW - HOUR)
+        confirmed(session, people["cid"], NOW - HOUR)
         stock(session, "TENT", 3)
     with clock.freeze(NOW):
         tasks.see_stock(engine)
