@@ -13,9 +13,11 @@ from rapport.channels import outbound
 from rapport.channels.models import Delivery
 from rapport.conversations import repository as conversations
 from rapport.conversations.models import Conversation, Message
+from rapport.insight import service as insight
+from rapport.insight.models import Satisfaction
 from rapport.kit.database import read_scope, session_scope
 from rapport.outreach.journeys import tasks
-from rapport.outreach.journeys.definition import Journey
+from rapport.outreach.journeys.definition import Journey, Trigger, load_all
 from rapport.outreach.journeys.models import JourneyStep
 from tests.conversations.conftest import MakeTurns, receive
 from tests.fake_rasa import FakeRasa
@@ -73,6 +75,34 @@ def test_a_message_is_stored_queued_unasked_and_told_to_the_bot(
     [told] = rasa.told[talk.id]
     assert (told["author"], told["text"], told["steps_in"]) == ("journey", "Refill, Ann?", False)
     assert told["next"] == "reorder"
+
+
+def test_the_question_after_a_complaint_is_answered_with_one_tap(engine: Engine, use: Use) -> None:
+    one = use(load_all()["complaint_solved"].model_copy(update={"trigger": Trigger(on="none")}))
+    with session_scope(engine) as session:
+        talk = in_app(session, person(session, None, agrees=False, language="nb"))
+        begin(session, one, talk.customer_id or 0)
+    assert tasks.decide_due(engine) == {"send": 1}  # without any consent: it belongs to the complaint
+    with session_scope(engine) as session:
+        message = session.scalars(select(Message)).one()
+        assert message.text is not None
+        assert message.text.startswith("Hei, Ann! Så vidt vi vet")
+        buttons = message.content["buttons"]
+        assert [button["title"][0] for button in buttons] == list("54321")
+        assert buttons[0]["payload"] == '/inform_rating{"satisfaction": "5"}'
+        talk = session.get_one(Conversation, talk.id)
+        assert insight.is_asked(session, talk)
+        insight.rate(session, talk, 5, "tap")
+        [given] = session.scalars(select(Satisfaction))
+        assert (given.score, given.handled_by, given.message_key) == (
+            5,
+            "person",
+            f"journey:{_step(session)}",
+        )
+
+
+def _step(session: Session) -> int:
+    return session.scalars(select(JourneyStep.id)).one()
 
 
 @pytest.mark.parametrize("status", ["human", "waiting"])

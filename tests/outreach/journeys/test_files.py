@@ -143,4 +143,4 @@ def _product(session: Session) -> None:
 def test_the_guide_names_every_trigger() -> None:
     guide = (ROOT / "docs" / "journeys.md").read_text("utf-8")
     rows = [line.split("|")[1] for line in guide.splitlines() if line.startswith("| `")]
-    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == set(KINDS)
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} - {"on"} == set(KINDS)
