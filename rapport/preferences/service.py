@@ -30,6 +30,7 @@ from rapport.shop import service as shop
 from rapport.shop.facts import get_facts
 
 FRESH_LINK = "preference_link"
+MOST_TOLD = 10
 _MOST_MERGES = 5
 
 
@@ -153,9 +154,9 @@ def say_goodbye(session: Session, customer_id: int, link: Link) -> list[Done]:
     return [("goodbye", {}), ("way_back", {})]
 
 
-def told(_session: Session, _customer_id: int, _language: str) -> list[str]:
-    """What we sent them lately unasked and why, in words."""
-    return []
+def told(session: Session, customer_id: int, language: str) -> list[str]:
+    """What we sent them lately unasked, or did not, and why, in words; the newest first."""
+    return [said.text for said in policy.told(session, customer_id, language, MOST_TOLD)]
 
 
 def masked_address(session: Session, customer_id: int) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from sqlalchemy import Engine, delete, select
@@ -18,6 +19,8 @@ from rapport.kit.languages import LANGUAGES
 from rapport.kit.settings import Settings
 from rapport.outreach import service as outreach
 from rapport.outreach.models import OutboxMessage
+from rapport.outreach.policy.models import ContactDecision
+from rapport.outreach.policy.service import told
 from rapport.preferences import html
 from rapport.preferences import service as preferences
 from rapport.preferences.visitors import Visitors
@@ -206,6 +209,19 @@ def test_goodbye_and_the_way_back(visitor: Visitor, ann: int, engine: Engine) ->
     with session_scope(engine) as session:
         assert service.may_mail(session, ann, "newsletter")
         assert "phone" in contact.wishes(session, ann).refused
+
+
+def test_what_was_sent_is_told_with_its_reason(visitor: Visitor, ann: int, engine: Engine) -> None:
+    with session_scope(engine) as session:
+        sent = {"journey": "thank_you", "step": "thanks", "outcome": "send", "reason": "allowed"}
+        session.add(ContactDecision(customer_id=ann, channel="email", **sent))
+        held = {"journey": "win_back", "step": "first", "outcome": "never", "reason": "no_consent"}
+        session.add(ContactDecision(customer_id=ann, **held))
+    with session_scope(engine) as session:
+        said = [one.text for one in told(session, ann, "nb", 10)]
+    assert len(said) == 2
+    page = unescape(visitor.get(path_to("preferences", ann, "nb")).text)
+    assert all(one in page for one in said)
 
 
 def test_no_link_of_somebody_else_works(visitor: Visitor, ann: int, engine: Engine) -> None:
