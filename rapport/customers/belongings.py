@@ -16,7 +16,9 @@ import rapport.loyalty.offers.models
 import rapport.loyalty.points.models
 import rapport.loyalty.referrals.models
 import rapport.mentions.models
+import rapport.outreach.journeys.models
 import rapport.outreach.models
+import rapport.outreach.policy.models
 import rapport.shop.models
 import rapport.site.models
 import rapport.value.models  # noqa: F401
@@ -37,7 +39,11 @@ MOVED = (
     "mention",
     "outbox",
     "verification",
+    # What they were sent counts for how often they may be written to.
+    "contact_decision",
 )
+# What a prospect may have and keeps: where they stand on journeys. Nothing reaches an empty record.
+KEPT = ("journey_entry", "journey_step")
 INTEREST, POLICY = "interest", "contact_policy"
 # Somebody with one of these is known for more than writing from an app.
 STANDING_KINDS = ("email", "phone")
@@ -53,7 +59,7 @@ def has_standing(session: Session, customer_id: int) -> bool:
     theirs = [
         exists().where(column == customer_id)
         for table in Base.metadata.sorted_tables
-        if table.name not in (*MOVED, INTEREST, POLICY)
+        if table.name not in (*MOVED, *KEPT, INTEREST, POLICY)
         for column in _owners(table)
         if (table.name, column.name) != _PAST
     ]

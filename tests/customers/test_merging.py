@@ -30,6 +30,9 @@ from rapport.kit.database import Base, session_scope
 from rapport.kit.errors import ConflictError, InvalidInputError, NotFoundError
 from rapport.kit.settings import Settings
 from rapport.loyalty.points import service as points
+from rapport.outreach.journeys.models import JourneyEntry
+from rapport.outreach.policy import service as policy
+from rapport.outreach.policy.models import ContactDecision
 from rapport.shop.models import Order
 from tests.channels import people
 from tests.channels.people import TELEGRAM, WHATSAPP
@@ -131,8 +134,8 @@ def test_everything_changes_hands_and_is_written_down(session: Session, ann: int
         assert set(owners(session, table)) == {ann}, table
     assert owners(session, Conversation) == [None, ann] or owners(session, Conversation) == [ann, None]
     assert session.get(ContactPolicy, prospect) is None
-    policy = session.get_one(ContactPolicy, ann)
-    assert (policy.refused_channels, policy.paused_until, policy.preferred_channel) == (
+    wishes = session.get_one(ContactPolicy, ann)
+    assert (wishes.refused_channels, wishes.paused_until, wishes.preferred_channel) == (
         ["sms"],
         SOON,
         "telegram",
@@ -153,10 +156,26 @@ def test_everything_changes_hands_and_is_written_down(session: Session, ann: int
     assert session.get(Customer, prospect) is not None
 
 
+def test_who_was_written_to_in_an_app_can_be_merged_and_that_counts(session: Session, ann: int) -> None:
+    prospect = a_prospect(session)
+    entry = JourneyEntry(
+        customer_id=prospect, journey="complaint_solved", trigger_key="k", variant="a", anchor_at=NOW
+    )
+    sent = ContactDecision(
+        customer_id=prospect, journey="complaint_solved", step="ask", outcome="send", reason="allowed"
+    )
+    session.add_all([entry, sent])
+    session.flush()
+    done = merging.merge(session, prospect, ann, "link")
+    assert policy.facts_of(session, ann, NOW).sent == [NOW]
+    merging.undo(session, done.id)
+    assert (policy.facts_of(session, ann, NOW).sent, entry.customer_id) == ([], prospect)
+
+
 def test_every_table_that_names_a_customer_is_thought_of(session: Session, ann: int) -> None:
     assert migrations.newest()  # its models are all there are
     known = {table.name for table in Base.metadata.sorted_tables if belongings._owners(table)}
-    assert {*belongings.MOVED, belongings.INTEREST, belongings.POLICY} <= known
+    assert {*belongings.MOVED, *belongings.KEPT, belongings.INTEREST, belongings.POLICY} <= known
     assert not belongings.has_standing(session, a_prospect(session))
     assert belongings.has_standing(session, ann)
 
