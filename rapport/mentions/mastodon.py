@@ -5,6 +5,7 @@ https://docs.joinmastodon.org/methods/ has notifications, timelines, search and 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -30,6 +31,8 @@ from rapport.channels.rules import patience
 from rapport.kit.errors import ConfigurationError
 from rapport.kit.settings import Settings
 from rapport.mentions.base import Event, Fetched, PolledSource, Removed, Said, Target
+
+log = logging.getLogger(__name__)
 
 AGENT = "Rapport"
 NOTIFICATIONS = "@"  # its key in the cursor; no hashtag or word looks like it
@@ -88,7 +91,8 @@ class MastodonSource(PolledSource):
                 if error.gone:
                     events.append(Removed(source_id, now))
             else:
-                events.append(_of_status(status, addressed=False))
+                said = _said("", status, ours="")
+                events += [said] if said is not None else []
         return events
 
     def answer(self, to: Target, text: str, private: bool) -> str:
@@ -137,7 +141,14 @@ class MastodonSource(PolledSource):
             else:
 
                 def found(since: str | None, word: str = wanted) -> Any:
-                    answer = self._api.search_v2(word, result_type="statuses", min_id=since, limit=PAGE)
+                    answer = self._api.search_v2(
+                        word,
+                        resolve=False,
+                        result_type="statuses",
+                        min_id=since,
+                        exclude_unreviewed=False,  # of hashtags; else the library asks for the version first
+                        limit=PAGE,
+                    )
                     return answer["statuses"]
 
                 yield wanted, found
@@ -188,11 +199,16 @@ def make(settings: Settings) -> MastodonSource | None:
 
 
 def _said(key: str, item: Any, ours: str) -> Said | None:
-    """A notification or a status that was found; None for what is nobody's word about us."""
-    status = item.get("status") if key == NOTIFICATIONS else item
-    if not status or status.get("reblog") or str(status["account"]["id"]) == ours:
+    """A notification or a status that was found; None for what is nobody's word about us, or unreadable."""
+    try:
+        status = item.get("status") if key == NOTIFICATIONS else item
+        if not status or status.get("reblog") or str(status["account"]["id"]) == ours:
+            return None
+        return _of_status(status, addressed=key == NOTIFICATIONS)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        # Other programs speak Mastodon's API too, more or less: one odd status must not stop the others.
+        log.warning("A status that cannot be read was left out (%s).", type(error).__name__)
         return None
-    return _of_status(status, addressed=key == NOTIFICATIONS)
 
 
 def _of_status(status: Any, addressed: bool) -> Said:

@@ -79,6 +79,11 @@ def poll(engine: Engine, source: PolledSource) -> int:
     except (RefusedError, TryAgainError, InDoubtError) as error:
         _trouble(engine, source.name, error)
         return 0
+    except Exception as error:  # noqa: BLE001 - the other sources must be asked all the same
+        trace = "".join(traceback.format_tb(error.__traceback__))
+        log.error("Mentions on %s: %s\n%s", source.name, type(error).__name__, trace)
+        _note(engine, source.name, last_error=type(error).__name__)
+        return 0
     return count
 
 

@@ -29,6 +29,7 @@ class FakePage(Messenger):
         self.written: list[tuple[str, str, bool]] = []
 
     def settings(self) -> dict[str, Any]:
+        """With Messenger on as well."""
         own = {"facebook_token": SecretStr(self.token), "facebook_page": PAGE_ID}
         return {**super().settings(), **own}
 
