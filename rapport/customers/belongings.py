@@ -28,7 +28,8 @@ from rapport.kit.database import Base
 Ids = list[int | str]
 
 # What a prospect may have, and what changes hands. Of what they both like the prospect keeps their own, and
-# of how they want to be contacted becomes one (refusals.py).
+# so it is with a journey both were sent on for the same; how they want to be contacted becomes one
+# (refusals.py).
 MOVED = (
     "identity",
     "consent_event",
@@ -42,9 +43,9 @@ MOVED = (
     # What they were sent counts for how often they may be written to.
     "contact_decision",
 )
-# What a prospect may have and keeps: where they stand on journeys. Nothing reaches an empty record.
-KEPT = ("journey_entry", "journey_step")
 INTEREST, POLICY = "interest", "contact_policy"
+# An entry, and its steps, which go with it.
+JOURNEY, STEP = "journey_entry", "journey_step"
 # Somebody with one of these is known for more than writing from an app.
 STANDING_KINDS = ("email", "phone")
 # Having been merged is nothing that somebody has.
@@ -59,7 +60,7 @@ def has_standing(session: Session, customer_id: int) -> bool:
     theirs = [
         exists().where(column == customer_id)
         for table in Base.metadata.sorted_tables
-        if table.name not in (*MOVED, *KEPT, INTEREST, POLICY)
+        if table.name not in (*MOVED, INTEREST, POLICY, JOURNEY, STEP)
         for column in _owners(table)
         if (table.name, column.name) != _PAST
     ]
@@ -101,6 +102,7 @@ def give(session: Session, from_id: int, into_id: int) -> dict[str, Ids]:
         _hand_over(session, name, ids, from_id, into_id)
     liked = ids_of(session, INTEREST, from_id)
     moved[INTEREST] = _hand_over_interests(session, liked, from_id, into_id)
+    moved[JOURNEY] = _hand_over_journeys(session, ids_of(session, JOURNEY, from_id), from_id, into_id)
     session.expire_all()
     return {name: ids for name, ids in moved.items() if ids}
 
@@ -115,6 +117,7 @@ def give_back(session: Session, from_id: int, to_id: int, moved: Mapping[str, Id
             _part(session, moved.get(name, []), from_id)
         _hand_over(session, name, moved.get(name, []), from_id, to_id)
     _hand_over_interests(session, moved.get(INTEREST, []), from_id, to_id)
+    _hand_over_journeys(session, moved.get(JOURNEY, []), from_id, to_id)
     session.expire_all()
 
 
@@ -180,6 +183,21 @@ def _hand_over_interests(session: Session, ids: Sequence[int | str], from_id: in
         except IntegrityError:
             continue
         handed.append(interest_id)
+    return handed
+
+
+def _hand_over_journeys(session: Session, ids: Sequence[int | str], from_id: int, to_id: int) -> Ids:
+    """One by one, each with its steps: what the other is on for the same reason stays, and reaches nobody."""
+    step, handed = _table(STEP), []
+    for entry_id in ids:
+        steps = select(step.c.id).where(step.c.entry_id == entry_id).order_by(step.c.id)
+        try:
+            with session.begin_nested():
+                _hand_over(session, JOURNEY, [entry_id], from_id, to_id)
+                _hand_over(session, STEP, session.scalars(steps).all(), from_id, to_id)
+        except IntegrityError:
+            continue
+        handed.append(entry_id)
     return handed
 
 

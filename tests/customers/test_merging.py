@@ -30,13 +30,14 @@ from rapport.kit.database import Base, session_scope
 from rapport.kit.errors import ConflictError, InvalidInputError, NotFoundError
 from rapport.kit.settings import Settings
 from rapport.loyalty.points import service as points
-from rapport.outreach.journeys.models import JourneyEntry
+from rapport.outreach.journeys.models import JourneyEntry, JourneyStep
 from rapport.outreach.policy import service as policy
 from rapport.outreach.policy.models import ContactDecision
 from rapport.shop.models import Order
 from tests.channels import people
 from tests.channels.people import TELEGRAM, WHATSAPP
 from tests.loyalty.threads import at_once
+from tests.outreach.journeys.walk import begin, journey
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SOON, LATER = NOW + timedelta(days=9), NOW + timedelta(days=90)
@@ -175,7 +176,8 @@ def test_who_was_written_to_in_an_app_can_be_merged_and_that_counts(session: Ses
 def test_every_table_that_names_a_customer_is_thought_of(session: Session, ann: int) -> None:
     assert migrations.newest()  # its models are all there are
     known = {table.name for table in Base.metadata.sorted_tables if belongings._owners(table)}
-    assert {*belongings.MOVED, *belongings.KEPT, belongings.INTEREST, belongings.POLICY} <= known
+    theirs = (belongings.INTEREST, belongings.POLICY, belongings.JOURNEY, belongings.STEP)
+    assert {*belongings.MOVED, *theirs} <= known
     assert not belongings.has_standing(session, a_prospect(session))
     assert belongings.has_standing(session, ann)
 
@@ -250,6 +252,25 @@ def test_of_what_both_like_each_keeps_their_own(session: Session, ann: int) -> N
     merging.undo(session, done.id)
     assert service.preferences(session, ann).interests == ("tents",)
     assert set(service.preferences(session, prospect).interests) == {"tents", "boots"}
+
+
+def test_journeys_go_on_with_the_customer_but_for_what_both_are_on(session: Session, ann: int) -> None:
+    prospect = a_prospect(session)
+    welcome = journey()
+    ours = [begin(session, welcome, prospect, key, NOW) for key in ("subscribed", "viewed:1")]
+    begin(session, welcome, ann, "subscribed", NOW)
+    session.add(
+        ContactDecision(customer_id=prospect, journey="j", step="s", outcome="never", reason="paused")
+    )
+    session.flush()
+    assert merging.is_prospect(session, prospect)
+    done = merging.merge(session, prospect, ann, "link")
+    assert owners(session, JourneyEntry) == [prospect, ann, ann]
+    assert owners(session, JourneyStep) == [prospect] * 2 + [ann] * 4
+    assert owners(session, ContactDecision) == [ann]
+    assert done.moved["journey_entry"] == [ours[1].id if ours[1] else None]
+    merging.undo(session, done.id)
+    assert owners(session, JourneyStep) == [prospect] * 4 + [ann] * 2
 
 
 def test_who_knows_nothing_of_each_other_wants_nothing_new(session: Session, ann: int) -> None:
