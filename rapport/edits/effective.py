@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from rapport.edits import repository
 from rapport.kit.settings import get_settings
 from rapport.loyalty.offers import rulebook
+from rapport.outreach.journeys import service as journeys
 from rapport.shop import facts as shop
 from rapport.shop import knowledge
 
@@ -28,4 +29,4 @@ def broken(session: Session) -> tuple[int, dict[str, list[str]]]:
     """
     edits, made = repository.values(session), facts(session)
     answers = knowledge.misfits(get_settings().knowledge_dir, made.facts, edits)
-    return len(edits), {**made.broken, **offers(session)[1], **answers}
+    return len(edits), {**made.broken, **offers(session)[1], **answers, **journeys.broken(session)}
