@@ -110,7 +110,8 @@ def create_app(
         language.warm_up()
         values.warm_up()
         engine.start()
-        worker.start()
+        if settings.background:
+            worker.start()
         sender.start()
         for channel in fetching:
             channel.start(partial(received.take, channel))

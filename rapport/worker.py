@@ -1,9 +1,14 @@
-"""The threads that do background work: one sends what the outbox holds, one runs the jobs that are due."""
+"""The threads that do background work: some send what the outbox holds, one runs the jobs that are due.
+
+What is to be done stands in the database (docs/adr/0017): any number of these may work at once, in the app
+and beside it, and any may be killed.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 import traceback
 from collections.abc import Callable
 
@@ -23,27 +28,35 @@ JOBS_SECONDS = 30.0
 
 class Worker:
     """Sends mail after each commit that left some, and every second in case something became due; looks for
-    due jobs every half a minute, beginning half a minute after the start.
+    due jobs every half a minute, beginning half a minute after the start. `senders` mails may be on their way
+    to the mail server at once.
     """
 
-    def __init__(self, engine: Engine, mailer: Mailer) -> None:
+    def __init__(self, engine: Engine, mailer: Mailer, senders: int = 1) -> None:
         self._engine = engine
         self._mailer = mailer
         self._stopping = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._send, name="mail", daemon=True),
-            threading.Thread(target=self._run_jobs, name="jobs", daemon=True),
+        self._senders = [
+            threading.Thread(target=self._send, name=f"mail {number}", daemon=True)
+            for number in range(1, senders + 1)
         ]
+        self._jobs = threading.Thread(target=self._run_jobs, name="jobs", daemon=True)
 
     def start(self) -> None:
-        for thread in self._threads:
+        for thread in (*self._senders, self._jobs):
             thread.start()
 
     def stop(self, timeout: float = 15.0) -> None:
-        """End after the mail in hand. What is left waits in the database; a job may be cut off anywhere."""
+        """End after the mails in hand. What is left waits in the database; a job may be cut off anywhere.
+
+        One that was not started has nothing to end.
+        """
         self._stopping.set()
         outreach.queued.set()
-        self._threads[0].join(timeout)
+        end = time.monotonic() + timeout
+        for thread in self._senders:
+            if thread.is_alive():
+                thread.join(max(end - time.monotonic(), 0))
 
     def _send(self) -> None:
         while not self._stopping.is_set():

@@ -24,6 +24,7 @@ from rapport.cli import (
     up,
     value,
     webhooks,
+    worker,
 )
 from rapport.edits import source as edits
 from rapport.kit.database import get_engine
@@ -43,6 +44,7 @@ app.command("doctor")(doctor.command)
 app.command("log")(log.command)
 app.command("import")(imports.command)
 app.command("value")(value.command)
+app.command("worker")(worker.command)
 app.add_typer(nlu.app, name="nlu")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(api_keys.app, name="api-key")

@@ -171,6 +171,10 @@ class Settings(BaseSettings):
     rate_limits: bool = Field(
         default=True, description="Limit messages per conversation and address; off only for benchmarks."
     )
+    background: bool = Field(
+        default=True,
+        description="Whether the app sends mails and runs jobs itself; off where `rapport worker` does.",
+    )
     shop_file: Path = Field(default=ROOT / "shop.yml", description="The shop's facts in four languages.")
     offers_file: Path = Field(default=ROOT / "offers.yml", description="The shop's offers and their rules.")
     knowledge_dir: Path = Field(

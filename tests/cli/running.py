@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 # Before the first command: rich looks at these when it is imported.
@@ -20,28 +21,35 @@ _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(["rapport.cli.main"])
 
 
+def start(folder: Path, *arguments: str, stdin: str = "", **environment: str) -> BaseProcess:
+    """`rapport ARGUMENTS`, begun; what it prints goes to the files out and err of `folder`."""
+    files = [folder / name for name in ("in", "out", "err")]
+    files[0].write_text(stdin, "utf-8")
+    before = dict(os.environ)
+    os.environ.update(SHOWN)  # the first call starts the process that is forked from
+    try:
+        wanted = {**before, **SHOWN, **environment}
+        process = _processes.Process(target=_run, args=(arguments, wanted, [str(file) for file in files]))
+        process.start()
+    finally:
+        for name in SHOWN:
+            if name in before:
+                os.environ[name] = before[name]
+            else:
+                del os.environ[name]
+    return process
+
+
 def rapport(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     """What `rapport ARGUMENTS` prints and exits with; `environment` on top of this process's own."""
-    with tempfile.TemporaryDirectory() as folder:
-        files = [Path(folder, name) for name in ("in", "out", "err")]
-        files[0].write_text(stdin, "utf-8")
-        before = dict(os.environ)
-        os.environ.update(SHOWN)  # the first call starts the process that is forked from
-        try:
-            wanted = {**before, **SHOWN, **environment}
-            process = _processes.Process(target=_run, args=(arguments, wanted, [str(file) for file in files]))
-            process.start()
-        finally:
-            for name in SHOWN:
-                if name in before:
-                    os.environ[name] = before[name]
-                else:
-                    del os.environ[name]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        process = start(folder, *arguments, stdin=stdin, **environment)
         process.join(TIMEOUT_SECONDS)
         if process.is_alive():
             process.kill()
             raise TimeoutError(f"rapport {arguments} took more than {TIMEOUT_SECONDS} s")
-        out, err = (file.read_text("utf-8") for file in files[1:])
+        out, err = ((folder / file).read_text("utf-8") for file in ("out", "err"))
         return subprocess.CompletedProcess(arguments, process.exitcode or 0, out, err)
 
 
