@@ -7,10 +7,11 @@ from typing import Any
 from rasa_sdk.events import FollowupAction, SlotSet
 
 from actions.base import Check, CrmAction, Event, FormValidation, Turn, private_actions
-from actions.contact import answer_about_contact
+from actions.contact import Subscribe, answer_about_contact
 from rapport.customers import rules, verification
 from rapport.loyalty.offers import service as offers
 from rapport.loyalty.offers.rules import means_coupon
+from rapport.preferences import subscribing
 from rapport.shop.facts import get_facts
 
 # The slot `code` holds this when the customer asks for a new code, and DONE once the right one was given:
@@ -68,7 +69,23 @@ class ValidateVerificationForm(FormValidation):
     def _send_code(self, turn: Turn, address: str) -> bool:
         result = verification.request_code(turn.session, turn.conversation, address, turn.message_key)
         turn.say("utter_code_sent" if result == "sent" else "utter_too_many_requests")
+        if result == "sent" and turn.slot("pending_action") == Subscribe.action_name:
+            _ask_stranger(turn, address)
         return result == "sent"
+
+
+def _ask_stranger(turn: Turn, address: str) -> None:
+    """Who is new has nothing a code could open, but may want the newsletter: a mail asks if it is they."""
+    subscribing.request(
+        turn.session,
+        address,
+        turn.language,
+        source="chat",
+        client=turn.conversation.client_hash or turn.conversation.id,
+        limited=False,  # codes are: no more are sent than of these
+        strangers_only=True,
+    )
+    turn.say("utter_subscribe_by_mail")
 
 
 class AfterVerification(CrmAction):

@@ -49,11 +49,13 @@ def request(
     client: str,
     purposes: Collection[str] = (NEWSLETTER,),
     limited: bool = True,
+    strangers_only: bool = False,
 ) -> None:
     """Mail somebody the question whether it was they who want this at this address.
 
     `client` is where on the network they are, `source` the form. Who was asked a moment ago, or often today,
-    is not asked again. `limited`: a client may ask for so much in an hour only. Raises InvalidInputError for
+    is not asked again. `limited`: a client may ask for so much in an hour only. `strangers_only`: an address
+    that is somebody's gets no mail, at the same cost, as it got another one. Raises InvalidInputError for
     what is no address or purpose, and TooManyRequestsError when this client asks for too much.
     """
     email = normalise_email(address)
@@ -83,7 +85,8 @@ def request(
         sent=known.sent + 1 if known is not None and asked_before else 1,
     )
     repository.add(session, subscription)
-    _ask(session, subscription)
+    known_to_us = customers.find_identity(session, "email", email) is not None
+    _ask(session, subscription, None if strangers_only and known_to_us else email)
 
 
 def find(session: Session, link: Link) -> Subscription | None:
@@ -135,7 +138,7 @@ def forget(engine: Engine) -> str:
 _SECOND = timedelta(seconds=1)
 
 
-def _ask(session: Session, subscription: Subscription) -> None:
+def _ask(session: Session, subscription: Subscription, recipient: str | None) -> None:
     language = subscription.language
     what = listed([texts.purpose(name, language) for name in subscription.purposes], language)
     life = links.LIFE["confirm"]
@@ -145,7 +148,7 @@ def _ask(session: Session, subscription: Subscription) -> None:
         session,
         key=f"{MAIL_PURPOSE}:{subscription.id}",
         purpose=MAIL_PURPOSE,
-        recipient=subscription.address,
+        recipient=recipient,
         subject=mail.subject,
         text=mail.text,
         language=language,

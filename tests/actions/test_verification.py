@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from actions.base import private_actions
 from rapport.conversations import service as conversations
@@ -204,6 +204,29 @@ def test_known_and_unknown_addresses_get_the_same_answers(ann: int, engine: Engi
         wrong = [chat.fill(VALIDATE, code="abc123") for _ in range(2)]
         answers.append([sent.messages, *(answer.messages for answer in wrong), [a.slots for a in wrong]])
     assert answers[0] == answers[1]
+
+
+def test_a_stranger_subscribes_by_mail_and_nobody_learns_who_is_one(ann: int, engine: Engine) -> None:
+    answers = []
+    for address in (ANN, "new@example.com"):
+        chat = new_chat(engine)
+        chat.run("action_subscribe")
+        chat.loop = FORM
+        for _ in range(2):  # a repeated turn sends nothing more
+            sent = chat.fill(VALIDATE, "m1" + address, email=address)
+        answers.append(sent.messages)
+        assert sent.said == ["utter_code_sent", "utter_subscribe_by_mail"]
+    assert answers[0] == answers[1]
+    with read_scope(engine) as session:
+        mails = session.execute(select(OutboxMessage.purpose, OutboxMessage.recipient, OutboxMessage.text))
+        kept = {(purpose, recipient): text for purpose, recipient, text in mails}
+    assert set(kept) == {
+        ("verification_code", ANN),
+        ("subscription", None),
+        ("verification_code", None),
+        ("subscription", "new@example.com"),
+    }
+    assert "/s/" in kept["subscription", "new@example.com"]
 
 
 @pytest.mark.parametrize("email", ["x", "ann@", ["x", ANN], "a@b.no\nBcc: c@d.no"])
