@@ -9,6 +9,8 @@ from fastapi.responses import Response
 
 from rapport.console.desk import Desk, allowed
 from rapport.console.looks import look
+from rapport.customers import choices
+from rapport.customers.choices import Said
 from rapport.loyalty.points import service as points
 from rapport.notes import repository as notes_repository
 from rapport.profiles import repository
@@ -20,7 +22,10 @@ from rapport.value.segments import get_segments
 
 routes = APIRouter()
 Reader = Annotated[Desk, Depends(allowed(May.READ))]
+Answerer = Annotated[Desk, Depends(allowed(May.ANSWER))]
 PAGE = 50
+# Of what staff take down: the customer's words are their own.
+WORDING = "told-to-staff"
 MOST = 2**31 - 1  # the largest number a column of the database takes
 LONGEST_SEARCH = 320
 STAGES = ("know", "interest", "trust")
@@ -99,3 +104,13 @@ def show(desk: Reader, customer_id: Annotated[int, Path(ge=1, le=MOST)]) -> Resp
         )
     look(desk, "customer", customer_id, full)
     return answer
+
+
+@routes.post("/customers/{customer_id}/silence")
+def silence(desk: Answerer, customer_id: Annotated[int, Path(ge=1, le=MOST)]) -> Response:
+    """The customer told one of us that they want nothing unasked any more: it takes effect at once."""
+    with desk.writing() as session:
+        profiles.person(session, customer_id)
+        choices.leave(session, customer_id, Said(source=f"staff:{desk.staff.id}", wording=WORDING))
+        desk.note(session, "end messages", "customer", customer_id)
+    return desk.go(f"/console/customers/{customer_id}", desk.gettext("Nothing unasked is sent any more."))

@@ -23,6 +23,9 @@ from rapport.loyalty.offers.explanations import Explanation
 from rapport.loyalty.offers.models import GOOD, Coupon
 from rapport.loyalty.points import service as points
 from rapport.loyalty.points.service import Statement
+from rapport.outreach.journeys import definition
+from rapport.outreach.policy import service as contact_policy
+from rapport.outreach.policy.models import ContactDecision
 from rapport.privacy.sight import Sight, telling_words
 from rapport.profiles import repository, rules
 from rapport.shop import repository as shop_repository
@@ -59,10 +62,11 @@ class Size:
     consents: int
     cases: int
     merges: int
+    decisions: int
 
 
-BESIDE = Size(orders=5, coupons=5, conversations=5, consents=40, cases=10, merges=5)
-WHOLE = Size(orders=50, coupons=50, conversations=50, consents=200, cases=50, merges=20)
+BESIDE = Size(orders=5, coupons=5, conversations=5, consents=40, cases=10, merges=5, decisions=3)
+WHOLE = Size(orders=50, coupons=50, conversations=50, consents=200, cases=50, merges=20, decisions=20)
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,10 @@ class CaseView:
 
 @dataclass(frozen=True)
 class Profile:
-    """A customer. Amounts are minor units; `consents` are what holds now, `history` all that was said."""
+    """A customer. Amounts are minor units; `consents` are what holds now, `history` all that was said.
+
+    `decisions`: what was sent unasked, or not, and why, with the name of each one's journey.
+    """
 
     id: int
     full: bool
@@ -144,6 +151,7 @@ class Profile:
     cases: list[CaseView]
     complaint: CaseView | None
     merges: Sequence[CustomerMerge]
+    decisions: list[tuple[str, ContactDecision]]
 
 
 def person_of(session: Session, conversation: Conversation) -> Person:
@@ -227,6 +235,10 @@ def profile(
         cases=cases,
         complaint=open_complaint(cases),
         merges=repository.merges(session, customer.id, size.merges),
+        decisions=[
+            (_journey_name(one.journey), one)
+            for one in contact_policy.decisions_of(session, customer.id, size.decisions)
+        ],
     )
 
 
@@ -308,3 +320,8 @@ def _named(session: Session, interests: Sequence[Interest], language: str) -> li
 
 def _tier_name(key: str, language: str) -> str:
     return next((tier.name.of(language) for tier in get_facts().club.tiers if tier.key == key), key)
+
+
+def _journey_name(key: str) -> str:
+    journey = definition.load_all().get(key)
+    return journey.name if journey is not None else key.replace("_", " ")

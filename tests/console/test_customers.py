@@ -5,10 +5,14 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine, select
 
+from rapport.customers import repository as customers
 from rapport.kit.database import read_scope, session_scope
 from rapport.loyalty.points import service as points
+from rapport.outreach.journeys import definition
+from rapport.outreach.policy.models import ContactDecision
 from rapport.staff.models import AuditEvent
 from rapport.value.models import CustomerValue
+from tests.console.client import readable
 from tests.console.conftest import Logged
 from tests.console.lives import EMAIL, NAME, live
 from tests.console.talks import somebody
@@ -122,3 +126,35 @@ def test_strangers_see_nothing(log_in: Logged, engine: Engine, path: str) -> Non
     agent.post("/console/logout")
     assert NAME not in agent.get(path).text
     assert agent.get(path).url.path == "/console/login"
+
+
+def test_staff_see_what_was_decided_and_take_down_that_somebody_wants_nothing(
+    log_in: Logged, engine: Engine
+) -> None:
+    life = live(engine)
+    with session_scope(engine) as session:
+        for outcome, reason, channel in (("never", "too_costly", None), ("send", "allowed", "whatsapp")):
+            session.add(
+                ContactDecision(
+                    customer_id=life.customer,
+                    journey="thank_you",
+                    step="thanks",
+                    outcome=outcome,
+                    reason=reason,
+                    channel=channel,
+                )
+            )
+    agent, path = log_in("agent"), f"{LIST}/{life.customer}"
+    journey = definition.load_all()["thank_you"].name
+    for page in (path, f"/console/conversations/{life.conversation}"):
+        text = agent.text(page)
+        assert text.index(f"{journey} Sent") < text.index(f"{journey} Not sent"), page
+        assert "It costs more than they are worth" in text
+    text = readable(agent.post(f"{path}/silence").text)
+    assert "Nothing unasked is sent any more." in text
+    assert "Wants nothing unasked" in text and "nothing: no unasked messages" in text
+    with read_scope(engine) as session:
+        assert not customers.granted_consents(session, life.customer)
+        last = session.scalars(select(AuditEvent).where(AuditEvent.action == "end messages")).one()
+        assert (last.subject, last.subject_id) == ("customer", str(life.customer))
+    assert agent.post(f"{LIST}/99999/silence").status_code == 404
