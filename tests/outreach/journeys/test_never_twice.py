@@ -44,7 +44,7 @@ from tests.outreach.journeys.walk import (
     steps,
     walker,
 )
-from tests.outreach.test_mail import free_port
+from tests.outreach.server import free_port
 
 PEOPLE = 12
 
