@@ -26,11 +26,13 @@ from rapport.outreach.policy import service as policy
 from rapport.preferences import links, rules, texts
 from rapport.preferences.links import Link
 from rapport.preferences.rules import Consent, Shown
-from rapport.shop import service as shop
+from rapport.shop import repository as shop
 from rapport.shop.facts import get_facts
 
 FRESH_LINK = "preference_link"
 MOST_TOLD = 10
+# Of what they like, the newest are shown: each is two fields of a form.
+MOST_TOPICS = 200
 _MOST_MERGES = 5
 
 
@@ -100,18 +102,21 @@ def save(
     session: Session, customer: Customer, before: Shown, now: Shown, link: Link, language: str
 ) -> list[Done]:
     """Do what somebody changed on the page; returns what was done, in the page's language."""
+    customers.lock_customer(session, customer.id)
     change, said = rules.change(before, now), _said(link)
     done: list[Done] = []
-    # A no comes first: should anything go wrong with the rest, it has been asked for at least.
-    gone = choices.withdraw(session, customer.id, change.withdrawn, said)
-    done += _by_channel("withdrawn", gone, language)
+    if change.withdrawn:
+        gone = choices.withdraw(session, customer.id, change.withdrawn, said)
+        done += _by_channel("withdrawn", gone, language)
     if change.refused:
         contact.set_channels(session, customer.id, refused=change.refused)
         done.append(("refused", {"channels": _names(change.refused, language)}))
     if change.allowed:
         choices.allow_channels(session, customer.id, change.allowed)
         done.append(("allowed", {"channels": _names(change.allowed, language)}))
-    done += _by_channel("granted", choices.agree(session, customer.id, change.granted, said), language)
+    if change.granted:
+        new = choices.agree(session, customer.id, change.granted, said)
+        done += _by_channel("granted", new, language)
     if change.preferred is not None:
         choices.prefer(session, customer.id, change.preferred or None)
         named = texts.channel(change.preferred, language) if change.preferred else ""
@@ -217,11 +222,22 @@ def _said(link: Link) -> Said:
     return Said(f"page:{link.id}", rules.WORDING)
 
 
-def _topics(session: Session, interests: Iterable[str], language: str) -> list[tuple[str, str]]:
+def _topics(session: Session, interests: Sequence[str], language: str) -> list[tuple[str, str]]:
     """What they like, then the shop's other categories. What has no name any more cannot be shown."""
-    keys = dict.fromkeys((*interests, *get_facts().categories))
-    named = ((key, shop.topic_name(session, key, language)) for key in keys)
-    return [(key, name) for key, name in named if name]
+    keys = dict.fromkeys((*interests[-MOST_TOPICS:], *get_facts().categories))
+    named = _names_of(session, keys, language)
+    return [(key, named[key]) for key in keys if key in named]
+
+
+def _names_of(session: Session, topics: Iterable[str], language: str) -> dict[str, str]:
+    """What these categories and products are called, in the language or else the shop's."""
+    facts, topics = get_facts(), list(topics)
+    skus = [topic for topic in topics if topic not in facts.categories]
+    named = {
+        **shop.product_names(session, facts.language, skus),
+        **shop.product_names(session, language, skus),
+    }
+    return named | {key: name for key in topics if (name := facts.category_name(key, language))}
 
 
 def _interests(
@@ -232,15 +248,12 @@ def _interests(
         ("liked", choices.like(session, customer_id, known, "page")),
         ("disliked", choices.like_no_more(session, customer_id, disliked)),
     )
+    named = _names_of(session, [*known, *disliked], language)
     return [
-        (what, {"topics": listed([_topic(session, topic, language) for topic in topics], language)})
+        (what, {"topics": listed([named.get(topic, topic) for topic in topics], language)})
         for what, topics in both
         if topics
     ]
-
-
-def _topic(session: Session, topic: str, language: str) -> str:
-    return shop.topic_name(session, topic, language) or topic
 
 
 def _by_channel(what: str, consents: Sequence[Consent], language: str) -> list[Done]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from email import message_from_bytes
+from email.policy import default as email_policy
 from html import unescape
+from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import Engine, delete, select
@@ -24,6 +27,7 @@ from rapport.outreach.policy.service import told
 from rapport.preferences import html
 from rapport.preferences import service as preferences
 from rapport.preferences.visitors import Visitors
+from rapport.shop.models import Product, ProductText
 from tests.preferences.conftest import ANN, Visitor, link_in, path_to
 
 MAIL, TIPS = ("newsletter", "email"), ("tips", "email")
@@ -126,6 +130,17 @@ def test_one_click(
         assert event.source.removeprefix("page:") not in path
 
 
+def test_the_header_of_a_mail_leads_there(visitor: Visitor, ann: int, engine: Engine) -> None:
+    subscribe(engine, ann)
+    visitor.deliver()
+    (file,) = visitor.folder.glob("*.eml")
+    mail = message_from_bytes(file.read_bytes(), policy=email_policy)
+    assert mail["List-Unsubscribe-Post"] == "=".join(*BUTTON.items())
+    path = urlsplit(mail["List-Unsubscribe"].partition(",")[0].strip("<>")).path
+    assert visitor.post(path, **BUTTON).status_code == 200
+    assert visitor.consents() == [(*MAIL, True), (*MAIL, False)]
+
+
 def test_another_post_to_it_asks_first(visitor: Visitor, ann: int, engine: Engine) -> None:
     subscribe(engine, ann)
     answer = visitor.post(path_to("unsubscribe", ann), anything="else")
@@ -165,7 +180,12 @@ def test_saving(visitor: Visitor, ann: int, engine: Engine) -> None:
     with session_scope(engine) as session:
         assert repository.interests_of(session, ann) == ["tents"]
         assert session.get_one(Customer, ann).language == "nb"
-    assert "Forgotten that you like: tents." in visitor.save(path, interest=[]).text
+        texts = [ProductText(language="en", name="Dome 2")]
+        session.add(Product(sku="t-1", price_minor=100, currency="NOK", texts=texts))
+        choices.like(session, ann, ["t-1", "long-gone"], "site")
+    assert "Forgotten that you like: Dome 2 and tents." in visitor.save(path, interest=[]).text
+    with session_scope(engine) as session:
+        assert repository.interests_of(session, ann) == ["long-gone"]  # what was not shown was not unticked
 
 
 def test_a_page_that_was_open_all_the_while_brings_nothing_back(

@@ -161,6 +161,15 @@ def test_a_mailbox_is_asked_a_few_times_only(visitor: Visitor) -> None:
     assert asked(visitor) == 4
 
 
+def test_what_is_asked_for_meanwhile_is_asked_in_one_go(visitor: Visitor) -> None:
+    for purpose in ("newsletter", "alerts"):
+        visitor.http.post("/api/subscribe", json={"email": NEW, "purposes": [purpose]})
+    (mail,) = visitor.deliver()
+    assert "News and offers and Alerts you asked for" in visitor.get(link_in(mail)).text
+    visitor.post(link_in(mail))
+    assert visitor.consents() == [(*MAIL, True), ("alerts", "email", True)]
+
+
 def test_a_client_may_ask_for_so_much(visitor: Visitor) -> None:
     answers = [visitor.post("/subscribe", email=f"a{number}@example.com").status_code for number in range(11)]
     assert answers == [200] * 10 + [429]
