@@ -15,6 +15,7 @@ from rapport.cli import (
     doctor,
     imports,
     jobs,
+    journeys,
     log,
     loyalty,
     nlu,
@@ -47,6 +48,7 @@ app.command("value")(value.command)
 app.command("worker")(worker.command)
 app.add_typer(nlu.app, name="nlu")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(journeys.app, name="journeys")
 app.add_typer(api_keys.app, name="api-key")
 app.add_typer(channel.app, name="channel")
 app.add_typer(customers.app, name="customers")
