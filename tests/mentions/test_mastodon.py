@@ -120,17 +120,13 @@ def test_the_servers_rate_limit_is_kept(
         assert timedelta(minutes=4) < known.paused_until - later < timedelta(minutes=6)
 
 
-@pytest.mark.parametrize(
-    ("status", "error"), [(401, TryAgainError), (403, TryAgainError), (503, TryAgainError)]
-)
-def test_check_says_whether_the_server_takes_us(
-    server: FakeMastodon, status: int, error: type[Exception]
-) -> None:
+def test_check_says_whether_the_server_takes_us(server: FakeMastodon) -> None:
     source = MastodonSource(server.url, TOKEN)
     assert source.check() == "@fjordly"
-    server.failures.append(status)
-    with pytest.raises(error):
-        source.check()
+    for status in (401, 403, 429, 503):
+        server.failures.append(status)
+        with pytest.raises(TryAgainError):
+            source.check()
     with pytest.raises(TryAgainError):
         MastodonSource(server.url, "another token").check()
 

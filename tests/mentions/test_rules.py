@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from rapport.kit.languages import LANGUAGES
 from rapport.mentions import rules, words
 from rapport.mentions.rules import Circumstances, gives_away
+from rapport.shop.facts import Mentions
 from rapport.shop.phrases import fold
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -204,3 +206,11 @@ def test_the_same_mention_gets_the_same_words_and_others_take_turns() -> None:
     assert found == set(words.texts()["praise"]["nb"])
     assert words.suggestion("praise", "nb", "7") == words.suggestion("praise", "nb", "7")
     assert words.suggestion("neutral", "nb", "7") == ""
+
+
+def test_the_shop_names_kinds_that_there_are_words_for() -> None:
+    assert Mentions().answer == ()
+    assert Mentions.model_validate({"answer": ["praise", "doubt"]}).answer == ("praise", "doubt")
+    for wrong in (["neutral"], ["praise", "praise"], ["thanks"], "praise", None):
+        with pytest.raises(ValidationError):
+            Mentions.model_validate({"answer": wrong})

@@ -92,9 +92,8 @@ def test_what_is_not_signed_now_by_who_knows_the_secret_is_refused(
     assert "broken" not in caplog.text
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+def test_what_is_not_of_the_form_is_refused(client: TestClient, sqlite_engine: Engine) -> None:
+    wrong: list[Any] = [
         [],
         "text",
         content(id=""),
@@ -105,11 +104,10 @@ def test_what_is_not_signed_now_by_who_knows_the_secret_is_refused(
         content(at="2026-03-02T12:00:00"),
         content(event="liked"),
         content(more=1),
-    ],
-)
-def test_what_is_not_of_the_form_is_refused(client: TestClient, sqlite_engine: Engine, body: Any) -> None:
-    answer = send(client, body)
-    assert (answer.status_code, answer.json()["type"]) == (400, "/problems/malformed")
+    ]
+    for body in wrong:
+        answer = send(client, body)
+        assert (answer.status_code, answer.json()["type"]) == (400, "/problems/malformed"), body
     assert texts(sqlite_engine) == []
 
 
