@@ -23,6 +23,8 @@ LANGUAGE_WEIGHTS = {"nb": 40, "en": 25, "es": 20, "ro": 15}
 CHANNELS = ("email", "sms", "whatsapp", "telegram", "messenger", "web")
 CONSENT_SOURCES = ("checkout", "newsletter form", "in the shop")
 WORDING_VERSION = "2024-01"
+# What the form asks for; every third person ticks only the first.
+PURPOSES = ("newsletter", "tips", "reminders")
 YEARS = 2
 # Letters that do not come apart into a base letter and an accent.
 PLAIN = str.maketrans({"ø": "o", "æ": "ae", "å": "a"})
@@ -50,6 +52,7 @@ class Person:
     persona: Persona | None = None
     channel: str | None = None
     refused: list[str] = field(default_factory=list)
+    purposes: tuple[str, ...] = PURPOSES[:1]
     consents: list[tuple[bool, str, datetime]] = field(default_factory=list)
 
     def belongings(self, customer_id: int) -> list[Base]:
@@ -71,7 +74,7 @@ class Person:
         rows += [
             ConsentEvent(
                 customer_id=customer_id,
-                purpose="newsletter",
+                purpose=purpose,
                 channel="email",
                 granted=granted,
                 wording_version=WORDING_VERSION,
@@ -79,6 +82,7 @@ class Person:
                 at=at,
             )
             for granted, source, at in self.consents
+            for purpose in self.purposes
         ]
         return rows
 
@@ -138,6 +142,9 @@ def _invent(random: Random, names: dict[str, Any], number: int, taken: set[str],
         person.refused = [channel for channel in ("sms", "messenger") if channel != person.channel]
     if random.random() < 0.65:
         person.consents = [(True, random.choice(CONSENT_SOURCES), joined)]
+        person.purposes = PURPOSES if number % 3 else PURPOSES[:1]
+        # They followed the link in the mail that asked them. The personas prove theirs in the chat.
+        person.customer.identities[0].verified_at = joined
         if random.random() < 0.1:
             withdrawn = joined + (today - joined) * random.random()
             person.consents.append((False, "unsubscribe link", withdrawn))
