@@ -74,13 +74,14 @@ class Trigger(Facts):
     """What begins the journey (`triggers.KINDS`), and what that kind wants to know more.
 
     `days`: so many after what happened, or before what is coming. `a_day`: how many people enter at most
-    in a day.
+    in a day. `only`: categories and SKUs it is limited to.
     """
 
     on: Key
     days: Days | None = None
     minutes: Annotated[int, Field(ge=1, le=10_080)] | None = None
     a_day: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    only: tuple[str, ...] = ()
 
 
 class Step(Facts):

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 SECTION = "journey."
 EDITED = ("active", "control", "audience")
-EDITED_OF_TRIGGER = ("days", "minutes", "a_day")
+EDITED_OF_TRIGGER = ("days", "minutes", "a_day", "only")
 EDITED_OF_STEPS = ("after_days", "words", "b")
 
 Journeys = dict[str, Journey]

@@ -86,6 +86,7 @@ def bought_by(session: Session, customer_ids: Collection[int]) -> dict[int, dict
     return found
 
 
-def to_be_had(session: Session, skus: Collection[str]) -> set[str]:
-    """Those of the products that are in stock, or whose stock is not counted."""
-    return set(session.scalars(select(Product.sku).where(Product.sku.in_(skus), AVAILABLE)))
+def to_be_had(session: Session, skus: Collection[str]) -> dict[str, str | None]:
+    """The category by SKU of those products that are in stock, or whose stock is not counted."""
+    rows = session.execute(select(Product.sku, Product.category).where(Product.sku.in_(skus), AVAILABLE))
+    return {row.sku: row.category for row in rows}

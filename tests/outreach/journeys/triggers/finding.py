@@ -19,7 +19,9 @@ WORDS = {language: {"subject": "Hello", "text": "Hello."} for language in ("en",
 
 def journey(on: str, **more: Any) -> Journey:
     """A journey of one step that begins with `on`; `days` and the like are the trigger's."""
-    trigger = {"on": on} | {name: more.pop(name) for name in ("days", "minutes", "a_day") if name in more}
+    trigger = {"on": on} | {
+        name: more.pop(name) for name in ("days", "minutes", "a_day", "only") if name in more
+    }
     rest = {"name": "Test", "about": "A test.", "purpose": "tips", "steps": [{"key": "one", "words": WORDS}]}
     return Journey.model_validate(rest | {"trigger": trigger} | more)
 
