@@ -25,7 +25,6 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from rapport.kit.settings import Settings
-from rapport.outreach import rules
 from rapport.outreach.blocks import blocks
 from rapport.outreach.compose import shop_name
 from rapport.outreach.models import OutboxMessage
@@ -155,7 +154,7 @@ def write(settings: Settings, message: OutboxMessage) -> EmailMessage:
     Raises ValueError when a header cannot be written safely or nobody could unsubscribe, and NotReadyError.
     """
     subject, text, html, headers = message.subject or "", message.text or "", None, None
-    if not rules.is_asked(message.purpose):
+    if not message.asked:
         if message.customer_id is None:
             raise ValueError("nobody could unsubscribe")
         if why := trouble(settings):

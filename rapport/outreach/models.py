@@ -20,6 +20,7 @@ class OutboxMessage(Base):
     `status`: queued → sending (what nobody asked for, from the moment it is handed over) → sent → bounced; or
     failed (refused for good, outlived `expires_at`, cancelled, or there was nobody to send it to); or unknown
     (a worker was killed, or the line broke, while it handed over what nobody asked for: not repeated).
+    `asked`: somebody waits for it.
 
     An unasked one needs `customer_id`: its links lead to their wishes. `step_id` is the journey's step that
     sent it. `text` is only what is said; footer and HTML are made when it leaves. `address_hash` tells later,
@@ -28,7 +29,8 @@ class OutboxMessage(Base):
 
     __tablename__ = "outbox"
     __table_args__ = (
-        Index("ix_outbox_due", "status", "next_attempt_at"),
+        # What somebody waits for goes before what nobody asked for, however much of that there is.
+        Index("ix_outbox_due", "status", "asked", "next_attempt_at"),
         # Small: an address goes once its mail is sent.
         Index("ix_outbox_recipient", "recipient"),
     )
@@ -36,6 +38,7 @@ class OutboxMessage(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(120), unique=True)
     purpose: Mapped[str] = mapped_column(String(40))
+    asked: Mapped[bool]
     customer_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"), index=True)
     step_id: Mapped[int | None] = mapped_column(ForeignKey("journey_step.id"), index=True)
     recipient: Mapped[str | None] = mapped_column(String(320))

@@ -29,14 +29,23 @@ def add_once(session: Session, message: OutboxMessage) -> bool:
 
 
 def something_due(session: Session, now: datetime) -> bool:
-    return session.scalar(select(OutboxMessage.id).where(_due(now)).limit(1)) is not None
+    return any(
+        session.scalar(select(OutboxMessage.id).where(_due(now, asked)).limit(1)) is not None
+        for asked in (True, False)
+    )
 
 
 def claim(session: Session, now: datetime, lease_until: datetime) -> OutboxMessage | None:
-    """Take the next due message for oneself until `lease_until`. Two workers never get the same one."""
+    """Take the next due message for oneself until `lease_until`: first what somebody waits for. Two workers
+    never get the same one.
+    """
+    return _claim(session, now, lease_until, True) or _claim(session, now, lease_until, False)
+
+
+def _claim(session: Session, now: datetime, lease_until: datetime, asked: bool) -> OutboxMessage | None:
     next_one = (
         select(OutboxMessage.id)
-        .where(_due(now))
+        .where(_due(now, asked))
         .order_by(OutboxMessage.next_attempt_at, OutboxMessage.id)
         .limit(1)
         .with_for_update(
@@ -102,7 +111,6 @@ def drop_unasked(
     session: Session,
     recipients: Collection[str],
     customer_id: int | None,
-    asked_for: Collection[str],
     now: datetime,
     reason: str,
 ) -> None:
@@ -114,7 +122,7 @@ def drop_unasked(
     theirs: ColumnElement[bool] = OutboxMessage.recipient.in_(recipients)
     if customer_id is not None:
         theirs = or_(theirs, OutboxMessage.customer_id == customer_id)
-    unasked = (theirs, OutboxMessage.purpose.not_in(asked_for))
+    unasked = (theirs, OutboxMessage.asked.is_(False))
     waiting = update(OutboxMessage).where(*unasked, OutboxMessage.status == "queued")
     _changed(
         session,
@@ -170,9 +178,14 @@ def forget_trouble(session: Session, address_hash: str) -> None:
     session.execute(delete(MailTrouble).where(MailTrouble.address_hash == address_hash))
 
 
-def _due(now: datetime) -> ColumnElement[bool]:
+def _due(now: datetime, asked: bool) -> ColumnElement[bool]:
     free = or_(OutboxMessage.lease_until.is_(None), OutboxMessage.lease_until <= now)
-    return and_(OutboxMessage.status == "queued", OutboxMessage.next_attempt_at <= now, free)
+    return and_(
+        OutboxMessage.status == "queued",
+        OutboxMessage.asked.is_(asked),
+        OutboxMessage.next_attempt_at <= now,
+        free,
+    )
 
 
 def _doubtful(now: datetime) -> tuple[ColumnElement[bool], ...]:

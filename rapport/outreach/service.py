@@ -50,6 +50,7 @@ def enqueue(
     message = OutboxMessage(
         key=key,
         purpose=purpose,
+        asked=rules.is_asked(purpose),
         customer_id=customer_id,
         step_id=step_id,
         recipient=recipient,
@@ -81,7 +82,7 @@ def cancel_unasked(session: Session, recipients: Collection[str], customer_id: i
     What is on its way to the server at this very moment may still go out, but is not tried again.
     """
     if recipients or customer_id is not None:
-        repository.drop_unasked(session, recipients, customer_id, rules.ASKED_FOR, clock.now(), "cancelled")
+        repository.drop_unasked(session, recipients, customer_id, clock.now(), "cancelled")
 
 
 def address_hash(address: str) -> str:

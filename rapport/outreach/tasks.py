@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
 from rapport.kit.settings import get_settings
-from rapport.outreach import letter, repository, rules
+from rapport.outreach import last_look, letter, repository, rules
 from rapport.outreach.mail import InDoubtError, Mailer, RefusedError, TryAgainError
 from rapport.outreach.models import OutboxMessage
 from rapport.outreach.repository import WIPED
@@ -36,6 +36,10 @@ class Outcome:
     server: bool = False
 
 
+# Somebody refused it meanwhile, or another worker has it: there is nothing to write down.
+CANCELLED = Outcome({})
+
+
 def send_due(engine: Engine, mailer: Mailer) -> int:
     """Send everything that is due, until the server takes nothing more; returns how many mails were sent."""
     _give_up_doubtful(engine)
@@ -43,7 +47,7 @@ def send_due(engine: Engine, mailer: Mailer) -> int:
     while (claimed := _claim(engine)) is not None:
         message, lease_until = claimed
         outcome = _attempt(engine, mailer, message, lease_until)
-        if outcome is None:
+        if outcome is CANCELLED:
             log.info("Mail %d (%s) was cancelled before it left", message.id, message.purpose)
             continue
         status = outcome.values.get("status", "queued")
@@ -76,8 +80,8 @@ def _claim(engine: Engine) -> tuple[OutboxMessage, datetime] | None:
     return (message, lease_until) if message is not None else None
 
 
-def _attempt(engine: Engine, mailer: Mailer, message: OutboxMessage, lease_until: datetime) -> Outcome | None:
-    """Try one message; None when it was cancelled, or another worker has it, before it left."""
+def _attempt(engine: Engine, mailer: Mailer, message: OutboxMessage, lease_until: datetime) -> Outcome:
+    """Try one message."""
     if message.expires_at is not None and message.expires_at <= clock.now():
         return _failed("expired before it could be sent")
     try:
@@ -87,24 +91,31 @@ def _attempt(engine: Engine, mailer: Mailer, message: OutboxMessage, lease_until
         return _later(message, str(error))
     except ValueError:
         return _failed("recipient or subject cannot stand in a mail, or it cannot be unsubscribed")
-    asked = rules.is_asked(message.purpose)
     try:
         with mailer.line() as hand_over:
-            if not asked and not _may_leave(engine, message, lease_until):
-                return None
+            if not message.asked and (instead := _last_look(engine, message, lease_until)) is not None:
+                return instead
             hand_over(mail)
     except RefusedError as error:
         return _failed(str(error), gone=error.gone)
     except InDoubtError as error:
-        return _later(message, str(error)) if asked else _unknown(str(error))
+        return _later(message, str(error)) if message.asked else _unknown(str(error))
     except TryAgainError as error:
         return _later(message, str(error), error.server)
     return Outcome({"status": "sent", "sent_at": clock.now(), "last_error": None, **WIPED})
 
 
-def _may_leave(engine: Engine, message: OutboxMessage, lease_until: datetime) -> bool:
+def _last_look(engine: Engine, message: OutboxMessage, lease_until: datetime) -> Outcome | None:
+    """What becomes of it instead of being sent; None when it may leave, and is marked as leaving."""
     with session_scope(engine) as session:
-        return repository.hand_over(session, message.id, lease_until)
+        decision = last_look.decide(session, message, clock.now())
+        if decision.outcome == "send":
+            return None if repository.hand_over(session, message.id, lease_until) else CANCELLED
+    if decision.outcome == "never" or decision.until is None:
+        return _failed(f"not any more: {decision.reason}")
+    at = decision.until if message.expires_at is None else min(decision.until, message.expires_at)
+    # It was no attempt: the server was not asked.
+    return Outcome({"next_attempt_at": at, "last_error": decision.reason, "attempts": message.attempts - 1})
 
 
 def _note(engine: Engine, message: OutboxMessage, lease_until: datetime, outcome: Outcome) -> bool:

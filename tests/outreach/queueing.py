@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from email.message import EmailMessage
 
 from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
 
 from rapport.customers import service as customers
+from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
 from rapport.outreach import service
 from rapport.outreach.mail import Mailer
@@ -32,8 +34,27 @@ class FakeMailer(Mailer):
 
 
 def a_customer(engine: Engine, address: str = ANN) -> int:
+    """Somebody who agreed to tips and alerts by mail, and has shown that the address is theirs."""
     with session_scope(engine) as session:
-        return customers.ensure_customer(session, identities=[("email", address)]).id
+        customer = customers.ensure_customer(session, identities=[("email", address)])
+        session.flush()
+        session.refresh(customer)
+        customer.identities[0].verified_at = clock.now()
+        for purpose in ("tips", "alerts"):
+            agree(session, customer.id, purpose)
+        return customer.id
+
+
+def agree(session: Session, customer_id: int, purpose: str, granted: bool = True) -> None:
+    customers.record_consent(
+        session,
+        customer_id,
+        purpose=purpose,
+        channel="email",
+        granted=granted,
+        wording_version="test",
+        source="test",
+    )
 
 
 def queue(

@@ -7,13 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine
-from sqlalchemy.orm import Session
 
 from rapport.channels import mail_feedback
 from rapport.channels.base import Report
 from rapport.customers import contact
 from rapport.customers import repository as customers
-from rapport.customers import service as customers_service
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
 from rapport.kit.settings import Settings
@@ -21,7 +19,7 @@ from rapport.outreach import repository, rules
 from rapport.outreach.tasks import send_due
 from tests.outreach.queueing import ANN, FakeMailer, a_customer, queue, row, statuses
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)  # a Monday morning: nobody is asleep
 
 
 @pytest.fixture(autouse=True)
@@ -32,24 +30,7 @@ def _still(settings: Settings) -> Iterator[None]:
 
 @pytest.fixture
 def ann(engine: Engine) -> int:
-    """Ann, who agreed to tips and alerts."""
-    customer_id = a_customer(engine)
-    with session_scope(engine) as session:
-        for purpose in ("tips", "alerts"):
-            agree(session, customer_id, purpose)
-    return customer_id
-
-
-def agree(session: Session, customer_id: int, purpose: str) -> None:
-    customers_service.record_consent(
-        session,
-        customer_id,
-        purpose=purpose,
-        channel="email",
-        granted=True,
-        wording_version="test",
-        source="test",
-    )
+    return a_customer(engine)
 
 
 def send(engine: Engine, customer_id: int, key: str, purpose: str = "tips") -> str:

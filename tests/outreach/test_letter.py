@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rapport.kit import clock
 from rapport.kit.languages import LANGUAGES
 from rapport.kit.settings import Settings
-from rapport.outreach import letter
+from rapport.outreach import letter, rules
 from rapport.outreach.blocks import Block, Piece, blocks
 from rapport.outreach.models import OutboxMessage
 from rapport.preferences import links
@@ -59,7 +59,8 @@ def a_row(**values: Any) -> OutboxMessage:
         "message_id": f"<{'ab' * 16}@fjordly.example>",
         "created_at": clock.now(),
     }
-    return OutboxMessage(**given | values)
+    given |= values
+    return OutboxMessage(asked=rules.is_asked(given["purpose"]), **given)
 
 
 def received(settings: Settings, **values: Any) -> EmailMessage:

@@ -29,7 +29,7 @@ from tests.outreach.server import PASSWORD, USER, Server, authenticate, free_por
 from tests.outreach.test_letter import a_row
 from tests.running import until
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)  # a Monday morning: nobody is asleep
 
 
 @pytest.fixture(autouse=True)
@@ -160,10 +160,11 @@ def test_a_worker_that_is_killed_while_the_server_has_the_mail(
 ) -> None:
     """kill -9, twice: once over what nobody asked for, once over what somebody waits for."""
     worker = (
-        "import ssl; from rapport.kit.database import make_engine;"
+        "import datetime, ssl; from rapport.kit import clock; from rapport.kit.database import make_engine;"
         " from rapport.outreach.mail import SmtpMailer; from rapport.outreach.tasks import send_due;"
         f" mailer = SmtpMailer('localhost', {smtp[1].port}, 'starttls', '{USER}', '{PASSWORD}',"
         " ssl._create_unverified_context());"
+        f" still = clock.freeze(datetime.datetime.fromisoformat('{NOW.isoformat()}')); still.__enter__();"
         f" send_due(make_engine('sqlite:///{tmp_path / 'rapport.db'}'), mailer)"
     )
     environment = os.environ | {"RAPPORT_VAR_DIR": str(tmp_path)}
@@ -171,14 +172,15 @@ def test_a_worker_that_is_killed_while_the_server_has_the_mail(
     for number, purpose in enumerate(["tips", "case_answer"], 1):
         queue(sqlite_engine, ann, purpose, [purpose])
         process = subprocess.Popen([sys.executable, "-c", worker], env=environment, cwd=ROOT)
-        until(lambda: len(server.taken) == number, 30)  # noqa: B023
-        process.kill()
-        process.wait()
+        try:
+            until(lambda: len(server.taken) == number, 30)  # noqa: B023
+        finally:
+            process.kill()
+            process.wait()
     server.holds = False
     context = ssl._create_unverified_context()
     mailer = SmtpMailer("localhost", smtp[1].port, "starttls", USER, PASSWORD, context)
-    with clock.freeze(datetime.now(UTC) + rules.LEASE):
-        assert send_due(sqlite_engine, mailer) == 1
+    assert send_later(sqlite_engine, mailer, rules.LEASE) == 1
     assert row(sqlite_engine, "tips").status == "unknown"
     asked = row(sqlite_engine, "case_answer").message_id
     assert [mail["Message-ID"] == asked for mail in server.taken] == [False, True, True]

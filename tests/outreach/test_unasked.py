@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
+from rapport.cases.models import Case
 from rapport.customers import contact
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
@@ -21,7 +23,7 @@ from rapport.outreach.mail import HandOver, InDoubtError, RefusedError, TryAgain
 from rapport.outreach.tasks import send_due
 from tests.outreach.queueing import ANN, FakeMailer, a_customer, queue, row, statuses
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)  # a Monday morning: nobody is asleep
 
 
 @pytest.fixture(autouse=True)
@@ -129,18 +131,26 @@ def test_what_the_servers_silence_means(
         assert send_due(engine, FakeMailer()) == (1 if status == "queued" else 0)
 
 
-@pytest.mark.parametrize("already_sent", [0, 3])
-def test_a_refusal_in_the_middle_of_a_batch_ends_it(engine: Engine, ann: int, already_sent: int) -> None:
+@pytest.mark.parametrize("already", [0, 3])
+def test_a_refusal_in_the_middle_of_a_batch_ends_it(engine: Engine, ann: int, already: int) -> None:
     bob = a_customer(engine, "bob@example.com")
     queue(engine, ann, keys=[f"k{number}" for number in range(8)])
-    queue(engine, ann, "verification_code", ["code"])
     queue(engine, bob, keys=["bobs"], recipient="bob@example.com")
-    mailer = Refusing(engine, ann, already_sent)
+    mailer = Refusing(engine, ann, already)
     send_due(engine, mailer)
-    assert [mail["To"] for mail in mailer.sent] == [ANN] * (already_sent + 1) + ["bob@example.com"]
-    assert statuses(engine) == ["sent"] * already_sent + ["failed"] * (8 - already_sent) + ["sent", "sent"]
+    assert [mail["To"] for mail in mailer.sent] == [ANN] * already + ["bob@example.com"]
+    assert statuses(engine) == ["sent"] * already + ["failed"] * (8 - already) + ["sent"]
     dropped = row(engine, "k7")
     assert (dropped.last_error, dropped.cancelled_at, dropped.text) == ("cancelled", NOW, None)
+
+
+def test_a_code_is_not_refused_and_does_not_wait_behind_news(engine: Engine, ann: int) -> None:
+    queue(engine, ann, keys=["a", "b"])
+    with clock.freeze(NOW + timedelta(seconds=5)):
+        queue(engine, ann, "verification_code", ["code"])
+        mailer = Refusing(engine, ann, 0)
+        assert send_due(engine, mailer) == 1
+    assert mailer.sent[0]["Message-ID"] == row(engine, "code").message_id
 
 
 def test_a_refusal_while_it_is_handed_over_is_the_end_of_tries(engine: Engine, ann: int) -> None:
@@ -232,3 +242,49 @@ def test_soft_bounces_count_for_a_while(days: list[int]) -> None:
         assert rules.is_unreachable(False, count, last, at) == (count >= rules.SOFT_BOUNCES)
         assert rules.is_unreachable(True, count, last, at)
     assert not rules.is_unreachable(False, count, last, at + rules.SOFT_FOR + timedelta(seconds=1))
+
+
+# --- what waited -------------------------------------------------------------------------------------------
+
+
+def put_off(engine: Engine, ann: int, purpose: str = "tips") -> None:
+    """A mail that the server would not take at once."""
+    queue(engine, ann, purpose)
+    assert send_due(engine, FakeMailer(TryAgainError("451 later"))) == 0
+
+
+def test_what_was_put_off_does_not_wake_anybody(engine: Engine, ann: int) -> None:
+    put_off(engine, ann)
+    night = datetime(2026, 3, 2, 22, 30, tzinfo=UTC)  # half past eleven in Oslo
+    with clock.freeze(night):
+        assert send_due(engine, FakeMailer()) == 0
+    found = row(engine)
+    assert (found.status, found.last_error, found.attempts) == ("queued", "quiet_hours", 1)
+    assert found.next_attempt_at == datetime(2026, 3, 3, 8, tzinfo=UTC)
+    with clock.freeze(found.next_attempt_at):
+        assert send_due(engine, FakeMailer()) == 1
+
+
+def test_what_was_put_off_is_not_sent_over_a_complaint(engine: Engine, ann: int) -> None:
+    put_off(engine, ann)
+    with session_scope(engine) as session:
+        session.add(Case(kind="complaint", customer_id=ann, message_key="m", text="torn", language="en"))
+    with clock.freeze(NOW + timedelta(hours=1)):
+        assert send_due(engine, FakeMailer()) == 0
+    assert (row(engine).status, row(engine).last_error) == ("failed", "not any more: open_complaint")
+
+
+def test_what_makes_good_is_sent_over_a_complaint(engine: Engine, ann: int) -> None:
+    put_off(engine, ann, "other")
+    with session_scope(engine) as session:
+        session.add(Case(kind="complaint", customer_id=ann, message_key="m", text="torn", language="en"))
+    with clock.freeze(NOW + timedelta(hours=1)):
+        assert send_due(engine, FakeMailer()) == 1
+
+
+def test_many_workers_send_each_once(engine: Engine, ann: int) -> None:
+    queue(engine, ann, keys=[f"k{number}" for number in range(20)])
+    mailers = [FakeMailer() for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(lambda mailer: send_due(engine, mailer), mailers)) == 20
+    assert len({mail["Message-ID"] for mailer in mailers for mail in mailer.sent}) == 20

@@ -28,6 +28,8 @@ def upgrade() -> None:
     with op.batch_alter_table("outbox", schema=None) as batch_op:
         batch_op.add_column(sa.Column("customer_id", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("step_id", sa.Integer(), nullable=True))
+        # All there was until now was asked for.
+        batch_op.add_column(sa.Column("asked", sa.Boolean(), nullable=False, server_default=sa.true()))
         batch_op.add_column(sa.Column("address_hash", sa.String(length=64), nullable=True))
         batch_op.add_column(sa.Column("cancelled_at", UtcDateTime(), nullable=True))
         batch_op.add_column(sa.Column("complained_at", UtcDateTime(), nullable=True))
@@ -40,10 +42,16 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_outbox_customer_id"), ["customer_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_outbox_step_id"), ["step_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_outbox_message_id"), ["message_id"], unique=False)
+        batch_op.drop_index("ix_outbox_due")
+        batch_op.create_index("ix_outbox_due", ["status", "asked", "next_attempt_at"], unique=False)
+    with op.batch_alter_table("outbox", schema=None) as batch_op:
+        batch_op.alter_column("asked", existing_type=sa.Boolean(), server_default=None)
 
 
 def downgrade() -> None:
     with op.batch_alter_table("outbox", schema=None) as batch_op:
+        batch_op.drop_index("ix_outbox_due")
+        batch_op.create_index("ix_outbox_due", ["status", "next_attempt_at"], unique=False)
         batch_op.drop_index(batch_op.f("ix_outbox_message_id"))
         batch_op.drop_index(batch_op.f("ix_outbox_step_id"))
         batch_op.drop_index(batch_op.f("ix_outbox_customer_id"))
@@ -52,6 +60,7 @@ def downgrade() -> None:
         batch_op.drop_column("complained_at")
         batch_op.drop_column("cancelled_at")
         batch_op.drop_column("address_hash")
+        batch_op.drop_column("asked")
         batch_op.drop_column("step_id")
         batch_op.drop_column("customer_id")
     op.drop_table("mail_trouble")
