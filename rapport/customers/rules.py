@@ -29,6 +29,8 @@ CODES_PER_CLIENT = (30, timedelta(hours=1))
 # For all of a channel on which anybody can write in as many names as they like.
 CODES_PER_OPEN_CHANNEL = (60, timedelta(hours=1))
 
+LONGEST_TIMEZONE = 60
+
 # What may stand in a name beside letters.
 IN_NAMES = str.maketrans("", "", "-'’")
 
@@ -61,6 +63,17 @@ def first_name(name: str | None) -> str | None:
         return None
     first = words[0]
     return first.title() if first.isupper() or first.islower() else first
+
+
+def is_timezone(name: str) -> bool:
+    """Whether this is an IANA time zone, as `Europe/Oslo`."""
+    if len(name) > LONGEST_TIMEZONE:
+        return False
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
 
 
 def normalise_email(text: str) -> str | None:

@@ -64,6 +64,7 @@ def ensure_customer(
     language: str | None = None,
     country: str | None = None,
     birthday: date | None = None,
+    timezone: str | None = None,
 ) -> Customer:
     """The customer another system speaks of, created if new.
 
@@ -88,7 +89,13 @@ def ensure_customer(
         customer = Customer()
         session.add(customer)
         session.flush()
-    given = {"name": name, "language": language, "country": country, "birthday": birthday}
+    given = {
+        "name": name,
+        "language": language,
+        "country": country,
+        "birthday": birthday,
+        "timezone": timezone,
+    }
     for field, new in given.items():
         if new is not None:
             setattr(customer, field, new)

@@ -67,6 +67,15 @@ def test_who_they_are(engine: Engine, tmp_path: Path) -> None:
         assert (lucia.language, lucia.country) == ("es", "ES")
 
 
+def test_where_their_clock_is(engine: Engine, tmp_path: Path) -> None:
+    zones = "email,time zone\nkari@example.com,Europe/Oslo\nann@example.com,Norway time\n"
+    report = _import(engine, tmp_path, zones)
+    assert dict(report.noted) == {"time zone not one such as Europe/Oslo, left out": 1}
+    with read_scope(engine) as session:
+        known = session.scalars(select(Customer.timezone).order_by(Customer.id)).all()
+        assert known == ["Europe/Oslo", None]
+
+
 def test_only_consent_with_a_source_counts(engine: Engine, tmp_path: Path) -> None:
     _import(engine, tmp_path, FILE)
     assert _may_mail(engine, "kari@example.com")

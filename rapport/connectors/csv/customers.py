@@ -15,7 +15,7 @@ from rapport.connectors.plan import Plan
 from rapport.connectors.report import Report
 from rapport.customers import repository, service
 from rapport.customers.models import Customer
-from rapport.customers.rules import IMPORTED_WORDING, normalise_email, normalise_phone
+from rapport.customers.rules import IMPORTED_WORDING, is_timezone, normalise_email, normalise_phone
 from rapport.kit import clock, languages
 
 PURPOSE, CHANNEL = "newsletter", "email"
@@ -42,6 +42,7 @@ class CustomerRow:
     name: str | None
     language: str | None
     country: str | None
+    timezone: str | None
     birthday: date | None
     consent: Consent | None
 
@@ -75,6 +76,7 @@ class CustomerReader:
             name=self._name(record),
             language=self._language(row, record),
             country=country,
+            timezone=self._timezone(row, record),
             birthday=self._birthday(row, record),
             consent=self._consent(row, record),
         )
@@ -108,6 +110,13 @@ class CustomerReader:
         if typed and language is None:
             self._report.note("language not one of ours, left out", row)
         return language
+
+    def _timezone(self, row: int, record: Record) -> str | None:
+        typed = self._cell(record, "timezone")
+        if typed and not is_timezone(typed):
+            self._report.note("time zone not one such as Europe/Oslo, left out", row)
+            return None
+        return typed or None
 
     def _birthday(self, row: int, record: Record) -> date | None:
         typed = self._cell(record, "birthday")
@@ -162,6 +171,7 @@ class CustomerWriter:
                 name=row.name,
                 language=row.language,
                 country=row.country,
+                timezone=row.timezone,
                 birthday=row.birthday,
             )
             if customer.id > newest:

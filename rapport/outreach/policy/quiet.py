@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 
 from babel.core import get_global
 
+from rapport.customers.rules import is_timezone
+
 LOOK_AHEAD_DAYS = 9
 
 
@@ -48,7 +50,7 @@ def over(quiet: Quiet, zones: Sequence[str], at: datetime) -> datetime:
 
 def zones_of(timezone: str | None, country: str | None, home: str) -> tuple[str, ...]:
     """Where somebody may be: in their own zone, else in those of their country (ISO 3166), else at home."""
-    if timezone is not None and is_zone(timezone):
+    if timezone is not None and is_timezone(timezone):
         return (timezone,)
     return zones_in(country.strip().upper() if country else "") or (home,)
 
@@ -58,21 +60,12 @@ def zones_in(country: str) -> tuple[str, ...]:
     """The zones of a country, one of each that show the same time all year; none for an unknown country."""
     zones: dict[tuple[timedelta | None, ...], str] = {}
     for name in sorted(get_global("territory_zones").get(country, ())):
-        if is_zone(name):
+        if is_timezone(name):
             offsets = (
                 datetime(2026, month, 1, 12, tzinfo=ZoneInfo(name)).utcoffset() for month in range(1, 13)
             )
             zones.setdefault(tuple(offsets), name)
     return tuple(zones.values())
-
-
-def is_zone(name: str) -> bool:
-    """Whether this is an IANA time zone, as `Europe/Oslo`."""
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return False
-    return True
 
 
 def _is_quiet(quiet: Quiet, local: datetime) -> bool:
