@@ -61,7 +61,7 @@
       return;
     }
     queue.unshift(...events);
-    later(1000 * 2 ** tries);
+    later(500 * 2 ** tries);
   };
 
   /** What became of a request; `entry` is who it was sent for. */

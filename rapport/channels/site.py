@@ -143,6 +143,7 @@ def _add_products(routes: APIRouter, database: Engine) -> None:
                     "price": money(product.price_minor, product.currency, language),
                     "image": product.image,
                     "url": product.url,
+                    "sold_out": product.stock == 0,
                 }
                 for product, text in repository.products_in(session, language, MAX_PRODUCTS)
             ]

@@ -217,7 +217,7 @@ class FakeApi:
         return Response(page, media_type="text/html", headers={"Content-Security-Policy": policy})
 
     async def widget(self, request: Request) -> Response:
-        return FileResponse(WEB / "widget.js")
+        return FileResponse(WEB / request.url.path.lstrip("/"))
 
     async def products(self, request: Request) -> Response:
         self.requests.append("GET products")
@@ -245,6 +245,7 @@ class FakeApi:
             routes=[
                 Route("/page", self.host_page),
                 Route("/widget.js", self.widget),
+                Route("/site.js", self.widget),
                 Route("/api/chat/sessions", self.sessions, methods=["POST"]),
                 Route("/api/chat/messages", self.messages, methods=["GET", "POST"]),
                 Route("/api/chat/events", self.events),

@@ -1,5 +1,6 @@
-/* The demo shop page: its language, its products, and two buttons that open the chat. */
+/* The demo shop page: its language, its products, and two buttons that open the chat. The visitor: visit.js. */
 import { TEXTS } from "./texts.js";
+import { action, askConsent, showCart } from "./visit.js";
 
 const asked = [new URLSearchParams(location.search).get("lang"), ...navigator.languages];
 const language = asked.map((tag) => String(tag).slice(0, 2).replace(/^n[on]$/, "nb")).find((code) => code in TEXTS) ?? "en";
@@ -25,13 +26,15 @@ function translatePage() {
 /** The demo pictures come in three colours; neighbours get different ones. */
 const picture = (image, index) => image?.replace(/^(\/demo\/images\/[a-z_]+)\.svg$/, ["$1.svg", "$1-2.svg", "$1-3.svg"][index % 3]);
 
-function productCard({ sku, name, description, category, price, image }, index) {
+function productCard(product, index, names) {
+  const { sku, name, description, category, price, image } = product;
   return make("li", { class: "product", id: sku, "data-category": category },
     make("img", { src: picture(image, index) ?? "/demo/images/logo.svg", alt: "", loading: "lazy", width: 400, height: 300 }),
     make("p", { class: "category" }, texts[category] ?? category),
-    make("h3", {}, name),
+    make("h3", {}, make("a", { href: `#${sku}` }, name)),
     make("p", { class: "description" }, description ?? ""),
-    make("p", { class: "price" }, price));
+    make("p", { class: "price" }, price),
+    make("div", { class: "act" }, action(product, texts, names)));
 }
 
 /** Shows one category's products, or all for "". */
@@ -47,7 +50,9 @@ async function loadProducts() {
     const answer = await fetch(`/api/demo/products?language=${language}`);
     if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
     const { products } = await answer.json();
-    find(".grid").replaceChildren(...products.map(productCard));
+    const names = new Map(products.filter((product) => !product.sold_out).map(({ sku, name }) => [sku, name]));
+    find(".grid").replaceChildren(...products.map((product, index) => productCard(product, index, names)));
+    showCart(texts, names);
     const categories = ["", ...new Set(products.map(({ category }) => category))];
     find(".categories").replaceChildren(...categories.map((category) =>
       make("button", { type: "button", value: category }, category ? (texts[category] ?? category) : texts.all)));
@@ -60,6 +65,7 @@ async function loadProducts() {
 }
 
 translatePage();
+askConsent(texts);
 find(".categories").addEventListener("click", ({ target }) => target.matches("button") && show(target.value));
 for (const id of ["ask", "points"]) document.getElementById(id).addEventListener("click", () => find("rapport-chat")?.open());
 loadProducts();
