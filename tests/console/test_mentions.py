@@ -17,10 +17,13 @@ from rapport.kit.database import read_scope, session_scope
 from rapport.kit.settings import Settings
 from rapport.mentions import service
 from rapport.mentions.models import Mention, MentionSource
-from tests.console.client import readable
-from tests.console.conftest import Logged
+from tests.browser import assert_accessible
+from tests.console.client import StaffClient, add_staff, address, readable
+from tests.console.conftest import Logged, OpenPage
 from tests.console.talks import somebody
+from tests.fake_rasa import FakeRasa
 from tests.mentions.fakes.mastodon import TOKEN, FakeMastodon
+from tests.running import RunningApp, until
 
 SUGGESTED = "Sorry! Please write to us in a private message."
 
@@ -125,11 +128,7 @@ def test_the_list_is_narrowed_and_goes_on(log_in: Logged, engine: Engine) -> Non
     assert manager.get("/console/mentions", after="nonsense").status_code == 422
 
 
-def test_who_has_no_source_is_told_how_to_connect_one(
-    settings: Settings, sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from tests.console.client import StaffClient, add_staff, address
-
+def test_who_has_no_source_is_told_how_to_connect_one(settings: Settings, sqlite_engine: Engine) -> None:
     app = create_app(settings, sqlite_engine)
     add_staff(sqlite_engine, "agent")
     text = StaffClient(app, address("agent")).text("/console/mentions")
@@ -139,3 +138,43 @@ def test_who_has_no_source_is_told_how_to_connect_one(
     assert "Answer where it stands" in text and SUGGESTED in text
     with session_scope(sqlite_engine) as session:
         assert session.scalars(select(Mention.state)).one() == "new"
+
+
+HOSTILE = "<script>evil=1</script>\"'><img src=x onerror=evil=1>{{7*7}} broken"
+
+
+@pytest.fixture
+def running(
+    settings: Settings, sqlite_engine: Engine, rasa: FakeRasa, server: FakeMastodon
+) -> Iterator[RunningApp]:
+    """The whole app with the shop's account on a server."""
+    running = RunningApp(
+        settings, sqlite_engine, rasa, mastodon_url=server.url, mastodon_token=SecretStr(TOKEN)
+    )
+    yield running
+    running.stop()
+
+
+def test_the_way_of_a_mention_in_a_browser(
+    open_page: OpenPage, sqlite_engine: Engine, server: FakeMastodon
+) -> None:
+    toot = server.toot(HOSTILE)
+    one = mention(sqlite_engine, toot, HOSTILE)
+    page = open_page("manager", "/console/mentions", width=375)
+    assert page.locator("li.badge", has_text="Mastodon").count() == 1
+    assert_accessible(page)
+    page.click("th a")
+    page.wait_for_url(f"**/mentions/{one}")
+    assert page.locator("blockquote").first.inner_text() == HOSTILE
+    page.fill("textarea[name=answer]", "Sorry! Write to us: 22 33 44 55")
+    page.click("text=Send")
+    page.locator("[role=alert]", has_text="a phone number").wait_for()
+    assert page.input_value("textarea[name=answer]") == "Sorry! Write to us: 22 33 44 55"
+    page.fill("textarea[name=answer]", f"Sorry! {HOSTILE.replace('7*7', '')}")
+    page.click("text=Send")
+    page.locator("[role=status]", has_text="Your answer is on its way.").wait_for()
+    until(lambda: server.posted)
+    page.reload()
+    page.locator(".badge", has_text="Sent").wait_for()
+    assert_accessible(page)
+    assert page.evaluate("typeof evil") == "undefined"

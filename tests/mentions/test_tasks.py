@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +13,7 @@ from sqlalchemy import Engine, select
 
 from rapport.cli import doctor
 from rapport.customers.models import Customer
+from rapport.kit import clock
 from rapport.kit.database import session_scope
 from rapport.kit.settings import Settings
 from rapport.mentions import answers, rules, service, tasks
@@ -60,6 +63,38 @@ def test_two_workers_never_have_the_same_answer(engine: Engine, server: FakeMast
         assert again is not None and (again[0].id, again[1]) == (first, True), "it may have been sent"
     with session_scope(engine) as session:
         assert not mentions.release(session, first, now + rules.LEASE, status="sent"), "the lease was lost"
+
+
+SENDER = """
+import sys
+from rapport.kit.database import make_engine
+from rapport.mentions import tasks
+from rapport.mentions.mastodon import MastodonSource
+
+tasks.send_due(make_engine(sys.argv[1]), {"mastodon": MastodonSource(sys.argv[2], sys.argv[3])})
+"""
+
+
+def test_a_process_that_is_killed_while_the_server_has_the_answer(
+    sqlite_engine: Engine, server: FakeMastodon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """kill -9: the answer stands there, nobody here knows, and it is not sent again."""
+    source, _, _ = queued(sqlite_engine, server)
+    server.failures.append("hold")
+    url = sqlite_engine.url.render_as_string(hide_password=False)
+    process = subprocess.Popen([sys.executable, "-c", SENDER, url, server.url, TOKEN])
+    try:
+        assert server.held.wait(30)
+    finally:
+        process.kill()
+        process.wait()
+    assert tasks.send_due(sqlite_engine, {"mastodon": source}) == 0, "its lease still runs"
+    later = datetime.now(UTC) + 2 * rules.LEASE
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert tasks.send_due(sqlite_engine, {"mastodon": source}) == 0
+    with session_scope(sqlite_engine) as session:
+        assert session.scalars(select(MentionAnswer.status)).one() == "unknown"
+    assert len(server.posted) == 1
 
 
 def test_whose_account_it_is_may_be_found_out_after_the_answer_was_decided(

@@ -22,7 +22,7 @@ Body = dict[str, Any]
 
 class FakeMastodon:
     """`calls` are (method, path); `posted` what was written as the shop. `failures`: statuses to answer with
-    next, or "drop" to take a call and never answer.
+    next, "drop" to take a call and never answer, or "hold" to take it and wait for `go_on` (`held` says so).
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class FakeMastodon:
         self.failures: deque[int | str] = deque()
         self.remaining = 300
         self.reset_in = timedelta(minutes=5)
-        self.drops = threading.Event()
+        self.held, self.go_on = threading.Event(), threading.Event()
         self._by_key: dict[str, Body] = {}
         self._next = 1000
         self._lock = threading.Lock()
@@ -43,6 +43,7 @@ class FakeMastodon:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def close(self) -> None:
+        self.go_on.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -177,6 +178,9 @@ class FakeMastodon:
                             method, path, query, self.headers.get("Idempotency-Key", "")
                         )
                     fake.remaining -= 1
+                if failure == "hold":
+                    fake.held.set()
+                    fake.go_on.wait(20)
                 if failure == "drop":
                     self.close_connection = True
                     return
