@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
+from rapport.customers.rules import NEWSLETTER
 from rapport.loyalty.offers.repository import agreed_among
 from rapport.outreach.journeys.models import JourneyEntry
 from rapport.outreach.journeys.triggers import base
@@ -48,7 +49,8 @@ def _who_may(session: Session, search: Search) -> Iterator[Found]:
     )
     while rows := list(islice(best, base.BATCH)):
         ids = [row.customer_id for row in rows]
-        free = agreed_among(session, ids) - _lately_on_it(session, search, ids)
+        agreed = agreed_among(session, ids) if search.journey.purpose == NEWSLETTER else set(ids)
+        free = agreed - _lately_on_it(session, search, ids)
         yield from not_entered(
             session,
             search.key,

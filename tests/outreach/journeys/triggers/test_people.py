@@ -104,7 +104,7 @@ def test_lapsed_takes_the_best_of_a_day_and_passes_over_who_cannot_enter(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(base, "BATCH", 2)
-    back = journey("lapsed", a_day=3, again_days=100)
+    back = journey("lapsed", a_day=3, again_days=100, purpose="newsletter")
     with session_scope(engine) as session:
         people = [customer(session) for _ in range(9)]
         for place, who in enumerate(people):
