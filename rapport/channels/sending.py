@@ -30,6 +30,7 @@ from rapport.channels.base import (
 from rapport.channels.models import Delivery
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
+from rapport.outreach import last_look
 
 log = logging.getLogger(__name__)
 
@@ -168,6 +169,8 @@ class Sender:
         if delivery.cancelled_at is not None:
             self._note(job, status="cancelled", lease_until=None)
             return
+        if not delivery.asked and self._is_put_off(job):
+            return
         letter = self._letter(job)
         parts, provider_id = letter.parts, None
         for number, part in enumerate(parts[delivery.parts_sent :], delivery.parts_sent + 1):
@@ -201,6 +204,22 @@ class Sender:
             lease_until=None,
             last_error=None,
         )
+
+    def _is_put_off(self, job: Job) -> bool:
+        """Whether what nobody asked for is not for now: it waited, and it is night, or they complained.
+
+        Raises RefusedError when it is not for later either.
+        """
+        delivery = job.delivery
+        with session_scope(self._database) as session:
+            decision = last_look.of_delivery(session, delivery, clock.now())
+            if decision.until is not None:
+                # It was no attempt: nobody was asked.
+                values = {"next_attempt_at": decision.until, "attempts": delivery.attempts - 1}
+                repository.later(session, delivery.id, job.lease_until, last_error=decision.reason, **values)
+        if decision.outcome == "never":
+            raise RefusedError(f"not any more: {decision.reason}")
+        return decision.outcome == "later"
 
     def _refused(self, job: Job, reason: str, gone: bool) -> None:
         log.info("Delivery %d on %s was refused: %s", job.delivery.id, job.channel.name, reason)

@@ -1,4 +1,4 @@
-"""Whether a mail that nobody asked for may still leave: asked again of the contact policy right before.
+"""Whether what nobody asked for may still leave: asked again of the contact policy right before.
 
 It may have waited since it was decided, because the server was away or others came first. Meanwhile night may
 have come, or a complaint.
@@ -9,14 +9,20 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from rapport.channels.models import ContactPoint, Delivery
+from rapport.conversations.models import Message
+from rapport.outreach.journeys.definition import load_all
 from rapport.outreach.journeys.models import JourneyStep
 from rapport.outreach.models import OutboxMessage
 from rapport.outreach.policy import rules, service
 from rapport.outreach.policy.rules import Decision, Touch
 
 EMAIL, OTHER = "email", "other"
+# How the keys of what a journey wrote begin (journeys/delivery.py).
+JOURNEY = "journey"
 # What was decided so recently is still right; a refusal counts all the same, it cancels what waits.
 FRESH = timedelta(minutes=1)
 # It counts among those sent already, and what it may cost was decided with it.
@@ -37,6 +43,38 @@ def decide(session: Session, message: OutboxMessage, now: datetime) -> Decision:
         # What needs no consent is part of making good.
         recovery=message.purpose == OTHER,
     )
+    return _again(session, customer_id, touch, step, now)
+
+
+def of_delivery(session: Session, delivery: Delivery, now: datetime) -> Decision:
+    """The same of a journey's message in a messaging app; what no journey wrote is sent."""
+    fresh = Decision("send", "allowed", delivery.channel)
+    if now - delivery.created_at < FRESH:
+        return fresh
+    found = session.execute(
+        select(Message.provider_id, Message.content, ContactPoint.customer_id)
+        .join(ContactPoint, ContactPoint.conversation_id == Message.conversation_id)
+        .where(Message.conversation_id == delivery.conversation_id, Message.sequence == delivery.sequence)
+    ).one_or_none()
+    kind, _, number = ((found.provider_id if found else None) or "").partition(":")
+    step = session.get(JourneyStep, int(number)) if kind == JOURNEY and number.isdecimal() else None
+    if found is None or step is None:
+        return fresh
+    journey = load_all().get(step.journey)
+    touch = Touch(
+        journey=step.journey,
+        step=step.step,
+        purpose=journey.purpose if journey else None,
+        channels=(delivery.channel,),
+        recovery=journey is not None and journey.recovery,
+        template="template" in (found.content or {}),
+    )
+    return _again(session, found.customer_id, touch, step, now)
+
+
+def _again(
+    session: Session, customer_id: int, touch: Touch, step: JourneyStep | None, now: datetime
+) -> Decision:
     facts = replace(service.facts_of(session, customer_id, now), sent=(), worth_minor=_ANY_WORTH)
     decision = rules.decide(facts, touch, now)
     if decision.outcome != "send" and step is not None:

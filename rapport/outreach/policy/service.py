@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from sqlalchemy.orm import Session
 
 from rapport.channels import registry
-from rapport.customers.rules import DEFAULT_PER_MONTH
+from rapport.customers.rules import DEFAULT_PER_MONTH, IMPORTED_WORDING
 from rapport.kit import clock
 from rapport.kit.errors import NotFoundError
 from rapport.mentions import service as mentions
@@ -22,8 +22,6 @@ from rapport.shop.facts import StayingInTouch, get_facts
 from rapport.shop.hours import WEEKDAYS
 
 EMAIL = "email"
-# What a file says was agreed to: the shop vouches for the address it keeps that agreement with.
-IMPORTED = "imported"
 # A step that is put off again and again has several decisions, of which one is told.
 LOOKED_AT = 40
 
@@ -183,8 +181,10 @@ def _stopped(point: Any, consents: Mapping[tuple[str, str], Consent]) -> bool:
 
 
 def _mailbox(known: Sequence[Any], said: Sequence[Any]) -> str | None:
-    """Mail goes to an address that was shown to be theirs, or that an imported agreement came with."""
+    """Mail goes to an address that was shown to be theirs, or that an agreement in a file came with: that the
+    shop vouches for.
+    """
     addresses = [row for row in known if row.kind == EMAIL]
     latest = {row.purpose: row for row in said if row.channel == EMAIL}
-    vouched = any(row.granted and row.wording_version == IMPORTED for row in latest.values())
+    vouched = any(row.granted and row.wording_version == IMPORTED_WORDING for row in latest.values())
     return next((row.value for row in addresses if row.verified_at is not None or vouched), None)
