@@ -191,6 +191,7 @@ def _finish(engine: Engine, answer: MentionAnswer, lease_until: datetime, outcom
         sent = kept and outcome["status"] == "sent"
         if sent and mention is not None:
             mention.state = "answered"
+            repository.source(session, answer.source).last_error = None  # whatever it was, it is over
             session.flush()
             case = repository.case_of(session, mention)
             if case is not None:

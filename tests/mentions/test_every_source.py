@@ -134,25 +134,27 @@ def test_an_answer_that_was_on_its_way_at_a_kill_is_not_repeated(
     assert (answer.status, world.answers()) == ("unknown", [])
 
 
-def test_praise_is_thanked_by_itself_once_to_a_person(engine: Engine, world: World, thanks: None) -> None:
+def test_praise_is_thanked_by_itself_once_to_a_person(
+    sqlite_engine: Engine, world: World, thanks: None
+) -> None:
     world.say("I love it")
     world.say("I love it perhaps")
     world.say("I love it so much")
-    world.hear(engine)
-    world.hear(engine)
-    tasks.send_due(engine, {world.source.name: world.source})
-    with session_scope(engine) as session:
+    world.hear(sqlite_engine)
+    world.hear(sqlite_engine)
+    tasks.send_due(sqlite_engine, {world.source.name: world.source})
+    with session_scope(sqlite_engine) as session:
         decided = session.scalars(select(MentionAnswer.mention_id)).all()
     if isinstance(world, SignedWorld):
         assert decided == []
     else:
-        assert decided == [mentions(engine)[0].id]
+        assert decided == [mentions(sqlite_engine)[0].id]
         assert len(world.answers()) == 1
 
 
-def test_nobody_is_thanked_while_they_are_unhappy(engine: Engine, world: World, thanks: None) -> None:
+def test_nobody_is_thanked_while_they_are_unhappy(sqlite_engine: Engine, world: World, thanks: None) -> None:
     world.say("my tent came broken")
     world.say("but I love the colour")
-    world.hear(engine)
-    with session_scope(engine) as session:
+    world.hear(sqlite_engine)
+    with session_scope(sqlite_engine) as session:
         assert session.scalars(select(MentionAnswer)).all() == []

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 from sqlalchemy import Engine, select
 from starlette.testclient import TestClient
 
@@ -120,6 +120,11 @@ def test_without_a_secret_there_is_no_address(settings: Settings, sqlite_engine:
     client = TestClient(create_app(settings, sqlite_engine))
     assert send(client, content()).status_code == 404
     assert client.post("/webhooks/facebook", content=b"{}").status_code == 404
+
+
+def test_a_short_secret_is_refused(settings: Settings) -> None:
+    with pytest.raises(ValidationError, match="at least 32 characters"):
+        Settings.model_validate({**settings.model_dump(), "mentions_secret": "short"})
 
 
 def test_half_of_facebooks_settings_switch_nothing_on(settings: Settings, page: FakePage) -> None:
