@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     bindparam,
     case,
+    func,
     insert,
     literal_column,
     or_,
@@ -28,6 +29,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from rapport.cases.models import Case
+from rapport.channels.models import Delivery
 from rapport.conversations.answers import NOT_UNDERSTOOD
 from rapport.conversations.models import Conversation, Handoff, Message
 
@@ -102,7 +104,19 @@ _HEAD = (
     .limit(2)
 )
 _UNTOLD = (
-    select(Message.id, Message.author, Message.text, Message.content, Message.language)
+    select(
+        Message.id,
+        Message.author,
+        Message.text,
+        Message.content,
+        Message.language,
+        # In the web chat nothing is delivered: what is there is seen.
+        func.coalesce(Delivery.status, "sent").label("delivery"),
+    )
+    .outerjoin(
+        Delivery,
+        (Delivery.conversation_id == Message.conversation_id) & (Delivery.sequence == Message.sequence),
+    )
     .where(Message.conversation_id == bindparam("conversation"), UNTOLD)
     .where(Message.sequence < bindparam("sequence"))
     .order_by(Message.sequence)
@@ -215,7 +229,7 @@ def head(session: Session, conversation_id: str) -> Head | None:
 
 def untold(session: Session, conversation_id: str, before: int) -> Sequence[Row[Any]]:
     """What was said before that sequence number without the bot, and the bot does not know yet, in order:
-    (id, author, text, content, language).
+    (id, author, text, content, language, what became of its delivery).
     """
     return session.execute(_UNTOLD, {"conversation": conversation_id, "sequence": before}).all()
 

@@ -153,7 +153,8 @@ class Turns:
             rows = repository.untold(session, conversation_id, head.sequence)
         if not rows:
             return
-        told = [_told(row) for row in rows]
+        # What was taken back before it arrived is no question to the customer.
+        told = [_told(row) for row in rows if not _is_taken_back(row)]
         for start in range(0, len(told), TOLD_AT_ONCE):
             try:
                 self._rasa.tell(conversation_id, told[start : start + TOLD_AT_ONCE])
@@ -166,7 +167,7 @@ class Turns:
                     "Rasa refused to be told what was said in conversation %s: %s", conversation_id, error
                 )
         with session_scope(self._database) as session:
-            repository.mark_told(session, [message.message_id for message in told], clock.now())
+            repository.mark_told(session, [row.id for row in rows], clock.now())
 
     def _follow_language(self, head: Head, found: list[dict[str, str]]) -> None:
         conversation = head.conversation
@@ -261,6 +262,11 @@ def _is_for_person(head: Head) -> bool:
 
 def _is_for_bot(head: Head) -> bool:
     return head.notice is None and head.conversation.status != "human"
+
+
+def _is_taken_back(row: Row[Any]) -> bool:
+    """Whether nobody asked for it and it never got there: it was refused meanwhile, or nobody was reached."""
+    return "journey" in (row.content or {}) and row.delivery in {"cancelled", "failed"}
 
 
 def _told(row: Row[Any]) -> Told:

@@ -12,10 +12,12 @@ from rapport.customers import repository as customers
 from rapport.kit import clock
 from rapport.kit.settings import get_settings
 from rapport.loyalty.offers import people
-from rapport.loyalty.offers.rules import OfferTerms
+from rapport.loyalty.offers.rules import Audience, OfferTerms
 from rapport.outreach.journeys import repository, rules
 from rapport.outreach.journeys.definition import Journey, waits
 from rapport.outreach.journeys.models import JourneyEntry, JourneyStep
+
+EVERYBODY = Audience()
 
 
 def enter(
@@ -114,5 +116,7 @@ def end(session: Session, entry_id: int, why: str, now: datetime) -> None:
 def is_for(session: Session, journey: Journey, customer_id: int, now: datetime) -> bool:
     """Whether the customer is one of those the journey is for."""
     audience = journey.audience.audience()
+    if audience == EVERYBODY:  # then nothing need be known of them
+        return True
     asks = OfferTerms(id=0, audience=audience)
     return audience.matches(people.known(session, customer_id, [asks], now).person)

@@ -18,8 +18,9 @@ from rapport.loyalty.offers.rules import CODE_GROUP_LENGTH, CODE_GROUPS, OfferTe
 from rapport.outreach.journeys import repository, rules
 from rapport.shop.facts import get_facts
 
-# Who gets one is drawn where presents are given; a journey only tells of it.
-BY_LOT = "surprise"
+# What a journey gives codes of. Who is surprised is drawn where presents are given, points are paid with, and
+# who brought a friend is known elsewhere: of these a journey only tells.
+GIVEN = frozenset({"standing", "birthday", "anniversary", "recovery"})
 
 
 # What stands in a sample in place of a code's letters.
@@ -65,9 +66,17 @@ def coupon(session: Session, key: str | None, gift: Gift, now: datetime) -> Coup
 def sample(session: Session, key: str | None, gift: Gift, now: datetime) -> Coupon | None:
     """The code they have, or one that nobody has, with the terms theirs would have; nothing is given."""
     found = _look(session, key, gift, now)
-    if found.had is not None or found.terms is None:
-        return found.had
-    terms, facts = found.terms.terms, get_facts()
+    return found.had if found.had is not None or found.terms is None else _made_up(found.terms, now)
+
+
+def sample_present(session: Session, occasion: str, now: datetime) -> Coupon | None:
+    """A code that nobody has, as one is given for this occasion."""
+    offered = lookups.offers(session, occasion)
+    return _made_up(offered[0], now) if offered else None
+
+
+def _made_up(offer: OfferTerms, now: datetime) -> Coupon:
+    terms, facts = offer.terms, get_facts()
     return Coupon(
         code=f"{facts.coupon_prefix}-{'-'.join([NOBODYS] * CODE_GROUPS)}",
         kind=terms.kind,
@@ -76,7 +85,7 @@ def sample(session: Session, key: str | None, gift: Gift, now: datetime) -> Coup
         gift_sku=terms.gift_sku,
         minimum_minor=terms.minimum_minor,
         currency=facts.currency,
-        expires_at=offer_rules.expiry(found.terms, now),
+        expires_at=offer_rules.expiry(offer, now),
     )
 
 
@@ -97,7 +106,7 @@ def _look(session: Session, key: str | None, gift: Gift, now: datetime) -> _Foun
     if given is not None:
         return _Found(given if _is_good(given, gift.customer_id, now) else None)
     had = repository.good_coupon(session, gift.customer_id, offer_id, now)
-    if had is not None or occasion == BY_LOT:
+    if had is not None or occasion not in GIVEN:
         return _Found(had)
     terms = [offer for offer in lookups.offers(session, occasion) if offer.key == key]
     known = people.known(session, gift.customer_id, terms, now)

@@ -20,7 +20,7 @@ from rapport.kit.upsert import insert
 from rapport.loyalty.offers.models import GOOD, Coupon, Offer
 from rapport.outreach.journeys.models import JourneyEntry, JourneyStep
 from rapport.outreach.models import OutboxMessage
-from rapport.shop.models import Order, Refund
+from rapport.shop.models import Order, Product, Refund
 from rapport.shop.repository import KEPT
 
 # --- entries -----------------------------------------------------------------------------------------------
@@ -42,6 +42,14 @@ def last_entered_at(session: Session, customer_id: int, journey: str) -> datetim
         JourneyEntry.customer_id == customer_id, JourneyEntry.journey == journey
     )
     return session.scalar(query)
+
+
+def last_context(session: Session, customer_id: int, journey: str) -> dict[str, Any]:
+    """What the customer was on this journey for last; empty when they never were."""
+    query = select(JourneyEntry.context).where(
+        JourneyEntry.customer_id == customer_id, JourneyEntry.journey == journey
+    )
+    return session.scalars(query.order_by(JourneyEntry.id.desc()).limit(1)).first() or {}
 
 
 def running(
@@ -186,6 +194,11 @@ def good_coupon(session: Session, customer_id: int, offer_id: int, now: datetime
         .order_by(Coupon.expires_at.desc(), Coupon.id)
     )
     return session.scalars(query.limit(1)).first()
+
+
+def some_sku(session: Session) -> list[str]:
+    """Something the shop sells, if it sells anything."""
+    return list(session.scalars(select(Product.sku).order_by(Product.id).limit(1)))
 
 
 # --- ways to somebody --------------------------------------------------------------------------------------

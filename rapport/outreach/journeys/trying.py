@@ -12,11 +12,11 @@ from rapport.kit import clock
 from rapport.kit.errors import NotFoundError
 from rapport.outreach.journeys import deciding, finding, giving, repository, rules, words
 from rapport.outreach.journeys.definition import Journey
-from rapport.outreach.journeys.models import JourneyStep
 from rapport.outreach.journeys.words import Rendered
 from rapport.outreach.policy import service as policy
 from rapport.outreach.policy.rules import Decision
 from rapport.shop import repository as shop
+from rapport.shop.knowledge import get_knowledge
 
 # A dry run looks at so many steps.
 MOST = 2000
@@ -47,7 +47,8 @@ class Planned:
 def preview(
     session: Session, key: str, journey: Journey, step_key: str, customer_id: int, variant: str = rules.A
 ) -> Preview:
-    """What this customer would get, about their newest order; nothing is stored or given.
+    """What this customer would get: about what they were on the journey for last, else about their newest
+    order. Nothing is stored or given.
 
     Raises NotFoundError for a step or customer there is none of.
     """
@@ -56,10 +57,12 @@ def preview(
         raise NotFoundError("There is no such step.")
     now = clock.now()
     decision = policy.decide(session, customer_id, deciding.touch(key, journey, step), now)
-    context = _example(session, customer_id, now)
+    context = _example(session, key, customer_id, now)
     coupon = None
     if step.tells_of_code:
         coupon = giving.sample(session, step.offer, giving.Gift(customer_id, 0, now, context), now)
+        if coupon is None and step.offer is None:
+            coupon = giving.sample_present(session, journey.trigger.on, now)
         if coupon is None:
             return Preview(Decision("never", rules.NO_OFFER), None, ("code",))
     language = deciding.language_of(session, customer_id)
@@ -106,14 +109,16 @@ def _decided(session: Session, journeys: dict[str, Journey], now: datetime) -> l
     return planned
 
 
-def _example(session: Session, customer_id: int, now: datetime) -> dict[str, Any]:
-    """What a journey might be about for them: their newest order, and some points."""
+def _example(session: Session, key: str, customer_id: int, now: datetime) -> dict[str, Any]:
+    """What it was about for them the last time; what that does not tell comes from their newest order."""
     orders = shop.recent_orders(session, customer_id, 1)
     found: dict[str, Any] = {"points": 100, "expires_at": now.isoformat(), "years": 1}
     if orders:
         found["order_id"] = orders[0].id
-        found["skus"] = [item.sku for item in orders[0].items]
-    return found
-
-
-__all__ = ["JourneyStep", "Planned", "Preview", "dry_run", "preview"]
+    skus = [item.sku for order in orders for item in order.items] or repository.some_sku(session)
+    if skus:
+        found["sku"] = skus[0]
+        product = shop.product_by_sku(session, skus[0])
+        tips = get_knowledge().care
+        found["care"] = next((name for name in (skus[0], product and product.category) if name in tips), "")
+    return found | repository.last_context(session, customer_id, key)

@@ -13,6 +13,7 @@ from rapport.channels import outbound
 from rapport.channels.models import Delivery
 from rapport.conversations import repository as conversations
 from rapport.conversations.models import Conversation, Message
+from rapport.customers import contact
 from rapport.insight import service as insight
 from rapport.insight.models import Satisfaction
 from rapport.kit.database import read_scope, session_scope
@@ -118,6 +119,23 @@ def test_nothing_goes_into_a_conversation_that_a_person_has_or_is_to_have(
     with read_scope(engine) as session:
         assert session.scalars(select(Message)).all() == []
         assert session.scalars(select(JourneyStep)).one().due_at > NOW
+
+
+def test_what_was_refused_before_it_arrived_is_cancelled_and_no_question_to_them(
+    engine: Engine, use: Use, rasa: FakeRasa, make_turns: MakeTurns
+) -> None:
+    one = use(on("telegram", next=["reorder"]))
+    with session_scope(engine) as session:
+        talk = reached(session, one)
+    tasks.decide_due(engine)
+    with session_scope(engine) as session:
+        contact.unsubscribe(session, talk.customer_id or 0, "talk:1")
+        assert session.scalars(select(Delivery.status)).all() == ["cancelled"]
+    receive(engine, talk.id, "yes")
+    make_turns().take(talk.id)
+    assert talk.id not in rasa.told
+    with read_scope(engine) as session:
+        assert conversations.untold(session, talk.id, 9) == []
 
 
 def test_outside_the_window_only_the_approved_template_goes_out(engine: Engine, use: Use) -> None:

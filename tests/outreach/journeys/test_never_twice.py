@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -280,3 +281,29 @@ def test_a_refusal_in_the_middle_of_deciding_sends_nothing_at_all(engine: Engine
         send_due(engine, mailer)
     assert server.taken == []
     assert [reason for _, _, reason in steps(engine)] == ["allowed"] * 3 + ["no_consent"] * (PEOPLE - 3)
+
+
+def test_refusals_while_workers_decide_and_send_leave_nothing_to_send(engine: Engine, use: Use) -> None:
+    """Whichever is first for each of them: after the refusal there is nothing in the outbox."""
+    people = crowd(engine, use(journey(step())))
+    todo = list(people)
+    lock = threading.Lock()
+
+    def decide_or_refuse() -> None:
+        for _ in range(PEOPLE):
+            tasks.decide_next(engine)
+            with lock:
+                customer_id = todo.pop() if todo else None
+            if customer_id is not None:
+                with session_scope(engine) as session:
+                    contact.unsubscribe(session, customer_id, f"talk:{customer_id}")
+
+    at_once(3, decide_or_refuse)
+    assert todo == []
+    assert tasks.decide_due(engine).get("send", 0) == 0
+    server = Server()
+    with smtp(server) as mailer:
+        send_due(engine, mailer)
+    assert server.taken == []
+    assert {mail.status for mail in mails(engine)} <= {"failed"}
+    assert {reason for _, _, reason in steps(engine)} <= {"allowed", "no_consent"}

@@ -329,3 +329,24 @@ def test_a_preview_shows_words_and_the_policys_reason_and_gives_nothing(session:
     assert preview.words is not None
     assert preview.words.text == "en: FJ-XXXX-XXXX: NOK\u00a0100 off, on any order, until 2 April 2026.\n"
     assert session.query(Coupon).count() == 0
+
+
+def test_a_preview_of_a_present_shows_what_is_given_for_it(session: Session, use: Use) -> None:
+    offer(session, "birthday", occasion="birthday", percent=20)
+    use(journey(step("first", CODE), trigger={"on": "birthday"}))
+    preview = service.preview(session, "test", "first", person(session))
+    assert preview.words is not None
+    assert "20% off" in preview.words.text
+    assert session.query(Coupon).count() == 0
+
+
+@pytest.mark.parametrize("occasion", ["points", "referral", "surprise"])
+def test_what_is_paid_for_or_drawn_elsewhere_is_never_given_here(
+    engine: Engine, use: Use, occasion: str
+) -> None:
+    one = use(journey(step("first", CODE, offer="other")))
+    with session_scope(engine) as session:
+        offer(session, "other", occasion=occasion)
+        begin(session, one, person(session))
+    assert decide(engine) == {"never": 1}
+    assert (steps(engine)[0][2], coupons(engine)) == ("no_offer", [])
