@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from rasa_sdk.events import SlotSet
+from rasa_sdk.events import FollowupAction, SlotSet
 
+from actions.back_in_stock import BACK, TellWhenBack
 from actions.base import CrmAction, Event, PrivateAction, Turn
 from actions.words import channel_name, language_name, yes_or_no
 from rapport.customers import contact, rules
@@ -23,6 +24,8 @@ class RecordInterest(CrmAction):
     writes = True
 
     def answer(self, turn: Turn) -> list[Event]:
+        if turn.named("wish") == BACK:
+            return [FollowupAction(TellWhenBack.action_name)]
         named = {topic: shop.topic_name(turn.session, topic, turn.language) for topic in _topics(turn)}
         known = {topic: name for topic, name in named.items() if name}
         for topic in known:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from rasa_sdk.events import SlotSet
 
 from actions.base import Button, Event, Turn
-from actions.words import intent_button, stock_words
+from actions.words import intent_button, stock_words, tell_when_back_button
 from rapport.kit.format import money
 from rapport.shop import products
 from rapport.shop.facts import get_facts
@@ -67,6 +67,8 @@ def _about(turn: Turn, product: ProductView) -> list[Button]:
     """What else there is to ask about a product, or instead of it."""
     buttons: list[Button] = []
     name = get_facts().category_name(product.category, turn.language) if product.category else None
+    if product.stock == "out_of_stock":
+        buttons.append(tell_when_back_button(product.sku, turn.language))
     if name and product.stock == "out_of_stock":
         buttons.append(intent_button("ask_recommendation", turn.language, {"category": product.category}))
     if {product.sku, product.category} & get_knowledge().care.keys():

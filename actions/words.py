@@ -40,6 +40,12 @@ def something_else_button(language: str) -> tuple[str, str]:
     return _words("buttons")["something_else"][language], "/ask_capabilities"
 
 
+def tell_when_back_button(sku: str, language: str) -> tuple[str, str]:
+    """The button for whoever wants to be told when this product can be had again."""
+    named = json.dumps({"product": sku, "wish": "back"}, separators=(",", ":"))
+    return _words("buttons")["tell_when_back"][language], f"/state_interest{named}"
+
+
 def counted(thing: str, value: int, language: str) -> str:
     """A number of things: `1 point`, `20 de puncte`."""
     forms = _words("counted")[thing][language]

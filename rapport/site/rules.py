@@ -32,6 +32,11 @@ WORDING = "site-1"
 _URL = re.compile(r"[\x21-\x7e]+")
 
 
+def is_sold_out(stock: int | None) -> bool:
+    """Whether nothing is left of it. Who counts nothing (None) never runs out."""
+    return stock is not None and stock <= 0
+
+
 def happened_at(seconds_ago: int, now: datetime) -> datetime:
     """When something happened that a page tells of so many seconds later."""
     return now - min(timedelta(seconds=max(seconds_ago, 0)), LATEST)

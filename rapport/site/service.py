@@ -79,12 +79,13 @@ def forget(session: Session, key_hash: str, now: datetime) -> None:
 def wish(session: Session, customer_id: int, product: Product, source: str, now: datetime) -> bool:
     """This customer, who has just shown that it is they, wants to be told when a product is back.
 
-    That is their consent to such mails, unless they refuse e-mail altogether: then nothing is noted, as
-    nobody could tell them; False.
+    That is their consent to such mails, unless they have no address or refuse e-mail altogether: then nothing
+    is noted, as nobody could tell them; False.
     """
     customers.lock_customer(session, customer_id)
     policy = customers.policy_of(session, customer_id)
-    if policy is not None and ALERTS[1] in policy.refused_channels:
+    refuses = policy is not None and ALERTS[1] in policy.refused_channels
+    if refuses or not customers.addresses_of(session, customer_id):
         return False
     choices.agree(session, customer_id, [ALERTS], choices.Said(f"{source}:back_in_stock", rules.WORDING))
     repository.put_wish(session, product, source, now, customer_id=customer_id)
