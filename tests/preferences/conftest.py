@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
@@ -17,7 +19,7 @@ from starlette.testclient import TestClient
 from rapport.app import create_app
 from rapport.customers import service as customers
 from rapport.customers.models import ConsentEvent
-from rapport.kit.database import read_scope, session_scope
+from rapport.kit.database import Base, read_scope, session_scope
 from rapport.kit.settings import Settings, get_settings
 from rapport.outreach.mail import FolderMailer
 from rapport.outreach.models import OutboxMessage
@@ -26,6 +28,20 @@ from rapport.preferences import links
 
 ANN = "ann.berg@example.com"
 BOXES = {"checkbox", "radio"}
+TOUCHED = {
+    "subscription",
+    "outbox",
+    "contact_decision",
+    "consent_event",
+    "interest",
+    "contact_policy",
+    "identity",
+    "customer_merge",
+    "product_text",
+    "product",
+    "customer",
+}
+_numbers = count()
 
 
 @dataclass
@@ -55,10 +71,17 @@ class Form(HTMLParser):
 class Visitor:
     """A browser without a cookie, a script or a login."""
 
-    def __init__(self, settings: Settings, engine: Engine) -> None:
+    def __init__(self, app: FastAPI, engine: Engine, folder: Path) -> None:
+        self.app = app
         self.engine = engine
-        self.folder = settings.var_dir / "mail"
-        self.http = TestClient(create_app(settings, engine), base_url="http://localhost")
+        self.folder = folder
+        self.move()
+
+    def move(self) -> None:
+        """Comes from another place on the network from now on, as each visitor does."""
+        number = next(_numbers)
+        place = f"198.18.{number // 250}.{number % 250 + 1}"
+        self.http = TestClient(self.app, base_url="http://localhost", client=(place, 50_000))
         self.http.headers["Accept"] = "text/html"
 
     def get(self, path: str, **headers: str) -> httpx.Response:
@@ -99,10 +122,26 @@ def link_in(mail: str) -> str:
     return found[1]
 
 
+@pytest.fixture(scope="module")
+def app(shared_engine: Engine) -> FastAPI:
+    """One app for all tests of a module: making it costs more than most of them."""
+    return create_app(get_settings(), shared_engine)
+
+
 @pytest.fixture
-def visitor(settings: Settings, engine: Engine) -> Iterator[Visitor]:
-    """With `engine` on both databases."""
-    yield Visitor(settings, engine)
+def engine(shared_engine: Engine) -> Engine:
+    """The module's database, without what the tests before have left in it."""
+    with session_scope(shared_engine) as session:
+        for table in reversed(Base.metadata.sorted_tables):
+            if table.name in TOUCHED:
+                session.execute(table.delete())
+    return shared_engine
+
+
+@pytest.fixture
+def visitor(settings: Settings, app: FastAPI, engine: Engine) -> Visitor:
+    """On both databases."""
+    return Visitor(app, engine, settings.var_dir / "mail")
 
 
 def a_customer(session: Session, address: str = ANN, **details: Any) -> int:

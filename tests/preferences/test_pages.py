@@ -341,25 +341,22 @@ def test_another_sites_page_cannot_send_it(visitor: Visitor, ann: int, engine: E
     assert queued(engine) == ["news"]
 
 
-def test_too_much_is_too_much(visitor: Visitor, ann: int, sqlite_engine: Engine, settings: Settings) -> None:
+def test_too_much_is_too_much(visitor: Visitor, ann: int, engine: Engine, settings: Settings) -> None:
     wrong = [visitor.get("/u/x").status_code for _ in range(31)]
     assert (wrong[29], wrong[30]) == (404, 429)
     # A provider's servers come with everybody's links from one address.
     assert visitor.post(path_to("unsubscribe", ann), **BUTTON).status_code == 200
-    used = Visitors(settings, sqlite_engine)
+    used = Visitors(settings, engine)
     for _ in range(30):
         used.count_link("one")
     used.count_link("another")
 
 
-def test_the_database_may_be_away(
-    settings: Settings, sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_database_may_be_away(visitor: Visitor, ann: int, monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(*_arguments: object) -> None:
         raise OperationalError("SELECT", {}, Exception("gone"))
 
     monkeypatch.setattr(preferences, "customer_of", gone)
-    visitor = Visitor(settings, sqlite_engine)
-    answer = visitor.get(f"{path_to('preferences', 1)}?lang=ro")
+    answer = visitor.get(f"{path_to('preferences', ann)}?lang=ro")
     assert answer.status_code == 503
     assert "Ceva nu merge la noi" in answer.text

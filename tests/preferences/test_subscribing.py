@@ -121,8 +121,7 @@ def test_a_machine_falls_into_the_trap(visitor: Visitor) -> None:
     assert asked(visitor) == 0
 
 
-def test_what_is_no_address_or_purpose(settings: Settings, sqlite_engine: Engine) -> None:
-    visitor = Visitor(settings.model_copy(update={"rate_limits": False}), sqlite_engine)
+def test_what_is_no_address_or_purpose(visitor: Visitor) -> None:
     bodies: list[object] = [
         {"email": "no address"},
         {"email": "a@example.com\r\nBcc: b@example.com"},
@@ -137,6 +136,7 @@ def test_what_is_no_address_or_purpose(settings: Settings, sqlite_engine: Engine
         [],
     ]
     for body in bodies:
+        visitor.move()
         answer = visitor.http.post("/api/subscribe", json=body)
         assert answer.status_code == 422
         assert answer.json()["type"] == "/problems/invalid-request"
