@@ -8,7 +8,7 @@ from rapport.console.i18n import mark
 WORDS: dict[str, dict[str, str]] = {
     "kind": {
         "complaint": mark("Complaint"),
-        "doubt": mark("Doubt or question"),
+        "doubt": mark("Doubt"),
         "praise": mark("Praise"),
         "neutral": mark("Neither"),
     },
