@@ -44,20 +44,24 @@ def send_due(engine: Engine, mailer: Mailer) -> int:
     """Send everything that is due, until the server takes nothing more; returns how many mails were sent."""
     _give_up_doubtful(engine)
     sent = 0
-    while (claimed := _claim(engine)) is not None:
-        message, lease_until = claimed
-        outcome = _attempt(engine, mailer, message, lease_until)
-        if outcome is CANCELLED:
-            log.info("Mail %d (%s) was cancelled before it left", message.id, message.purpose)
-            continue
-        status = outcome.values.get("status", "queued")
-        if _note(engine, message, lease_until, outcome):
-            told = "will be tried again" if status == "queued" else status
-            log.info("Mail %d (%s): %s", message.id, message.purpose, told)
-        sent += status == "sent"
-        if outcome.server:
-            break  # the others would only wear out their attempts; the next look is soon
+    with mailer.batch() as batch:
+        while (claimed := _claim(engine)) is not None:
+            outcome = _send(engine, batch, *claimed)
+            sent += outcome.values.get("status") == "sent"
+            if outcome.server:
+                break  # the others would only wear out their attempts; the next look is soon
     return sent
+
+
+def _send(engine: Engine, mailer: Mailer, message: OutboxMessage, lease_until: datetime) -> Outcome:
+    """Try a claimed message and write down what came of it."""
+    outcome = _attempt(engine, mailer, message, lease_until)
+    if outcome is CANCELLED:
+        log.info("Mail %d (%s) was cancelled before it left", message.id, message.purpose)
+    elif _note(engine, message, lease_until, outcome):
+        told = outcome.values.get("status", "will be tried again")
+        log.info("Mail %d (%s): %s", message.id, message.purpose, told)
+    return outcome
 
 
 def _give_up_doubtful(engine: Engine) -> None:

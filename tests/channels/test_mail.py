@@ -25,7 +25,7 @@ from rapport.kit.database import read_scope
 from rapport.kit.errors import ConfigurationError, UnauthorizedError
 from rapport.kit.settings import Settings
 from rapport.outreach.letter import build_mail
-from rapport.outreach.mail import SmtpMailer
+from rapport.outreach.smtp import SmtpMailer
 from tests.channels.fakes.mailbox import USER, MailProvider, a_mail
 from tests.channels.harness import running
 from tests.channels.test_mail_reading import bounce

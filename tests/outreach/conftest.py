@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
-from rapport.outreach.mail import SmtpMailer
+from rapport.outreach.smtp import SmtpMailer
 from tests.outreach.server import PASSWORD, USER, Server, authenticate, free_port
 
 

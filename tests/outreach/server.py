@@ -29,6 +29,7 @@ class Server:
         self.drops_at_mail = False
         self.holds = False
         self.greylisting = False
+        self.connections: set[object] = set()
         self.known: set[tuple[str, str]] = set()
         self.taken: list[EmailMessage] = []
         self.raw: list[bytes] = []
@@ -61,6 +62,7 @@ class Server:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         if self.data_answer.startswith("250"):
             assert isinstance(envelope.content, bytes)
+            self.connections.add(session.peer)
             self.taken.append(message_from_bytes(envelope.content, policy=policy.default))
             self.raw.append(envelope.content)
             self.senders.append(envelope.mail_from or "")

@@ -20,10 +20,10 @@ from rapport.outreach.mail import (
     FolderMailer,
     Mailer,
     RefusedError,
-    SmtpMailer,
     TryAgainError,
     make_mailer,
 )
+from rapport.outreach.smtp import SmtpMailer
 from tests.outreach.server import Server
 
 AT = datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC)

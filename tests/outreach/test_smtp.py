@@ -22,7 +22,9 @@ from rapport.kit.database import read_scope
 from rapport.kit.errors import ConfigurationError
 from rapport.kit.settings import ROOT, Settings, get_settings
 from rapport.outreach import letter, repository, rules, signing
-from rapport.outreach.mail import RefusedError, SmtpMailer
+from rapport.outreach import smtp as smtp_module
+from rapport.outreach.mail import InDoubtError, RefusedError
+from rapport.outreach.smtp import SmtpMailer
 from rapport.outreach.tasks import send_due
 from tests.outreach.queueing import ANN, a_customer, queue, row
 from tests.outreach.server import PASSWORD, USER, Server, authenticate, free_port
@@ -161,7 +163,7 @@ def test_a_worker_that_is_killed_while_the_server_has_the_mail(
     """kill -9, twice: once over what nobody asked for, once over what somebody waits for."""
     worker = (
         "import datetime, ssl; from rapport.kit import clock; from rapport.kit.database import make_engine;"
-        " from rapport.outreach.mail import SmtpMailer; from rapport.outreach.tasks import send_due;"
+        " from rapport.outreach.smtp import SmtpMailer; from rapport.outreach.tasks import send_due;"
         f" mailer = SmtpMailer('localhost', {smtp[1].port}, 'starttls', '{USER}', '{PASSWORD}',"
         " ssl._create_unverified_context());"
         f" still = clock.freeze(datetime.datetime.fromisoformat('{NOW.isoformat()}')); still.__enter__();"
@@ -184,6 +186,28 @@ def test_a_worker_that_is_killed_while_the_server_has_the_mail(
     assert row(sqlite_engine, "tips").status == "unknown"
     asked = row(sqlite_engine, "case_answer").message_id
     assert [mail["Message-ID"] == asked for mail in server.taken] == [False, True, True]
+
+
+def test_a_batch_goes_over_one_connection_as_long_as_that_lasts(
+    sqlite_engine: Engine,
+    ann: int,
+    server: Server,
+    smtp_mailer: SmtpMailer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(smtp_module, "MAILS_PER_CONNECTION", 4)
+    queue(sqlite_engine, ann, keys=[f"k{number}" for number in range(6)])
+    assert send_later(sqlite_engine, smtp_mailer) == 6
+    assert len(server.connections) == 2
+    mail = letter.write(get_settings(), a_row())
+    server.connections.clear()
+    with smtp_mailer.batch() as batch:
+        batch.send(mail)
+        server.drops = 1  # it hangs up, and that mail is in doubt; the next one takes another connection
+        with pytest.raises(InDoubtError):
+            batch.send(mail)
+        batch.send(mail)
+    assert len(server.connections) == 2
 
 
 def test_mails_come_back_to_an_address_that_names_them(
