@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy import ColumnElement, bindparam, exists, func, literal_column, select, update
 from sqlalchemy.orm import Session, aliased
 
 from rapport.channels.models import ContactPoint
@@ -22,6 +22,32 @@ from rapport.outreach.journeys.models import JourneyEntry, JourneyStep
 from rapport.outreach.models import OutboxMessage
 from rapport.shop.models import Order, Product, Refund
 from rapport.shop.repository import KEPT
+
+# Word for word the condition of the index, or SQLite need not use it.
+WAITING: ColumnElement[Any] = literal_column("journey_step.status = 'waiting'")
+
+# Built once: it is asked for each step, and building it costs more than running it.
+_earlier = aliased(JourneyStep, name="earlier")
+# Waiting, due, and no step before it waits: they are decided in their order.
+_DUE = (
+    WAITING,
+    JourneyStep.due_at <= bindparam("now"),
+    ~exists().where(
+        _earlier.entry_id == JourneyStep.entry_id,
+        _earlier.id < JourneyStep.id,
+        _earlier.status == "waiting",
+    ),
+)
+_SOMETHING = select(JourneyStep.id).where(*_DUE).limit(1)
+_CLAIM = (
+    select(JourneyStep)
+    .join(Customer, Customer.id == JourneyStep.customer_id)
+    .where(*_DUE)
+    .order_by(JourneyStep.due_at, JourneyStep.id)
+    .limit(1)
+    # SQLite leaves it out and lets one writer in at a time.
+    .with_for_update(of=[JourneyStep, Customer], key_share=True, skip_locked=True)
+)
 
 # --- entries -----------------------------------------------------------------------------------------------
 
@@ -88,23 +114,14 @@ def leave_steps(session: Session, entry_id: int, now: datetime, why: str) -> Non
 
 
 def something_due(session: Session, now: datetime) -> bool:
-    return session.scalar(select(JourneyStep.id).where(*_due(now)).limit(1)) is not None
+    return session.scalar(_SOMETHING, {"now": now}) is not None
 
 
 def claim(session: Session, now: datetime) -> JourneyStep | None:
     """The next step that is due, with its customer, for this session alone; None if there is none, or others
     have those there are in hand. Two never get the same one.
     """
-    query = (
-        select(JourneyStep)
-        .join(Customer, Customer.id == JourneyStep.customer_id)
-        .where(*_due(now))
-        .order_by(JourneyStep.due_at, JourneyStep.id)
-        .limit(1)
-        # SQLite leaves it out and lets one writer in at a time.
-        .with_for_update(of=[JourneyStep, Customer], key_share=True, skip_locked=True)
-    )
-    return session.scalar(query, execution_options={"populate_existing": True})
+    return session.scalar(_CLAIM, {"now": now}, execution_options={"populate_existing": True})
 
 
 def put_off(session: Session, step_id: int, until: datetime) -> None:
@@ -123,15 +140,6 @@ def following(session: Session, step: JourneyStep) -> Sequence[JourneyStep]:
         JourneyStep.entry_id == step.entry_id, JourneyStep.status == "waiting", JourneyStep.id != step.id
     )
     return session.scalars(query.order_by(JourneyStep.id)).all()
-
-
-def _due(now: datetime) -> tuple[ColumnElement[bool], ...]:
-    """Waiting, due, and no step before it waits: they are decided in their order."""
-    earlier = aliased(JourneyStep, name="earlier")
-    waits = exists().where(
-        earlier.entry_id == JourneyStep.entry_id, earlier.id < JourneyStep.id, earlier.status == "waiting"
-    )
-    return JourneyStep.status == "waiting", JourneyStep.due_at <= now, ~waits
 
 
 # --- what decides ------------------------------------------------------------------------------------------
