@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email import policy
 from email.errors import MessageError
@@ -117,7 +117,20 @@ def unasked(
     settings: Settings, customer_id: int, purpose: str, subject: str, text: str, language: str
 ) -> Letter:
     """What nobody asked for as the customer reads it. `purpose` is what they agreed to, or "other"."""
-    below = footer(settings, customer_id, purpose, language)
+    return _letter(footer(settings, customer_id, purpose, language), subject, text, language)
+
+
+def preview(settings: Settings, purpose: str, subject: str, text: str, language: str) -> Letter:
+    """The same for staff to look at: nobody leaves by its links."""
+    below = replace(
+        footer(settings, 0, purpose, language),
+        preferences_url=f"{settings.base_url}/p/…",
+        unsubscribe_url=f"{settings.base_url}/u/…",
+    )
+    return _letter(below, subject, text, language)
+
+
+def _letter(below: Footer, subject: str, text: str, language: str) -> Letter:
     html = _templates.get_template("letter.html").render(
         subject=" ".join(subject.split()), language=language, blocks=blocks(text), footer=below
     )

@@ -120,6 +120,15 @@ def test_no_reason_is_missing_and_none_is_said_twice() -> None:
     assert len(set(every)) == 4 * 5
 
 
+def test_nobody_leaves_by_a_preview(shop: Settings) -> None:
+    shown = letter.preview(shop, "tips", "Hi", TEXT, "en")
+    assert (
+        shown.text.startswith(TEXT.rstrip())
+        and "Unsubscribe: https://chat.fjordly.example/u/…\n" in shown.text
+    )
+    assert "WOOL-1234" in shown.html and not re.search(r"/[up]/[a-z2-7]", shown.html)
+
+
 def test_mail_programs_can_unsubscribe(shop: Settings) -> None:
     mail = received(shop)
     web, by_mail = re.findall(r"<([^>]+)>", mail["List-Unsubscribe"])
