@@ -23,7 +23,7 @@ from rapport.outreach import compose
 from rapport.outreach import service as outreach
 from rapport.outreach.journeys import service as journeys
 from rapport.outreach.policy import service as policy
-from rapport.preferences import links, rules, texts
+from rapport.preferences import links, rules, subscribing, texts
 from rapport.preferences.links import Link
 from rapport.preferences.rules import Consent, Shown
 from rapport.shop import repository as shop
@@ -114,9 +114,12 @@ def save(
     if change.allowed:
         choices.allow_channels(session, customer.id, change.allowed)
         done.append(("allowed", {"channels": _names(change.allowed, language)}))
-    if change.granted:
-        new = choices.agree(session, customer.id, change.granted, said)
-        done += _by_channel("granted", new, language)
+    unproven = _unproven_address(session, customer.id)
+    by_mail = [purpose for purpose, channel in change.granted if unproven and channel == subscribing.CHANNEL]
+    if at_once := [c for c in change.granted if not unproven or c[1] != subscribing.CHANNEL]:
+        done += _by_channel("granted", choices.agree(session, customer.id, at_once, said), language)
+    if unproven and by_mail:
+        done.append(_ask_at(session, unproven, by_mail, link, language))
     if change.preferred is not None:
         choices.prefer(session, customer.id, change.preferred or None)
         named = texts.channel(change.preferred, language) if change.preferred else ""
@@ -188,6 +191,20 @@ def send_link_to(session: Session, address: str, language: str) -> None:
     identity = customers.find_identity(session, "email", email)
     customer = customers.get_customer(session, identity.customer_id) if identity else None
     _mail_link(session, customer, email, f"address:{mailbox(email)}", language)
+
+
+def _unproven_address(session: Session, customer_id: int) -> str | None:
+    """Where it has to be confirmed that they want mails: at an address that was typed somewhere and never
+    shown to be theirs. None when there is one that was.
+    """
+    return None if policy.mailbox_of(session, customer_id) else _address(session, customer_id)
+
+
+def _ask_at(session: Session, address: str, purposes: Sequence[str], link: Link, language: str) -> Done:
+    subscribing.request(
+        session, address, language, source="page", client=link.id, purposes=set(purposes), limited=False
+    )
+    return "confirm", {"address": rules.masked(address)}
 
 
 def _mail_link(

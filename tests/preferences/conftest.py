@@ -18,7 +18,8 @@ from starlette.testclient import TestClient
 
 from rapport.app import create_app
 from rapport.customers import service as customers
-from rapport.customers.models import ConsentEvent
+from rapport.customers.models import ConsentEvent, Identity
+from rapport.kit import clock
 from rapport.kit.database import Base, read_scope, session_scope
 from rapport.kit.settings import Settings, get_settings
 from rapport.outreach.mail import FolderMailer
@@ -151,7 +152,9 @@ def a_customer(session: Session, address: str = ANN, **details: Any) -> int:
 @pytest.fixture
 def ann(engine: Engine, settings: Settings) -> int:
     with session_scope(engine) as session:
-        return a_customer(session, language="en")
+        customer_id = a_customer(session, language="en")
+        session.scalars(select(Identity)).one().verified_at = clock.now()
+        return customer_id
 
 
 def path_to(kind: links.Kind, subject_id: int, language: str = "en") -> str:

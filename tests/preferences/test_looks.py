@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from rapport.customers import choices, repository
 from rapport.customers.choices import Said
+from rapport.customers.models import Identity
+from rapport.kit import clock
 from rapport.kit.database import session_scope
 from rapport.kit.settings import Settings
 from tests.fake_rasa import FakeRasa
@@ -44,6 +46,7 @@ def look_at(page: Page) -> None:
 def test_the_pages_are_accessible(browser: Browser, running: RunningApp, sqlite_engine: Engine) -> None:
     with session_scope(sqlite_engine) as session:
         ann = a_customer(session)
+        session.scalars(select(Identity)).one().verified_at = clock.now()
         choices.agree(session, ann, [("newsletter", "email")], Said("test", "test"))
     preferences, unsubscribe = path_to("preferences", ann, "ro"), path_to("unsubscribe", ann, "nb")
     for width, dark in ((PHONE, False), (WIDE, False), (PHONE, True), (WIDE, True)):

@@ -10,7 +10,7 @@ from html import unescape
 from urllib.parse import urlsplit
 
 import pytest
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import Engine, delete, select, update
 from sqlalchemy.exc import OperationalError
 
 from rapport.customers import choices, contact, merging, repository, service
@@ -186,6 +186,19 @@ def test_saving(visitor: Visitor, ann: int, engine: Engine) -> None:
     assert "Forgotten that you like: Dome 2 and tents." in visitor.save(path, interest=[]).text
     with session_scope(engine) as session:
         assert repository.interests_of(session, ann) == ["long-gone"]  # what was not shown was not unticked
+
+
+def test_an_address_that_was_only_typed_is_asked_first(visitor: Visitor, ann: int, engine: Engine) -> None:
+    with session_scope(engine) as session:
+        session.execute(update(Identity).values(verified_at=None))
+    path = path_to("preferences", ann)
+    saved = visitor.save(path, consent=["newsletter:email", "tips:email"])
+    assert "we have written to a…@example.com" in saved.text
+    assert visitor.consents() == []
+    (mail,) = visitor.deliver()
+    visitor.post(link_in(mail))
+    assert visitor.consents() == [(*MAIL, True), (*TIPS, True)]
+    assert "No longer by e-mail: News and offers." in visitor.save(path, consent=["tips:email"]).text
 
 
 def test_a_page_that_was_open_all_the_while_brings_nothing_back(
