@@ -10,7 +10,7 @@ import yaml
 from rapport.kit.errors import ConfigurationError
 from rapport.kit.languages import LANGUAGES
 from rapport.kit.settings import ROOT
-from rapport.shop.facts import load_facts
+from rapport.shop.facts import StayingInTouch, load_facts
 
 SHIPPED = ROOT / "shop.yml"
 
@@ -51,6 +51,11 @@ def test_category_name() -> None:
         ({"club": {"points": 1, "per_minor": 0, "point_value_minor": 1}}, "club.per_minor"),
         ({"deliveries": []}, "deliveries"),
         ({"delivery": []}, "delivery"),
+        ({"staying_in_touch": {"quiet_hours": "21-9"}}, "quiet_hours"),
+        ({"staying_in_touch": {"quiet_hours": "25:00-9:00"}}, "quiet_hours"),
+        ({"staying_in_touch": {"quiet_hours": "9:00-8:00"}}, "leave at least four hours"),
+        ({"staying_in_touch": {"quiet_days": ["sunday"]}}, "quiet_days"),
+        ({"staying_in_touch": {"cost_minor": {"medium": 9, "high": 1}}}, "high as medium"),
     ],
 )
 def test_a_mistake_is_named(tmp_path: Path, changes: dict[str, object], said: str) -> None:
@@ -71,3 +76,10 @@ def test_no_file_and_no_yaml(tmp_path: Path) -> None:
     (tmp_path / "bad.yml").write_text("name: [", "utf-8")
     with pytest.raises(ConfigurationError, match="no valid YAML"):
         load_facts(tmp_path / "bad.yml")
+
+
+def test_when_it_is_quiet() -> None:
+    staying = load_facts(SHIPPED).staying_in_touch
+    assert (staying.quiet_minutes(), staying.quiet_days) == ((21 * 60, 9 * 60), ("sun",))
+    assert StayingInTouch(quiet_hours=None).quiet_minutes() == (0, 0)
+    assert StayingInTouch() == StayingInTouch(quiet_hours="21:00-9:00", quiet_days=("sun",), gap_days=2)
