@@ -125,6 +125,7 @@ def test_nothing_before_consent_a_view_after_it_and_no_id_when_it_is_taken_back(
     visit.run("() => rapport.consent(false)")
     visit.page.goto("about:blank")  # what waits would be sent when the page is left
     visit.opens()
+    visit.run("() => rapport.track('signed_up')")  # nor is it told afterwards
     visit.page.wait_for_timeout(700)
     assert (visit.run(STORED), visit.sent) == (NOTHING, [])
 
