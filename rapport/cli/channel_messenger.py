@@ -106,8 +106,10 @@ def _has_button(account: Account, page_id: str) -> bool:
 
 
 def _subscribe_page(account: Account, app: App, page_id: str) -> None:
-    if not set(KIND.fields) <= _fields_of_page(account, app, page_id):
-        content = {"subscribed_fields": ",".join(KIND.fields)}
+    there = _fields_of_page(account, app, page_id)
+    if not set(KIND.fields) <= there:
+        # The new list takes the old one's place: what is there for mentions (feed) stays.
+        content = {"subscribed_fields": ",".join([*KIND.fields, *sorted(there - set(KIND.fields))])}
         account.post(f"{page_id}/subscribed_apps", content, "The page does not take the app.")
         done("The page tells the app what happens there")
     if not _has_button(account, page_id):

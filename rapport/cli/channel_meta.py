@@ -191,7 +191,8 @@ def webhook(
     # Meta asks the address at once, and only an app with these settings can answer.
     if changed or channel_setup.app_state(settings, kind.name) != "on":
         return False
-    account.subscribe(app, kind.object, wanted, verify_token, kind.fields)
+    more = sorted(field_names(there) - set(kind.fields) - {""})  # the new list takes the old one's place
+    account.subscribe(app, kind.object, wanted, verify_token, (*kind.fields, *more))
     done(f"Meta brings messages to {wanted}")
     return True
 

@@ -140,6 +140,10 @@ def test_messenger_finds_the_page_by_itself(file: Path, messenger: Messenger) ->
     assert messenger.profile == {"get_started": {"payload": GET_STARTED}}
     [subscribed] = messenger.subscribed_apps
     assert "message_edits" in subscribed["subscribed_fields"]
+    subscribed["subscribed_fields"] = ["feed", "messages"]
+    add(file, messenger)
+    [again] = messenger.subscribed_apps
+    assert {"feed", "message_edits"} <= set(again["subscribed_fields"]), "comments are still brought"
 
 
 def test_once_the_app_runs_meta_brings_messages_and_again_changes_nothing(
