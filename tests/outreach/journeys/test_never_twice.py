@@ -28,8 +28,9 @@ from rapport.outreach.journeys import deciding, finding, tasks
 from rapport.outreach.journeys.definition import Journey
 from rapport.outreach.journeys.models import JourneyEntry, JourneyStep
 from rapport.outreach.journeys.triggers import Found
-from rapport.outreach.mail import Mailer, SmtpMailer
+from rapport.outreach.mail import Mailer
 from rapport.outreach.models import OutboxMessage
+from rapport.outreach.smtp import SmtpMailer
 from rapport.outreach.tasks import send_due
 from tests.loyalty.threads import at_once
 from tests.outreach.journeys.conftest import Use
@@ -192,17 +193,17 @@ def test_what_cannot_be_decided_lets_the_others_pass(
 
 
 def test_a_database_that_is_away_is_not_the_steps_fault(
-    engine: Engine, use: Use, monkeypatch: pytest.MonkeyPatch
+    sqlite_engine: Engine, use: Use, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    walker(engine, use(journey(step())))
+    walker(sqlite_engine, use(journey(step())))
 
     def away(*_: object) -> None:
         raise OperationalError("", None, Exception())
 
     with monkeypatch.context() as patch, pytest.raises(OperationalError):
         patch.setattr(deciding, "decide", away)
-        tasks.decide_due(engine)
-    assert tasks.decide_due(engine) == {"send": 1}
+        tasks.decide_due(sqlite_engine)
+    assert tasks.decide_due(sqlite_engine) == {"send": 1}
 
 
 # --- refusals ----------------------------------------------------------------------------------------------

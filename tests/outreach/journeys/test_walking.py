@@ -89,20 +89,22 @@ def test_nobody_enters_again_too_soon_or_what_is_not_for_them(session: Session, 
 
 
 def test_the_control_group_gets_nothing_and_is_counted(
-    engine: Engine, use: Use, monkeypatch: pytest.MonkeyPatch
+    sqlite_engine: Engine, use: Use, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rules, "variant_of", lambda *_: "control")
-    walker(engine, use(journey()))
-    assert (entry(engine).variant, entry(engine).status) == ("control", "finished")
-    assert (decide(engine, 8), steps(engine), mails(engine)) == ({}, [], [])
+    walker(sqlite_engine, use(journey()))
+    assert (entry(sqlite_engine).variant, entry(sqlite_engine).status) == ("control", "finished")
+    assert (decide(sqlite_engine, 8), steps(sqlite_engine), mails(sqlite_engine)) == ({}, [], [])
 
 
-def test_other_words_for_the_other_half(engine: Engine, use: Use, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_words_for_the_other_half(
+    sqlite_engine: Engine, use: Use, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(rules, "variant_of", lambda *_: "b")
-    walker(engine, use(journey(step(b=words("Hi!")), step("second", after_days=1))))
-    decide(engine)
-    decide(engine, 6)
-    assert [mail.text for mail in mails(engine)] == ["en: Hi!\n", "en: Hello Ann, this is Fjordly.\n"]
+    walker(sqlite_engine, use(journey(step(b=words("Hi!")), step("second", after_days=1))))
+    decide(sqlite_engine)
+    decide(sqlite_engine, 6)
+    assert [mail.text for mail in mails(sqlite_engine)] == ["en: Hi!\n", "en: Hello Ann, this is Fjordly.\n"]
 
 
 @pytest.mark.parametrize(
@@ -156,13 +158,13 @@ def test_the_audience_is_asked_once_more_when_it_is_decided(engine: Engine, use:
     assert steps(engine)[1] == ("second", "skipped", "not_for_them")
 
 
-def test_no_consent_no_mail(engine: Engine, use: Use) -> None:
+def test_no_consent_no_mail(sqlite_engine: Engine, use: Use) -> None:
     one = use(journey(step()))
-    with session_scope(engine) as session:
+    with session_scope(sqlite_engine) as session:
         begin(session, one, person(session, agrees=False))
-    assert decide(engine) == {"never": 1}
-    assert (steps(engine), mails(engine)) == ([("first", "skipped", "no_consent")], [])
-    assert entry(engine).status == "finished"
+    assert decide(sqlite_engine) == {"never": 1}
+    assert (steps(sqlite_engine), mails(sqlite_engine)) == ([("first", "skipped", "no_consent")], [])
+    assert entry(sqlite_engine).status == "finished"
 
 
 def test_what_is_put_off_comes_later_and_pushes_what_follows(engine: Engine, use: Use) -> None:
@@ -177,26 +179,26 @@ def test_what_is_put_off_comes_later_and_pushes_what_follows(engine: Engine, use
     assert decisions(engine)[0] == ("first", "later", "paused")
 
 
-def test_what_would_come_too_late_does_not_come(engine: Engine, use: Use) -> None:
-    ann = walker(engine, use(journey()))
-    with session_scope(engine) as session:
+def test_what_would_come_too_late_does_not_come(sqlite_engine: Engine, use: Use) -> None:
+    ann = walker(sqlite_engine, use(journey()))
+    with session_scope(sqlite_engine) as session:
         contact.pause(session, ann, NOW + 20 * DAY, "talk:1")
-    assert decide(engine) == {"never": 1}
-    assert steps(engine)[0] == ("first", "skipped", "paused")
+    assert decide(sqlite_engine) == {"never": 1}
+    assert steps(sqlite_engine)[0] == ("first", "skipped", "paused")
     # Nothing ran for weeks.
-    assert decide(engine, 7 + 15) == {"never": 1}
-    assert steps(engine)[1] == ("second", "skipped", "too_late")
+    assert decide(sqlite_engine, 7 + 15) == {"never": 1}
+    assert steps(sqlite_engine)[1] == ("second", "skipped", "too_late")
 
 
-def test_a_journey_that_is_switched_off_sends_nothing(engine: Engine, use: Use) -> None:
+def test_a_journey_that_is_switched_off_sends_nothing(sqlite_engine: Engine, use: Use) -> None:
     one = journey()
-    walker(engine, one)
+    walker(sqlite_engine, one)
     use(one.model_copy(update={"active": False}))
-    assert decide(engine) == {"never": 1}
+    assert decide(sqlite_engine) == {"never": 1}
     use(journey(step("another")))
-    assert decide(engine, 8) == {"never": 1}
-    assert [reason for _, _, reason in steps(engine)] == ["switched_off", "switched_off"]
-    assert entry(engine).status == "finished"
+    assert decide(sqlite_engine, 8) == {"never": 1}
+    assert [reason for _, _, reason in steps(sqlite_engine)] == ["switched_off", "switched_off"]
+    assert entry(sqlite_engine).status == "finished"
 
 
 CODE = "{code}: {off}, {minimum}, until {expires}."
@@ -241,14 +243,14 @@ def coupons(engine: Engine) -> list[Coupon]:
         return found
 
 
-def test_without_an_offer_for_them_nothing_is_said(engine: Engine, use: Use) -> None:
+def test_without_an_offer_for_them_nothing_is_said(sqlite_engine: Engine, use: Use) -> None:
     one = use(journey(step("first", CODE, offer="vip"), step("second", CODE, offer="gone")))
-    with session_scope(engine) as session:
+    with session_scope(sqlite_engine) as session:
         offer(session, "vip", min_orders=3)
         begin(session, one, person(session))
-    assert decide(engine) == {"never": 2}
-    assert [reason for _, _, reason in steps(engine)] == ["no_offer", "no_offer"]
-    assert (mails(engine), coupons(engine)) == ([], [])
+    assert decide(sqlite_engine) == {"never": 2}
+    assert [reason for _, _, reason in steps(sqlite_engine)] == ["no_offer", "no_offer"]
+    assert (mails(sqlite_engine), coupons(sqlite_engine)) == ([], [])
 
 
 def test_a_code_they_have_already_is_told_again(engine: Engine, use: Use) -> None:
@@ -263,10 +265,10 @@ def test_a_code_they_have_already_is_told_again(engine: Engine, use: Use) -> Non
     assert len(coupons(engine)) == 1
 
 
-def test_what_is_not_known_is_not_written_about(engine: Engine, use: Use) -> None:
-    walker(engine, use(journey(step("first", "About {product}."))), sku="gone")
-    assert decide(engine) == {"never": 1}
-    assert steps(engine) == [("first", "skipped", "no_words")]
+def test_what_is_not_known_is_not_written_about(sqlite_engine: Engine, use: Use) -> None:
+    walker(sqlite_engine, use(journey(step("first", "About {product}."))), sku="gone")
+    assert decide(sqlite_engine) == {"never": 1}
+    assert steps(sqlite_engine) == [("first", "skipped", "no_words")]
 
 
 @pytest.mark.parametrize(("spoken", "expected"), [("ro", "ro"), (None, "es"), ("no talk", "en")])
@@ -342,11 +344,11 @@ def test_a_preview_of_a_present_shows_what_is_given_for_it(session: Session, use
 
 @pytest.mark.parametrize("occasion", ["points", "referral", "surprise"])
 def test_what_is_paid_for_or_drawn_elsewhere_is_never_given_here(
-    engine: Engine, use: Use, occasion: str
+    sqlite_engine: Engine, use: Use, occasion: str
 ) -> None:
     one = use(journey(step("first", CODE, offer="other")))
-    with session_scope(engine) as session:
+    with session_scope(sqlite_engine) as session:
         offer(session, "other", occasion=occasion)
         begin(session, one, person(session))
-    assert decide(engine) == {"never": 1}
-    assert (steps(engine)[0][2], coupons(engine)) == ("no_offer", [])
+    assert decide(sqlite_engine) == {"never": 1}
+    assert (steps(sqlite_engine)[0][2], coupons(sqlite_engine)) == ("no_offer", [])
