@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -20,7 +21,7 @@ from tests.outreach.queueing import a_customer, queue, row
 from tests.running import RunningApp, until
 
 IN_REPORTS = b"<0123abcd@fjordly.example>"
-PEOPLE = {name: f"{name}@example.com" for name in ("gone", "angry", "tired")}
+PEOPLE = {name: f"{name}@example.com" for name in ("gone", "angry", "tired", "clicks")}
 
 
 @pytest.fixture
@@ -47,18 +48,25 @@ def test_what_comes_back_is_heard(
             contact.subscribe(session, customer_id, f"message-{customer_id}")
     for name, customer_id in ids.items():
         queue(sqlite_engine, customer_id, "newsletter", [name], PEOPLE[name])
-    until(lambda: len(provider.post.taken) == 3, 20)
+    until(lambda: len(provider.post.taken) == 4, 20)
     until(lambda: all(row(sqlite_engine, name).status == "sent" for name in PEOPLE), 5)
     named = {mail["To"].partition("@")[0]: str(mail["Message-ID"]) for mail in provider.post.taken}
     provider.mailbox.deliver(bounce().replace(IN_REPORTS, named["gone"].encode()))
     provider.mailbox.deliver(complaint().replace(IN_REPORTS, named["angry"].encode()))
     own = named["tired"].strip("<>").partition("@")[0]
     provider.mailbox.deliver(a_mail(PEOPLE["tired"], "", subject=f"unsubscribe {own}"))
+    # What a mail program does at its own button: no cookies, no page, one POST (RFC 8058).
+    [clicked] = [mail for mail in provider.post.taken if mail["To"] == PEOPLE["clicks"]]
+    assert clicked["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    path = re.fullmatch(r"<http://[^/]+(/u/[a-z2-7]+)>", clicked["List-Unsubscribe"])
+    assert path is not None
+    answer = app.client.post(path[1], data={"List-Unsubscribe": "One-Click"})
+    assert answer.status_code == 200
     until(lambda: provider.mailbox.unseen() == 0, 20)
     with read_scope(sqlite_engine) as session:
         found = dict(session.execute(select(OutboxMessage.key, OutboxMessage.status)).all())
-        assert found == {"gone": "bounced", "angry": "sent", "tired": "sent"}
+        assert found == {"gone": "bounced", "angry": "sent", "tired": "sent", "clicks": "sent"}
         assert repository.unreachable(session, PEOPLE["gone"]) == "bounced: 5.1.1"
         wants = {name: contact.is_subscribed(session, customer_id) for name, customer_id in ids.items()}
-    assert wants == {"gone": True, "angry": False, "tired": False}
-    assert len(provider.post.taken) == 3, "nobody is answered"
+    assert wants == {"gone": True, "angry": False, "tired": False, "clicks": False}
+    assert len(provider.post.taken) == 4, "nobody is answered"
