@@ -13,12 +13,13 @@ from rapport.kit.database import session_scope
 from rapport.kit.languages import LANGUAGES
 from rapport.kit.settings import ROOT
 from rapport.loyalty.offers.models import Coupon
-from rapport.outreach.journeys import definition, words
+from rapport.outreach.journeys import definition, service, words
 from rapport.outreach.journeys.definition import FourLanguages, Step, Words
 from rapport.outreach.journeys.triggers import KINDS
 from rapport.shop import placeholders
 from rapport.shop.models import Product, ProductText
 from tests.loyalty.offers.shop import NOW, customer, offer, order
+from tests.outreach.journeys.triggers.finding import put
 
 JOURNEYS = definition.load_all()
 LONGEST_SUBJECT = 70
@@ -133,6 +134,21 @@ def test_each_is_said_in_each_language(sqlite_engine: Engine, settings: object) 
                         assert said.text.startswith(("Hi,", "Hola:", "Hei!", "Bună,")), key
 
 
+def test_a_preview_has_a_present_and_tips_to_show(sqlite_engine: Engine, settings: object) -> None:
+    with session_scope(sqlite_engine) as session:
+        offer(session, "many-happy-returns", occasion="birthday", percent=15)
+        who = customer(session, language="ro")
+        _product(session)
+        put(session, order(session, who), "BOOT-501")
+        wishes = service.preview(session, "birthday", "wishes", who)
+        tips = service.preview(session, "care_tips", "tips", who)
+        assert wishes.words is not None
+        assert "15% reducere" in wishes.words.text
+        assert session.query(Coupon).count() == 0
+        assert tips.words is not None
+        assert "Boot (ro): câteva sfaturi" in tips.words.text
+
+
 def _product(session: Session) -> None:
     product = Product(sku="BOOT-501", category="boots", price_minor=1, currency="NOK", url="/boots")
     product.texts = [ProductText(language=language, name=f"Boot ({language})") for language in LANGUAGES]
@@ -142,5 +158,6 @@ def _product(session: Session) -> None:
 
 def test_the_guide_names_every_trigger() -> None:
     guide = (ROOT / "docs" / "journeys.md").read_text("utf-8")
-    rows = [line.split("|")[1] for line in guide.splitlines() if line.startswith("| `")]
+    table = guide.partition("## What begins a journey")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} - {"on"} == set(KINDS)
