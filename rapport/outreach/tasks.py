@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 from sqlalchemy import Engine
 
@@ -91,7 +92,7 @@ def _attempt(engine: Engine, mailer: Mailer, message: OutboxMessage, lease_until
     try:
         mail = letter.write(get_settings(), message)
     except letter.NotReadyError as error:
-        log.warning("Nothing unasked is sent: %s.", error)
+        _warn_once(str(error))
         return _later(message, str(error))
     except ValueError:
         return _failed("recipient or subject cannot stand in a mail, or it cannot be unsubscribed")
@@ -107,6 +108,11 @@ def _attempt(engine: Engine, mailer: Mailer, message: OutboxMessage, lease_until
     except TryAgainError as error:
         return _later(message, str(error), error.server)
     return Outcome({"status": "sent", "sent_at": clock.now(), "last_error": None, **WIPED})
+
+
+@cache
+def _warn_once(why: str) -> None:
+    log.warning("Nothing unasked is sent: %s.", why)
 
 
 def _last_look(engine: Engine, message: OutboxMessage, lease_until: datetime) -> Outcome | None:
