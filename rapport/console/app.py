@@ -22,6 +22,8 @@ from rapport.console import (
     customers,
     home,
     insight,
+    journey_edit,
+    journeys,
     live,
     login,
     marking,
@@ -69,6 +71,8 @@ PAGES = (
     teaching,
     training,
     insight,
+    journey_edit,
+    journeys,
     # Before the page that takes any section.
     settings_replies,
     settings_offers,

@@ -24,6 +24,7 @@ ENTRIES = (
     Entry("/console/customers", mark("Customers"), "person", May.READ),
     Entry("/console/cases", mark("Cases"), "tray", May.READ),
     Entry("/console/mentions", mark("Mentions"), "megaphone", May.READ),
+    Entry("/console/journeys", mark("Journeys"), "path", May.INSIGHT),
     Entry("/console/teaching", mark("Teaching"), "book", May.TEACH),
     Entry("/console/insight", mark("Insight"), "chart", May.INSIGHT),
     Entry("/console/settings", mark("Settings"), "sliders", May.SETTINGS),

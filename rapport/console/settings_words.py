@@ -99,6 +99,22 @@ LABELS = {
     "budget_minor": mark("Budget"),
     "keep_margin": mark("Never below what the goods cost"),
     "active": mark("Switched on"),
+    "control": mark("Share that gets nothing"),
+    "audience": mark("For whom"),
+    "stages": mark("Stages"),
+    "segments": mark("Segments"),
+    "min_orders": mark("Orders, at least"),
+    "max_orders": mark("Orders, at most"),
+    "trigger": mark("Beginning"),
+    "minutes": mark("Minutes"),
+    "a_day": mark("People a day"),
+    "only": mark("Only what of these was bought"),
+    "steps": mark("Steps"),
+    "after_days": mark("Days to wait"),
+    "words": mark("Words"),
+    "b": mark("Second wording"),
+    "subject": mark("Subject"),
+    "short": mark("Short"),
 }
 
 

@@ -23,6 +23,7 @@ from rapport.kit.database import session_scope
 from rapport.loyalty.offers.models import Coupon, Offer
 from rapport.loyalty.points import service as points
 from rapport.mentions.models import Mention, MentionAnswer, MentionSource
+from rapport.outreach.journeys.models import JourneyEntry, JourneyStep
 from rapport.shop.models import Order, OrderItem
 from rapport.value import service as value
 from tests.console.talks import talk
@@ -175,6 +176,28 @@ def live(database: Engine, text: str = "", name: str = NAME, complains: bool = T
                 channel="whatsapp",
                 status="failed",
                 last_error=f"refused by {PHONE} {text}"[:300],
+            )
+        )
+        entry = JourneyEntry(
+            customer_id=customer_id,
+            journey="win_back",
+            trigger_key="test",
+            variant="a",
+            anchor_at=now,
+            entered_at=now - timedelta(days=1),
+            context={},
+        )
+        session.add(entry)
+        session.flush()
+        session.add(
+            JourneyStep(
+                entry_id=entry.id,
+                customer_id=customer_id,
+                journey="win_back",
+                step="question",
+                trigger_key="test",
+                planned_at=now,
+                due_at=now + timedelta(days=1),
             )
         )
         case = Case(

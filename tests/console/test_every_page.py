@@ -35,6 +35,7 @@ NO_PAGES = {
     "/conversations/{conversation_id}/messages",
     "/teaching/training/progress",
     "/insight/{key}.csv",
+    "/journeys/{key}/steps.csv",
     "/audit.csv",
 }
 
@@ -50,7 +51,7 @@ def paths(life: Life) -> list[str]:
         "{reply_id}": "1",
         "{section}": "delivery",
     }
-    keys = {"/settings/offers": "welcome", "/settings/answers": "place_order"}
+    keys = {"/settings/offers": "welcome", "/settings/answers": "place_order", "/journeys": "win_back"}
     found = []
     for page in PAGES:
         for way in ways(page.routes.routes):

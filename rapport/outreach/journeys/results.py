@@ -37,6 +37,15 @@ class StepResult:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """A step that comes, whose, and not before when."""
+
+    customer_id: int
+    step: str
+    due_at: datetime
+
+
+@dataclass(frozen=True)
 class Results:
     """Since a day: entries by variant, what became of them, and each step in the journey's order.
 
@@ -86,10 +95,13 @@ def of(
     return Results(entered, left, running, _steps(session, key, journey, since), groups, early or 0)
 
 
-def waiting(session: Session, key: str, limit: int) -> list[JourneyStep]:
+def waiting(session: Session, key: str, limit: int) -> list[Waiting]:
     """The steps of this journey that come next, the soonest first."""
-    query = select(JourneyStep).where(JourneyStep.journey == key, JourneyStep.status == "waiting")
-    return list(session.scalars(query.order_by(JourneyStep.due_at, JourneyStep.id).limit(limit)))
+    query = select(JourneyStep.customer_id, JourneyStep.step, JourneyStep.due_at).where(
+        JourneyStep.journey == key, JourneyStep.status == "waiting"
+    )
+    rows = session.execute(query.order_by(JourneyStep.due_at, JourneyStep.id).limit(limit))
+    return [Waiting(*row) for row in rows]
 
 
 def _of(key: str, since: datetime) -> tuple[ColumnElement[bool], ...]:

@@ -1,0 +1,265 @@
+"""What a shop's owner may change of a journey: when, to whom, in which words; and what somebody would get."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import Response
+from pydantic import ValidationError
+from sqlalchemy.orm import Session
+
+from rapport.console import settings_words as words
+from rapport.console.desk import Desk, allowed
+from rapport.console.names import word
+from rapport.console.settings import history_page, restored, save, version_number
+from rapport.edits import repository, rules, service
+from rapport.kit.errors import ConflictError
+from rapport.kit.languages import LANGUAGES
+from rapport.outreach.journeys import rules as journey_rules
+from rapport.outreach.journeys import service as journeys
+from rapport.outreach.journeys.definition import Journey, load_all
+from rapport.outreach.journeys.edited import EDITED, EDITED_OF_STEPS, EDITED_OF_TRIGGER, SECTION, with_changes
+from rapport.profiles import repository as people
+from rapport.profiles import service as profiles
+from rapport.staff import repository as staff
+from rapport.staff.rules import May
+from rapport.value.segments import get_segments
+
+routes = APIRouter()
+SettingsDesk = Annotated[Desk, Depends(allowed(May.SETTINGS))]
+PATH = "/console/journeys"
+STAGES = ("know", "interest", "trust")
+LONGEST = 4000
+LONGEST_SEARCH = 320
+PARTS = ("subject", "text", "short")
+NUMBERS_OF_TRIGGER = ("days", "minutes", "a_day")
+Fields = dict[str, str]
+
+
+@routes.get("/journeys/{key}/edit")
+def show(desk: SettingsDesk, key: str) -> Response:
+    with desk.reading() as session:
+        journey = journeys.journey(session, key)
+        return _page(
+            desk, session, key, journey, _fields(journey), service.version_of(session, SECTION + key)
+        )
+
+
+@routes.post("/journeys/{key}/edit")
+def change(desk: SettingsDesk, key: str) -> Response:
+    """Shows what changes, or saves it. Who is on the journey already gets the new words from then on."""
+    base = version_number(desk, "base")
+    fields = {name: desk.field(name, LONGEST) for name in desk.form if name not in {"csrf", "do"}}
+    fields["stages"] = ",".join(desk.fields("stages"))
+    fields["segments"] = ",".join(desk.fields("segments"))
+    with desk.reading() as session:
+        journey = journeys.journey(session, key)
+        typed = _read(journey, fields)
+        try:
+            after = with_changes(load_all(), key, typed)
+        except ValidationError as error:
+            problems = _problems(desk, journey, error)
+            return _page(desk, session, key, journey, fields, base, 422, problems=problems)
+        if desk.field("do") != "save":
+            changes = words.lines(desk, rules.differences(_content(journey), _content(after)))
+            return _page(desk, session, key, journey, fields, base, changes=changes, looked=True)
+    # Only what is other than in the file, so that the rest follows it.
+    value = _other(_content(load_all()[key]), _content(after))
+    try:
+        save(desk, SECTION + key, base, value)
+    except ConflictError:
+        with desk.reading() as session:
+            return _page(desk, session, key, journey, fields, base, 409, conflict=True)
+    return desk.go(f"{PATH}/{key}", desk.gettext("Saved. It counts for everything that is sent from now on."))
+
+
+@routes.get("/journeys/{key}/history")
+def history(desk: SettingsDesk, key: str) -> Response:
+    """Who changed what, when; each version tells only what is other than in the file."""
+    with desk.reading() as session:
+        journey = journeys.journey(session, key)
+        return history_page(desk, session, SECTION + key, journey.name, f"{PATH}/{key}", {})
+
+
+@routes.post("/journeys/{key}/restore")
+def restore(desk: SettingsDesk, key: str) -> Response:
+    """An earlier version once more; version 0 is the file."""
+    number = version_number(desk, "version")
+    with desk.reading() as session:
+        journey = journeys.journey(session, key)
+        value = service.version(session, SECTION + key, number).value if number else None
+        try:
+            with_changes(load_all(), key, value or {})
+        except ValueError as error:
+            raise ConflictError(
+                desk.gettext("That version doesn't fit any more: %(why)s", why=str(error))
+            ) from None
+    return restored(desk, SECTION + key, value, number, f"{PATH}/{key}/history", journey.name)
+
+
+@routes.post("/journeys/{key}/preview")
+def preview(desk: SettingsDesk, key: str) -> Response:
+    """What somebody would get of each step at this moment, and whether they would. Changes nothing."""
+    wanted = desk.field("customer", LONGEST_SEARCH)
+    with desk.writing() as session:
+        journey = journeys.journey(session, key)
+        found = profiles.find(session, wanted, by_name=False) if wanted else []
+        shown = {}
+        if found:
+            shown = {step.key: journeys.preview(session, key, step.key, found[0]) for step in journey.steps}
+        rows = people.by_ids(session, found[:1]) if found else []
+        name = rows[0].name if rows and desk.sees_person() else None
+        session.rollback()
+        desk.note(session, "preview journey", "journey", key, customer=found[0] if found else None)
+    return desk.page(
+        "journey_preview.html",
+        key=key,
+        journey=journey,
+        wanted=wanted,
+        customer_id=found[0] if found else None,
+        name=name,
+        shown=shown,
+        word=lambda group, one: word(group, one, desk.staff.language),
+    )
+
+
+def _content(journey: Journey) -> dict[str, Any]:
+    """What can be changed, as it is stored."""
+    content = journey.model_dump(mode="json")
+    return {
+        **{name: content[name] for name in EDITED},
+        "trigger": {name: content["trigger"][name] for name in EDITED_OF_TRIGGER},
+        "steps": {step["key"]: {name: step[name] for name in EDITED_OF_STEPS} for step in content["steps"]},
+    }
+
+
+def _other(file: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """The parts of `after` that are other than in the file; of steps and trigger, each field for itself."""
+    found = {name: part for name, part in after.items() if name in EDITED and part != file[name]}
+    begins = {name: part for name, part in after["trigger"].items() if part != file["trigger"][name]}
+    steps = {
+        key: changed
+        for key, step in after["steps"].items()
+        if (changed := {name: part for name, part in step.items() if part != file["steps"][key][name]})
+    }
+    return {**found, **({"trigger": begins} if begins else {}), **({"steps": steps} if steps else {})}
+
+
+def _fields(journey: Journey) -> Fields:
+    asked = journey.audience
+    fields = {
+        "active": "yes" if journey.active else "",
+        "control": f"{journey.control * 100:g}",
+        "stages": ",".join(asked.stages),
+        "segments": ",".join(asked.segments),
+        "min_orders": str(asked.min_orders or ""),
+        "max_orders": "" if asked.max_orders is None else str(asked.max_orders),
+    }
+    for name in NUMBERS_OF_TRIGGER:
+        given = getattr(journey.trigger, name)
+        fields[name] = "" if given is None else f"{given:g}"
+    fields["only"] = ", ".join(journey.trigger.only)
+    for step in journey.steps:
+        fields[f"{step.key}.after_days"] = f"{step.after_days:g}"
+        for variant, said in (("words", step.words), ("b", step.b)):
+            if said is not None:
+                for code in LANGUAGES:
+                    for part in PARTS:
+                        fields[f"{step.key}.{variant}.{code}.{part}"] = getattr(said.of(code), part)
+    return fields
+
+
+def _read(journey: Journey, fields: Fields) -> dict[str, Any]:
+    """What was typed, as it stands in a file. Whether it makes sense is decided by the journey's model."""
+    asked = journey.audience.model_dump(mode="json")
+    asked |= {
+        name: [one for one in fields.get(name, "").split(",") if one] for name in ("stages", "segments")
+    }
+    asked |= {"min_orders": fields.get("min_orders") or 0, "max_orders": fields.get("max_orders") or None}
+    steps = {
+        step.key: {
+            "after_days": fields.get(f"{step.key}.after_days") or 0,
+            **{
+                variant: {
+                    code: {part: fields.get(f"{step.key}.{variant}.{code}.{part}", "") for part in PARTS}
+                    for code in LANGUAGES
+                }
+                for variant in ("words", "b")
+                if getattr(step, variant) is not None
+            },
+        }
+        for step in journey.steps
+    }
+    begins: dict[str, Any] = {
+        name: fields.get(name) or None
+        for name in NUMBERS_OF_TRIGGER
+        if getattr(journey.trigger, name) is not None
+    }
+    if "only" in fields:
+        begins["only"] = [part.strip() for part in fields["only"].split(",") if part.strip()]
+    return {
+        "active": bool(fields.get("active")),
+        "control": _share(fields.get("control", "")),
+        "audience": asked,
+        "trigger": begins,
+        "steps": steps,
+    }
+
+
+def _share(typed: str) -> float | str:
+    """A percentage as a share of 1; what is no number stays for the model to refuse."""
+    try:
+        return float(typed.replace(",", ".") or 0) / 100
+    except ValueError:
+        return typed
+
+
+def _problems(desk: Desk, journey: Journey, error: ValidationError) -> dict[str, str]:
+    """What is wrong, by its field; a step by its key, and placeholders at the part they stand in."""
+    found: dict[str, str] = {}
+    for one in error.errors():
+        loc = [str(part) for part in one["loc"]]
+        if loc[0] == "steps" and len(loc) > 1 and loc[1].isdigit():
+            loc = [journey.steps[int(loc[1])].key, *loc[2:]]
+        elif loc[0] in {"audience", "trigger"}:
+            loc = loc[1:]
+        name = ".".join(loc)
+        # A mistake in braces is one of the words as a whole: it is shown at the text.
+        if loc and loc[-1] in LANGUAGES:
+            name += ".text"
+        found.setdefault(name, words.told(desk, one))
+    return found
+
+
+def _page(
+    desk: Desk,
+    session: Session,
+    key: str,
+    journey: Journey,
+    fields: Fields,
+    base: int,
+    status: int = 200,
+    **more: Any,
+) -> Response:
+    section = SECTION + key
+    segments = get_segments()
+    values = {
+        "problems": {},
+        "changes": [],
+        "looked": False,
+        "conflict": False,
+        "broken": journeys.broken(session).get(section),
+        "key": key,
+        "journey": journey,
+        "fields": fields,
+        "base": base,
+        "newest": repository.newest(session, section),
+        "names": staff.names(session),
+        "stages": STAGES,
+        "segments": [(one, segments.name(one, desk.staff.language)) for one in segments.keys],
+        "placeholders": journey_rules.PLACEHOLDERS,
+        "word": lambda group, one: word(group, one, desk.staff.language),
+        **more,
+    }
+    return desk.page("journey_edit.html", status, **values)

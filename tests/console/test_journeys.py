@@ -1,0 +1,105 @@
+"""Journeys in the console: what is read, changed, tried and gone back to."""
+
+from __future__ import annotations
+
+from html import unescape
+
+import pytest
+from sqlalchemy import Engine, func, select
+
+from rapport.console.journeys import BEGINS, GOALS, VERDICTS
+from rapport.console.names import WORDS
+from rapport.kit.database import read_scope
+from rapport.outreach.journeys import rules, service
+from rapport.outreach.journeys.definition import load_all
+from rapport.outreach.journeys.models import JourneyEntry
+from rapport.outreach.journeys.triggers import KINDS
+from rapport.outreach.policy.models import ContactDecision
+from rapport.outreach.policy.rules import REASONS
+from rapport.staff.models import AuditEvent
+from tests.console.client import StaffClient
+from tests.console.conftest import Logged
+from tests.console.lives import EMAIL, live
+from tests.console.test_settings import form
+
+PATH = "/console/journeys/win_back"
+
+
+@pytest.fixture
+def manager(log_in: Logged) -> StaffClient:
+    return log_in("manager")
+
+
+def test_everything_has_its_words() -> None:
+    assert set(BEGINS) == set(KINDS)
+    assert set(VERDICTS) == {"too_few", "unclear", "better", "worse"}
+    assert {journey.goal for journey in load_all().values()} <= {*GOALS, "none"}
+    assert set(WORDS["why"]) >= {*REASONS, *rules.REASONS}
+
+
+def test_all_of_them_and_one(manager: StaffClient, engine: Engine) -> None:
+    assert "Nobody has entered a journey" in manager.text("/console/journeys")
+    life = live(engine)
+    listed = manager.text("/console/journeys")
+    assert "Win back" in listed and "A good customer has been away for long" in listed
+    shown = manager.text(PATH)
+    assert "Lucía Moreno" in shown and "Too few people yet" in shown
+    assert "Nobody entered this journey" in manager.text("/console/journeys/birthday")
+    assert manager.get("/console/journeys/no_such").status_code == 404
+    rows = manager.get(f"{PATH}/steps.csv").text.splitlines()
+    assert rows[0].endswith("Step,Sent,Not sent,Left before,Waiting") and rows[1] == "question,0,0,0,1"
+    with read_scope(engine) as session:
+        look = session.scalars(
+            select(AuditEvent).where(AuditEvent.subject == "journey", AuditEvent.subject_id == "win_back")
+        ).first()
+        assert look is not None and look.details == {"customers": [life.customer]}
+
+
+def test_a_change_is_previewed_saved_and_taken_back(manager: StaffClient, engine: Engine) -> None:
+    fields = form(manager.page(f"{PATH}/edit"))
+    given = {"segments": ["at_risk"]}
+    del fields["segments"]
+    changed = fields | {"question.words.nb.subject": "Hei igjen", "offer.after_days": "21", "control": "30"}
+    looked = manager.post(f"{PATH}/edit", **changed, **given, do="preview").text
+    assert "Hei igjen" in looked and "What changes" in looked
+    with read_scope(engine) as session:
+        assert service.journey(session, "win_back") == load_all()["win_back"]
+    assert "Saved." in manager.post(f"{PATH}/edit", **changed, **given, do="save").text
+    with read_scope(engine) as session:
+        now = service.journey(session, "win_back")
+        assert now.steps[0].words.nb.subject == "Hei igjen" and now.steps[1].after_days == 21
+        assert now.control == 0.3 and now.audience.segments == ("at_risk",) and now.audience.min_orders == 2
+        assert now.steps[0].words.en == load_all()["win_back"].steps[0].words.en
+    assert manager.post(f"{PATH}/edit", **changed, **given, do="save").status_code == 409  # an old page
+    assert "Mia Manager" in manager.text(f"{PATH}/history")
+    assert manager.post(f"{PATH}/restore", version="0", base="1").status_code == 200
+    with read_scope(engine) as session:
+        assert service.journey(session, "win_back") == load_all()["win_back"]
+
+
+def test_mistakes_are_shown_at_their_fields(manager: StaffClient) -> None:
+    fields = form(manager.page(f"{PATH}/edit"))
+    wrong = fields | {
+        "question.words.en.text": "Dear {nonsense}",
+        "question.words.es.subject": "",
+        "control": "lots",
+        "offer.after_days": "-1",
+    }
+    answer = manager.post(f"{PATH}/edit", **wrong, do="save")
+    assert answer.status_code == 422
+    for place in ("question.words.en.text", "question.words.es.subject", "control", "offer.after_days"):
+        assert f'id="mistake-{place}"' in answer.text, place
+    assert "There is no placeholder {nonsense}" in unescape(answer.text)
+
+
+def test_what_somebody_would_get_and_who_would(manager: StaffClient, engine: Engine) -> None:
+    live(engine)
+    seen = manager.post(f"{PATH}/preview", customer=EMAIL).text
+    assert "Lucía Moreno" in seen and "Hace tiempo que no nos haces un pedido" in seen
+    assert "A complaint is open" in seen
+    assert "No customer has this" in manager.post(f"{PATH}/preview", customer="no@example.com").text
+    tried = manager.post("/console/journeys/try").text
+    assert "Nothing was sent" in tried or "Nothing is due" in tried
+    with read_scope(engine) as session:
+        assert session.scalar(select(func.count()).select_from(ContactDecision)) == 0
+        assert session.scalar(select(func.count()).select_from(JourneyEntry)) == 1
