@@ -18,7 +18,7 @@ from rapport.kit.errors import ConflictError
 from rapport.kit.languages import LANGUAGES
 from rapport.outreach.journeys import rules as journey_rules
 from rapport.outreach.journeys import service as journeys
-from rapport.outreach.journeys.definition import Journey, load_all
+from rapport.outreach.journeys.definition import Journey, Words, load_all
 from rapport.outreach.journeys.edited import EDITED, EDITED_OF_STEPS, EDITED_OF_TRIGGER, SECTION, with_changes
 from rapport.profiles import repository as people
 from rapport.profiles import service as profiles
@@ -182,11 +182,10 @@ def _read(journey: Journey, fields: Fields) -> dict[str, Any]:
             "after_days": fields.get(f"{step.key}.after_days") or 0,
             **{
                 variant: {
-                    code: {part: fields.get(f"{step.key}.{variant}.{code}.{part}", "") for part in PARTS}
-                    for code in LANGUAGES
+                    code: _said(said.of(code), fields, f"{step.key}.{variant}.{code}") for code in LANGUAGES
                 }
-                for variant in ("words", "b")
-                if getattr(step, variant) is not None
+                for variant, said in (("words", step.words), ("b", step.b))
+                if said is not None
             },
         }
         for step in journey.steps
@@ -205,6 +204,15 @@ def _read(journey: Journey, fields: Fields) -> dict[str, Any]:
         "trigger": begins,
         "steps": steps,
     }
+
+
+def _said(known: Words, fields: Fields, place: str) -> dict[str, str]:
+    """What was typed for one language. A form trims: what is the same but for that was not changed."""
+    found = {}
+    for part in PARTS:
+        typed, before = fields.get(f"{place}.{part}", ""), getattr(known, part)
+        found[part] = before if typed == before.strip() else typed
+    return found
 
 
 def _share(typed: str) -> float | str:
