@@ -102,7 +102,7 @@ def test_it_stops_in_time_with_open_streams_and_a_slow_turn(
     started = time.monotonic()
     app.process.send_signal(number)
     assert app.process.wait(10) in {0, -number}
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 7  # two seconds and what a busy machine takes; the turn takes twenty
     for thread in threads:
         thread.join(5)
     assert sorted(ended) == ["202", "stream", "stream"]
