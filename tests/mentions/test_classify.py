@@ -14,8 +14,8 @@ from rapport.mentions.classify import DATA, KINDS, classify, examples
 from rapport.mentions.social import tokens
 from tests.mentions.examples import confusion, held_out
 
-BAR = 0.70
-PER_KIND = 120
+BAR = 0.80
+PER_KIND = 130
 # Percent of likeness at which two texts are the same with a word or two changed.
 TOO_ALIKE = 85
 
@@ -42,7 +42,7 @@ def test_what_it_learns_from_is_enough_and_even(language: str) -> None:
     counts = Counter(kind for _, kind in learnt)
     assert set(counts) == set(KINDS)
     assert min(counts.values()) >= PER_KIND
-    assert max(counts.values()) <= 1.5 * min(counts.values())
+    assert max(counts.values()) <= 2 * min(counts.values())
     twice = [text for text, times in Counter(_plain(text) for text, _ in learnt).items() if times > 1]
     assert twice == []  # not under two kinds, and not twice under one
     assert [text for text, _ in learnt if not tokens(text)] == []
@@ -61,7 +61,7 @@ def test_no_unseen_text_is_like_a_learnt_one(language: str) -> None:
 def test_any_text_has_a_verdict(text: str, language: str) -> None:
     kind, confidence = classify(text, language)
     assert kind in KINDS
-    assert 1 / len(KINDS) <= confidence <= 1
+    assert 1 / len(KINDS) - 1e-9 <= confidence <= 1
 
 
 @pytest.mark.parametrize(
