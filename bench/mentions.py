@@ -41,7 +41,9 @@ def main() -> None:
         print(f"{language}: {len(texts)} examples, learnt in {learning:.1f} s; {len(unseen)} held-out texts")
         print(f"  right {right.mean():.3f}, words counted with naive Bayes {simple:.3f}")
         of_each = counts.diagonal() / counts.sum(axis=1)
-        print("  of each kind:", ", ".join(f"{k} {share:.2f}" for k, share in zip(KINDS, of_each, strict=True)))
+        print(
+            "  of each kind:", ", ".join(f"{k} {share:.2f}" for k, share in zip(KINDS, of_each, strict=True))
+        )
         print(f"  confidence {confidence.mean():.3f} on average;", _when_sure(right, confidence))
         print("  meant (rows), taken for (columns):")
         for kind, row in zip(KINDS, counts, strict=True):
