@@ -38,7 +38,8 @@ def answer_by_itself(session: Session, source: Source, mention: Mention) -> None
     it = Circumstances(
         kind=mention.kind,
         confidence=mention.confidence or 0.0,
-        addressed=mention.addressed,
+        # Meta does not always say who wrote: it may be ourselves, and we would answer for ever.
+        addressed=mention.addressed and bool(mention.author_id),
         at=mention.at,
         reachable=source.public,
         trouble=repository.has_trouble(session, mention),

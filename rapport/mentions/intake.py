@@ -138,6 +138,8 @@ def _change(session: Session, source: Source, said: Said, reading: Reading) -> M
     if mention.confidence is not None:  # what staff said it is stays
         mention.kind, mention.confidence = reading.verdict.kind, reading.verdict.confidence
     mention.suggestion = words.suggestion(mention.kind, mention.language, mention.source_id)
+    # What staff wrote they look after themselves.
+    repository.cancel(session, mention.id, "its author changed the mention", by_itself=True)
     if mention.case_id is not None:
         _tell_case(session, mention.case_id, "edited", text)
     elif mention.kind in rules.NEED_PEOPLE:

@@ -6,6 +6,7 @@ https://docs.joinmastodon.org/methods/ has notifications, timelines, search and 
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -96,7 +97,9 @@ class MastodonSource(PolledSource):
         return events
 
     def answer(self, to: Target, text: str, private: bool) -> str:
-        words = f"{to.author} {text}" if to.author not in text else text
+        # Who is named is told, and nobody else: @ann is not named by @anna, or by a mail address.
+        named = re.search(rf"(?<![\w@./]){re.escape(to.author)}(?![\w@]|[.-]\w)", text)
+        words = text if named else f"{to.author} {text}"
         posted = self._call(
             lambda: self._api.status_post(
                 words,

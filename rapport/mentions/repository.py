@@ -235,11 +235,14 @@ def release(session: Session, answer_id: int, lease_until: datetime, **values: A
     return cast("CursorResult[Any]", changed).rowcount == 1
 
 
-def cancel(session: Session, mention_id: int, why: str) -> None:
-    """Give up what nobody has in hand."""
+def cancel(session: Session, mention_id: int, why: str, by_itself: bool = False) -> None:
+    """Give up what nobody has in hand; `by_itself`: only what no person wrote."""
+    waiting = [MentionAnswer.mention_id == mention_id, MentionAnswer.status == "queued"]
+    if by_itself:
+        waiting.append(MentionAnswer.staff_id.is_(None))
     session.execute(
         update(MentionAnswer)
-        .where(MentionAnswer.mention_id == mention_id, MentionAnswer.status == "queued")
+        .where(*waiting)
         .values(status="cancelled", last_error=why)
         .execution_options(synchronize_session=False)
     )

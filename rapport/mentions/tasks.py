@@ -116,12 +116,18 @@ def send_due(engine: Engine, sources: Mapping[str, Source] | None = None) -> int
     """Send every answer that is due; how many were sent."""
     sources = registry.current() if sources is None else sources
     sent = 0
-    with _one_at_a_time:  # within this process; others are kept apart by the lease
+    # Within this process; others are kept apart by the lease. Nobody waits: a source that is slow would hold
+    # every thread there is, as each request of it ends here.
+    if not _one_at_a_time.acquire(blocking=False):
+        return 0
+    try:
         while (claimed := _claim(engine, sources)) is not None:
             answer, in_doubt, lease_until = claimed
             outcome = {"status": "unknown", "last_error": NOT_TAKEN} if in_doubt else None
             outcome = outcome or _attempt(engine, sources[answer.source], answer)
             sent += _finish(engine, answer, lease_until, outcome)
+    finally:
+        _one_at_a_time.release()
     return sent
 
 

@@ -92,6 +92,10 @@ def test_a_reply_is_seen_by_those_who_saw_what_it_answers(server: FakeMastodon) 
         ("unlisted", "@ann@social.example Takk!", toot),
         ("direct", "@ann@social.example Hei!", toot),
     ]
+    # Who is named more or less like them reads nothing in their place.
+    like = "Write to kari@ann@social.example.org"
+    source.answer(Target(toot, "@ann@social.example", "unlisted", "nb", "key-4"), like, private=True)
+    assert server.posted[-1]["content"] == f"@ann@social.example {like}"
     server.delete(toot)
     with pytest.raises(RefusedError):
         source.answer(Target(toot, "@ann", "public", "nb", "key-3"), "Takk!", private=False)

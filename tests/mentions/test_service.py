@@ -11,10 +11,12 @@ from sqlalchemy.orm import Session
 
 from rapport.cases.models import Case
 from rapport.customers.models import Customer
+from rapport.kit import clock
 from rapport.kit.errors import ConflictError, InvalidInputError
 from rapport.mentions import intake, service
 from rapport.mentions.base import Said
-from rapport.mentions.models import Mention
+from rapport.mentions.mastodon import MastodonSource
+from rapport.mentions.models import Mention, MentionAnswer
 from rapport.mentions.signed import SignedSource
 from tests.mentions.conftest import add_staff
 from tests.mentions.worlds import SECRET
@@ -89,6 +91,20 @@ def test_staff_have_the_last_word(session: Session) -> None:
     service.link(session, row.id, 3, staff_id, None)
     assert (row.customer_id, row.linked_by) == (None, None)
     assert session.get_one(Case, row.case_id).customer_id is None
+
+
+@pytest.mark.usefixtures("thanks")
+def test_no_thanks_wait_for_who_has_changed_their_mind(session: Session) -> None:
+    source = MastodonSource("https://social.example", "token")
+    said = Said("1", "@ann", "I love it", clock.now(), author_id="7")
+    intake.take(session, source, said, intake.read(said))
+    worse = replace(said, text="it is broken by now", changed_at=clock.now() + timedelta(minutes=1))
+    intake.take(session, source, worse, intake.read(worse))
+    assert session.scalars(select(MentionAnswer.status)).all() == ["cancelled"]
+    # Nor is somebody answered of whom nobody says who they are: it may be ourselves.
+    nobody = replace(said, source_id="2", author_id="")
+    intake.take(session, source, nobody, intake.read(nobody))
+    assert len(session.scalars(select(MentionAnswer)).all()) == 1
 
 
 def test_an_edit_changes_what_it_is_unless_staff_said_it(session: Session) -> None:
