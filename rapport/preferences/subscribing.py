@@ -71,7 +71,9 @@ def request(
         _check_client(session, client_hash, now)
     known = repository.newest(session, mailbox_hash)
     if known is not None and not rules.may_ask_again(known.sent, known.requested_at, now):
-        if known.address == email:  # the page they are asked on by then names this as well
+        # The page they are asked on by then names this as well. Nobody elsewhere adds to what somebody agrees
+        # to, perhaps while they look at that page.
+        if known.address == email and known.client_hash == client_hash:
             known.purposes = [purpose for purpose in PURPOSES if purpose in {*known.purposes, *wanted}]
         return
     asked_before = known is not None and now - known.requested_at < rules.MAILS_PER_MAILBOX[1]

@@ -172,6 +172,15 @@ def test_what_is_asked_for_meanwhile_is_asked_in_one_go(visitor: Visitor) -> Non
     assert visitor.consents() == [(*MAIL, True), ("alerts", "email", True)]
 
 
+def test_nobody_elsewhere_adds_to_what_somebody_agrees_to(visitor: Visitor) -> None:
+    visitor.http.post("/api/subscribe", json={"email": NEW})
+    (mail,) = visitor.deliver()
+    with session_scope(visitor.engine) as session:
+        subscribing.request(session, NEW, "en", source="page", client="203.0.113.9", purposes=("tips",))
+    visitor.post(link_in(mail))
+    assert visitor.consents() == [(*MAIL, True)]
+
+
 def test_a_client_may_ask_for_so_much(visitor: Visitor) -> None:
     answers = [visitor.post("/subscribe", email=f"a{number}@example.com").status_code for number in range(11)]
     assert answers == [200] * 10 + [429]
