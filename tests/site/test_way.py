@@ -13,6 +13,7 @@ from rapport.kit import clock
 from rapport.kit.database import session_scope
 from rapport.kit.languages import LANGUAGES
 from rapport.outreach.journeys import tasks as journeys
+from rapport.outreach.journeys.models import JourneyStep
 from rapport.outreach.models import OutboxMessage
 from rapport.shop.models import ProductText
 from rapport.site import service, tasks
@@ -66,6 +67,23 @@ def test_who_waits_is_told_once_when_it_is_back(sqlite_engine: Engine, settings:
         ((recipient, mail),) = mails(sqlite_engine, later + timedelta(hours=hours))
         assert recipient == "ann@example.com"
         assert "Boots (nb)" in mail
+
+
+def test_what_sold_out_again_overnight_is_not_told_of(sqlite_engine: Engine, settings: object) -> None:
+    a_shop(sqlite_engine)
+    ann = somebody(sqlite_engine, "ann")
+    with clock.freeze(NOON), session_scope(sqlite_engine) as session:
+        service.receive(session, "hers", ann, [WantsBack(kind="wants_back", sku="BOOTS")], PAGE, NOON)
+        stock(session, "BOOTS", 7)
+    night = NOON + timedelta(hours=11)
+    with clock.freeze(night):
+        tasks.see_stock(sqlite_engine)
+    assert mails(sqlite_engine, night) == []
+    with session_scope(sqlite_engine) as session:
+        stock(session, "BOOTS", 0)
+    assert mails(sqlite_engine, NOON + timedelta(hours=24)) == []
+    with session_scope(sqlite_engine) as session:
+        assert session.scalars(select(JourneyStep.reason)).all() == ["no_words"]
 
 
 def test_a_cart_is_reminded_of_only_who_wants_reminders(sqlite_engine: Engine, settings: object) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from rapport.customers import repository as customers
 from rapport.loyalty.points import service as ledger
-from rapport.outreach.journeys import delivery, entering, giving, repository, rules, words
+from rapport.outreach.journeys import delivery, entering, giving, repository, rules, still, words
 from rapport.outreach.journeys.definition import Journey, Step, waits
 from rapport.outreach.journeys.models import JourneyEntry, JourneyStep
 from rapport.outreach.policy import service as policy
@@ -118,7 +118,7 @@ def _send(
     # Undone as a whole when it comes to nothing: no code is given then.
     attempt = session.begin_nested()
     try:
-        said = _words(session, row, entry, step, now)
+        said = _words(session, row, entry, journey, step, now)
         row.reference = delivery.hand_over(session, row, step, said, channel, journey.purpose, now)
     except delivery.NotNowError as error:
         attempt.rollback()
@@ -147,8 +147,9 @@ def _reason(error: Exception) -> str:
 
 
 def _words(
-    session: Session, row: JourneyStep, entry: JourneyEntry, step: Step, now: datetime
+    session: Session, row: JourneyStep, entry: JourneyEntry, journey: Journey, step: Step, now: datetime
 ) -> words.Rendered:
+    context = still.context(session, journey, row.customer_id, entry.context, now)
     coupon = None
     if step.tells_of_code:
         gift = giving.Gift(row.customer_id, entry.id, entry.anchor_at, entry.context)
@@ -156,7 +157,7 @@ def _words(
         if coupon is None:
             raise _NoOfferError
     language = language_of(session, row.customer_id)
-    return words.render(session, step, row.customer_id, entry.context, language, entry.variant, coupon)
+    return words.render(session, step, row.customer_id, context, language, entry.variant, coupon)
 
 
 def _later(

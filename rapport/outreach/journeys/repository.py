@@ -219,13 +219,15 @@ def number_of(session: Session, customer_id: int) -> str | None:
 
 
 def contact_on(session: Session, customer_id: int, channel: str) -> ContactPoint | None:
-    """Where the customer is reached on a messaging channel: where they wrote last."""
+    """Where the customer is reached on a messaging channel: where they wrote last, and did not say STOP."""
     query = select(ContactPoint).where(
         ContactPoint.customer_id == customer_id,
         ContactPoint.channel == channel,
         ContactPoint.unreachable_since.is_(None),
     )
-    return session.scalars(query.order_by(ContactPoint.last_inbound_at.desc()).limit(1)).first()
+    stopped = ContactPoint.stopped_at.is_not(None)  # no more than the contact policy takes them for
+    query = query.order_by(stopped, ContactPoint.last_inbound_at.desc(), ContactPoint.id.desc())
+    return session.scalars(query.limit(1)).first()
 
 
 def free_conversation(session: Session, conversation_id: str) -> Conversation | None:

@@ -6,14 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, delete, select, update
 from sqlalchemy.orm import Session
 
 from rapport.channels import outbound
-from rapport.channels.models import Delivery
+from rapport.channels.models import ContactPoint, Delivery
 from rapport.conversations import repository as conversations
 from rapport.conversations.models import Conversation, Message
 from rapport.customers import contact
+from rapport.customers.models import ConsentEvent, ContactPolicy
 from rapport.insight import service as insight
 from rapport.insight.models import Satisfaction
 from rapport.kit.database import read_scope, session_scope
@@ -159,6 +160,25 @@ def test_without_a_template_the_window_decides(engine: Engine, use: Use, hours_a
     assert why == reason
     with read_scope(engine) as session:
         assert all("template" not in message.content for message in session.scalars(select(Message)))
+
+
+def test_nothing_goes_to_where_they_said_stop(sqlite_engine: Engine, use: Use) -> None:
+    one = use(on("telegram"))
+    with session_scope(sqlite_engine) as session:
+        talk = reached(session, one, hours_ago=5)
+        ann = talk.customer_id
+        assert ann is not None
+        # What they agreed to by mail counts where they like to be reached, but not in the app they stopped.
+        session.execute(update(ConsentEvent).values(channel="email"))
+        session.add(ContactPolicy(customer_id=ann, preferred_channel="telegram"))
+        stopped = ContactPoint(channel="telegram", address="other", conversation_id="", customer_id=ann)
+        stopped.conversation_id = in_app(session, person(session, None, False)).id
+        stopped.last_inbound_at = stopped.stopped_at = NOW - timedelta(hours=1)
+        session.execute(delete(ContactPoint).where(ContactPoint.customer_id != ann))
+        session.add(stopped)
+    assert tasks.decide_due(sqlite_engine) == {"send": 1}
+    with read_scope(sqlite_engine) as session:
+        assert session.scalars(select(Message.conversation_id)).all() == [talk.id]
 
 
 def test_a_conversation_somebody_works_on_is_not_waited_for(postgres_engine: Engine, use: Use) -> None:

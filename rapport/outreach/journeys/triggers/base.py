@@ -24,7 +24,7 @@ class Found:
     """Somebody for whom a journey begins, because of what `trigger_key` names: once for each.
 
     The first step counts from `anchor_at`. `context` says what it is about: `order_id`, `sku`, `care` (a key
-    of knowledge/care.yml), `coupon_id`, `case_id`, `points` and `expires_at` (ISO 8601), `years`.
+    of knowledge/care.yml), `coupon_id`, `case_id`, `points`, `expires_at` and `until` (ISO 8601), `years`.
     """
 
     customer_id: int

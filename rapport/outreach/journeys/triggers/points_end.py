@@ -46,6 +46,7 @@ def find(session: Session, search: Search) -> Iterator[list[Found]]:
             context = {
                 "points": sum(points for _, points in ending),
                 "expires_at": min(at for at, _ in ending).isoformat(),
+                "until": until.isoformat(),
             }
             key = f"points:{row.at.astimezone(zone):%Y-%m}"
             found.append(Found(row.customer_id, key, row.at - search.days, context))

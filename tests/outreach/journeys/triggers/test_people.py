@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 from sqlalchemy.orm import Session
 
 from rapport.cases.models import Case
@@ -17,8 +17,9 @@ from rapport.customers.models import ConsentEvent
 from rapport.kit.database import session_scope
 from rapport.loyalty.offers.models import Coupon
 from rapport.loyalty.points.models import Account, Lot
-from rapport.outreach.journeys import triggers
+from rapport.outreach.journeys import still, triggers
 from rapport.outreach.journeys.triggers import base, points_end, refill
+from rapport.outreach.journeys.words import NoWordsError
 from rapport.value.models import CustomerValue
 from tests.loyalty.offers.shop import DAY, NOW, complaint, consent, customer, offer, order, product
 from tests.outreach.journeys.triggers.finding import enter, found, journey, put
@@ -145,9 +146,22 @@ def test_points_that_end_are_told_once_a_month_to_who_can_use_them(engine: Engin
         ):
             _lot(session, who, points, NOW + timedelta(days=days))
         due = found(session, soon)
-        assert [(one.customer_id, one.trigger_key, one.context, one.anchor_at) for one in due] == [
-            (ann, "points:2026-05", {"points": 120, "expires_at": (NOW + 20 * DAY).isoformat()}, NOW)
+        assert [(one.customer_id, one.trigger_key, one.anchor_at) for one in due] == [
+            (ann, "points:2026-05", NOW)
         ]
+        told = {"points": 120, "expires_at": (NOW + 20 * DAY).isoformat(), "until": due[0].context["until"]}
+        assert due[0].context == told
+        # What is said is how things are when it is said.
+        assert still.context(session, soon, ann, told, NOW) == told
+        session.execute(update(Lot).where(Lot.points == 70).values(remaining=0))
+        assert still.context(session, soon, ann, told, NOW) == {
+            **told,
+            "points": 50,
+            "expires_at": (NOW + 27 * DAY).isoformat(),
+        }
+        session.execute(update(Lot).where(Lot.points == 50).values(remaining=0))
+        with pytest.raises(NoWordsError):
+            still.context(session, soon, ann, told, NOW)
         enter(session, due[0])
         later = found(session, soon, NOW + DAY)
         assert [one.customer_id for one in later] == [eva]
