@@ -181,9 +181,10 @@ def _interval(found: Difference | None) -> str:
 
 
 def _steps_table(steps: Mapping[str, StepResult]) -> Table:
-    table = Table("step", "waiting", "sent", "not sent", "left before")
+    table = Table("step", "waiting", "sent", "did not arrive", "not sent", "left before")
     for key, step in steps.items():
-        table.add_row(key, str(step.waiting), _counts(step.sent), _counts(step.skipped), _counts(step.left))
+        counts = (step.sent, step.lost, step.skipped, step.left)
+        table.add_row(key, str(step.waiting), *(_counts(some) for some in counts))
     return table
 
 

@@ -31,6 +31,7 @@ WORDS: dict[str, dict[str, str]] = {
         "delivered": mark("Delivered"),
         "read": mark("Read"),
         "failed": mark("Not delivered"),
+        "bounced": mark("Came back"),
         "cancelled": mark("Not sent any more"),
         "unknown": mark("Perhaps sent"),
     },

@@ -20,17 +20,23 @@ from rapport.outreach.journeys import rules
 from rapport.outreach.journeys.definition import Journey
 from rapport.outreach.journeys.lift import Group
 from rapport.outreach.journeys.models import JourneyEntry, JourneyStep
+from rapport.outreach.models import OutboxMessage
 from rapport.shop.models import Order
 from rapport.shop.repository import KEPT
 
 DAY_SECONDS = 86_400
+# How a mail ends that did not arrive, or perhaps did not.
+LOST = ("failed", "bounced", "unknown")
 
 
 @dataclass
 class StepResult:
-    """What became of one step: `skipped` and `left` by their reasons, `sent` by channel."""
+    """What became of one step: `skipped` and `left` by their reasons, `sent` by channel. `lost`: mails that
+    were sent and did not arrive (failed, bounced) or perhaps did not (unknown).
+    """
 
     waiting: int = 0
+    lost: Counter[str] = field(default_factory=Counter)
     sent: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
     left: Counter[str] = field(default_factory=Counter)
@@ -139,6 +145,15 @@ def _steps(session: Session, key: str, journey: Journey, since: datetime) -> dic
                 result.skipped[reason or ""] += count
             case _:
                 result.left[reason or ""] += count
+    lost = session.execute(
+        select(JourneyStep.step, OutboxMessage.status, func.count())
+        .join(JourneyEntry, JourneyEntry.id == JourneyStep.entry_id)
+        .join(OutboxMessage, OutboxMessage.step_id == JourneyStep.id)
+        .where(*_of(key, since), OutboxMessage.status.in_(LOST))
+        .group_by(JourneyStep.step, OutboxMessage.status)
+    )
+    for step, status, count in lost:
+        found[step].lost[status] += count
     return found
 
 

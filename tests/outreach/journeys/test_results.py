@@ -13,6 +13,7 @@ from rapport.outreach.journeys import results
 from rapport.outreach.journeys.definition import load_all
 from rapport.outreach.journeys.lift import Group
 from rapport.outreach.journeys.models import JourneyEntry, JourneyStep
+from rapport.outreach.models import OutboxMessage
 from rapport.shop.models import Order
 from tests.outreach.journeys.walk import NOW
 
@@ -111,21 +112,36 @@ def test_how_far_people_got(engine: Engine) -> None:
             entry = "running" if status == "waiting" else "left" if status == "left" else "finished"
             person = enter(session, "a", 5, status=entry, left_why=reason if status == "left" else None)
             entry_id = session.query(JourneyEntry.id).filter_by(customer_id=person).scalar()
-            session.add(
-                JourneyStep(
-                    entry_id=entry_id,
-                    customer_id=person,
-                    step="question",
-                    status=status,
-                    reason=reason,
-                    channel=channel,
-                    **STEP,
-                )
+            step = JourneyStep(
+                entry_id=entry_id,
+                customer_id=person,
+                step="question",
+                status=status,
+                reason=reason,
+                channel=channel,
+                **STEP,
             )
+            session.add(step)
+            session.flush()
+        # The last mail came back.
+        mailed = session.query(JourneyStep).filter_by(channel="email").order_by(JourneyStep.id.desc()).first()
+        assert mailed is not None
+        session.add(
+            OutboxMessage(
+                key="k",
+                purpose="newsletter",
+                asked=False,
+                customer_id=mailed.customer_id,
+                step_id=mailed.id,
+                language="en",
+                message_id="<1@x>",
+                status="bounced",
+            )
+        )
     seen = found(engine)
     assert list(seen.steps) == ["question", "offer"]
     question = seen.steps["question"]
-    assert question.sent == {"email": 2, "telegram": 1}
+    assert question.sent == {"email": 2, "telegram": 1} and question.lost == {"bounced": 1}
     assert (question.skipped, question.left, question.waiting) == ({"no_consent": 1}, {"bought": 1}, 1)
     assert (seen.running, seen.left, seen.groups) == (1, {"bought": 1}, {})
     with read_scope(engine) as session:
