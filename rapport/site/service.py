@@ -58,6 +58,8 @@ def receive(
         return
     _name(session, visitor, customer_id)
     visitor.seen_at = now
+    if any(isinstance(event, WantsBack) and event.email for event in events):
+        claim(session)  # what they have just confirmed stays confirmed
     skus = {event.sku for event in events if isinstance(event, ProductViewed | WantsBack)}
     skus |= {item.sku for event in events if isinstance(event, CartChanged) for item in event.items}
     products = shop.products_by_sku(session, sorted(skus))
@@ -148,7 +150,6 @@ def _wants(
     address = customer_rules.normalise_email(event.email or "")
     if address is None:
         return
-    claim(session)  # what they have just confirmed stays confirmed
     try:
         subscribing.request(
             session,
