@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from rapport.channels.models import ContactPoint, Delivery
 from rapport.conversations.models import Message
+from rapport.customers import repository as customers
 from rapport.outreach.journeys.definition import load_all
 from rapport.outreach.journeys.models import JourneyStep
 from rapport.outreach.models import OutboxMessage
@@ -35,6 +36,8 @@ def decide(session: Session, message: OutboxMessage, now: datetime) -> Decision:
     if customer_id is None or now - message.created_at < FRESH:
         return Decision("send", "allowed", EMAIL)
     step = session.get(JourneyStep, message.step_id) if message.step_id is not None else None
+    if message.recipient not in customers.addresses_of(session, customer_id):
+        return _noted(session, step, Decision("never", "no_channel"))  # it is not theirs any more
     touch = Touch(
         journey=step.journey if step else "",
         step=step.step if step else "",
@@ -76,7 +79,10 @@ def _again(
     session: Session, customer_id: int, touch: Touch, step: JourneyStep | None, now: datetime
 ) -> Decision:
     facts = replace(service.facts_of(session, customer_id, now), sent=(), worth_minor=_ANY_WORTH)
-    decision = rules.decide(facts, touch, now)
+    return _noted(session, step, rules.decide(facts, touch, now))
+
+
+def _noted(session: Session, step: JourneyStep | None, decision: Decision) -> Decision:
     if decision.outcome != "send" and step is not None:
         service.record(session, step, decision, {"waited": True})
     return decision

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from rapport.cases.models import Case
 from rapport.customers import contact
+from rapport.customers import service as customers
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
 from rapport.kit.settings import Settings, get_settings
@@ -272,6 +273,17 @@ def test_what_was_put_off_is_not_sent_over_a_complaint(engine: Engine, ann: int)
     with clock.freeze(NOW + timedelta(hours=1)):
         assert send_due(engine, FakeMailer()) == 0
     assert (row(engine).status, row(engine).last_error) == ("failed", "not any more: open_complaint")
+
+
+def test_what_was_put_off_does_not_go_to_an_address_that_is_not_theirs_any_more(
+    engine: Engine, ann: int
+) -> None:
+    put_off(engine, ann)
+    with session_scope(engine) as session:
+        customers.rename_identity(session, ann, "email", ANN, "new@example.com")
+    with clock.freeze(NOW + timedelta(hours=1)):
+        assert send_due(engine, FakeMailer()) == 0
+    assert (row(engine).status, row(engine).last_error) == ("failed", "not any more: no_channel")
 
 
 def test_what_makes_good_is_sent_over_a_complaint(engine: Engine, ann: int) -> None:

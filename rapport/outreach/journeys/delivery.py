@@ -94,7 +94,7 @@ def _mail(session: Session, row: JourneyStep, words: Rendered, purpose: str | No
         subject=words.subject,
         text=words.text,
         language=words.language,
-        expires_at=now + MAIL_LASTS,
+        expires_at=min(now + MAIL_LASTS, words.code_ends or now + MAIL_LASTS),
     )
     return f"outbox:{repository.outbox_id(session, key_of(row.id))}"
 

@@ -33,7 +33,8 @@ MOST_PRODUCTS = 3
 class Rendered:
     """What is said: in a mail `subject` and `text`, in messaging apps `short`.
 
-    `parameters` are the values of WhatsApp's template, `code` the offer's code that is in it.
+    `parameters` are the values of WhatsApp's template, `code` the offer's code that is in it, good until
+    `code_ends`.
     """
 
     subject: str
@@ -42,6 +43,7 @@ class Rendered:
     language: str
     code: str | None = None
     parameters: tuple[str, ...] = ()
+    code_ends: datetime | None = None
 
 
 class NoWordsError(Exception):
@@ -74,6 +76,7 @@ def render(
         language,
         coupon.code if coupon is not None else None,
         tuple(values.get(name, "") for name in step.parameters),
+        coupon.expires_at if coupon is not None else None,
     )
 
 

@@ -262,6 +262,7 @@ def test_a_code_they_have_already_is_told_again(engine: Engine, use: Use) -> Non
         session.add(Coupon(code="FJ-AAAA-BBBB", offer_id=key, customer_id=ann, expires_at=NOW + DAY))
     decide(engine)
     assert "FJ-AAAA-BBBB" in (mails(engine)[0].text or "")
+    assert mails(engine)[0].expires_at == NOW + DAY, "nobody is told of a code that has ended"
     assert len(coupons(engine)) == 1
 
 
