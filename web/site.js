@@ -6,6 +6,7 @@
   const script = document.currentScript ?? document.querySelector('script[src*="site.js"]');
   const HOME = new URL("api/site/", new URL(".", script?.src || location.href));
   const KEY = "rapport-site";
+  const FORGET = "rapport-site-forget";
   const MOST = 50; // events in one request
   const PATIENCE = 500; // ms, in which events are gathered
   const TRIES = 5;
@@ -49,6 +50,23 @@
       method: "POST", keepalive: true, credentials: "omit",
       headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
     });
+
+  /** Tells who is to be forgotten, on every page until it was heard. */
+  const forget = (ids) => {
+    const keep = (left) => {
+      try {
+        if (left.length) localStorage.setItem(FORGET, JSON.stringify(left));
+        else localStorage.removeItem(FORGET);
+      } catch {
+        // once must do, then
+      }
+    };
+    keep(ids);
+    for (const id of ids)
+      post("forget", { visitor: id })
+        .then(({ status }) => status === 429 || status >= 500 || keep((load(FORGET) ?? []).filter((one) => one !== id)))
+        .catch(() => {});
+  };
 
   const later = (ms) => {
     clearTimeout(timer);
@@ -130,7 +148,7 @@
     clearTimeout(timer);
     const entry = load(KEY) ?? memory;
     save(null);
-    if (entry?.id) post("forget", { visitor: entry.id }).catch(() => {});
+    if (entry?.id) forget([...(load(FORGET) ?? []), entry.id]);
   };
 
   /** Pages that log in without being loaded anew; null when somebody logs out. */
@@ -144,6 +162,7 @@
   window.rapport = Object.freeze({ consent, track, identify });
   addEventListener("pagehide", flush);
   document.addEventListener("visibilitychange", () => document.hidden && flush());
+  forget(load(FORGET) ?? []);
   const start = () => script?.dataset.consent === "granted" && consent(true);
   if (document.readyState === "loading") addEventListener("DOMContentLoaded", start);
   else start();

@@ -156,10 +156,22 @@ def test_nothing_before_consent_a_view_after_it_and_no_id_when_it_is_taken_back(
     visit.run("() => rapport.track('signed_up')")
     visit.page.goto("about:blank")
     visit.opens()
-    assert visit.run(STORED) == NOTHING
+    visit.until(lambda: visit.run(STORED) == NOTHING)
     with session_scope(sqlite_engine) as session:
         assert session.scalars(select(SiteVisitor)).one().forgotten_at is not None
     assert all_events(sqlite_engine) == []
+
+    # Who takes it back where there is no network is heard as soon as there is.
+    visit.run("() => rapport.consent(true)")
+    visit.until(lambda: all_events(sqlite_engine))
+    visit.context.set_offline(True)
+    visit.run("() => rapport.consent(false)")
+    visit.page.wait_for_timeout(200)
+    visit.context.set_offline(False)
+    assert all_events(sqlite_engine)
+    visit.opens()
+    visit.until(lambda: not all_events(sqlite_engine))
+    visit.until(lambda: visit.run(STORED) == NOTHING)
 
 
 def test_two_customers_at_one_computer_stay_two(sqlite_engine: Engine, visit: Visit) -> None:
