@@ -66,7 +66,10 @@ class SignedSource(PostedSource):
         except ValidationError as error:
             said = [f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors()[:3]]
             raise InvalidInputError("; ".join(said)) from None
-        at = body.at.astimezone(UTC)
+        try:
+            at = body.at.astimezone(UTC)
+        except OverflowError:
+            raise InvalidInputError("at: there is no such time") from None
         if body.event == "removed":
             return [Removed(_plain(body.id), at)]
         if not body.text.strip():

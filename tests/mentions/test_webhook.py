@@ -102,6 +102,7 @@ def test_what_is_not_of_the_form_is_refused(client: TestClient, sqlite_engine: E
         content(text="x" * 10_001),
         content(at="yesterday"),
         content(at="2026-03-02T12:00:00"),
+        content(at="0001-01-01T00:00:00+14:00"),
         content(event="liked"),
         content(more=1),
     ]
