@@ -33,6 +33,12 @@ class SlowPost(Post):
         return await super().handle_DATA(server, session, envelope)
 
 
+def said(folder: Path) -> str:
+    """What a worker has printed."""
+    file = folder / "out"
+    return file.read_text("utf-8") if file.exists() else ""
+
+
 def fill(engine: Engine) -> None:
     with session_scope(engine) as session:
         for number in range(EACH):
@@ -81,7 +87,7 @@ def test_one_of_two_is_killed_in_the_middle(engine: Engine, tmp_path: Path) -> N
     workers = [start(folder, "worker", "--senders", "2", **settled) for folder in folders]
     try:
         for folder in folders:
-            until(lambda: "2 mails at once" in (folder / "out").read_text(), 30)  # noqa: B023
+            until(lambda: "2 mails at once" in said(folder), 60)  # noqa: B023
         fill(engine)
         until(lambda: len(post.taken) >= 6, 30, "for the first mails")
         workers[0].kill()

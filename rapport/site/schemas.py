@@ -14,8 +14,10 @@ Visitor = Annotated[
     StrictStr,
     Field(pattern=r"^[A-Za-z0-9_-]{22,64}$", description="The random id that the browser made for itself."),
 ]
+# `Text` refuses NUL; here the document says so as well.
+Line = Annotated[Text, Field(json_schema_extra={"pattern": r"^[^\x00]*$"})]
 Sku = Annotated[
-    Text, Field(min_length=1, max_length=60, description="One that we do not know is passed over.")
+    Line, Field(min_length=1, max_length=60, description="One that we do not know is passed over.")
 ]
 
 
@@ -47,7 +49,7 @@ class CartChanged(_Event):
 
     kind: Literal["cart_changed"]
     items: Annotated[list[Item], Field(max_length=rules.MOST_ITEMS)]
-    url: Annotated[Text, Field(max_length=rules.LONGEST_URL)] | None = None
+    url: Annotated[Line, Field(max_length=rules.LONGEST_URL)] | None = None
 
 
 class CheckoutDone(_Event):
@@ -67,7 +69,7 @@ class WantsBack(_Event):
 
     kind: Literal["wants_back"]
     sku: Sku
-    email: Annotated[Text, Field(max_length=320)] | None = None
+    email: Annotated[Line, Field(max_length=320)] | None = None
 
 
 Event = Annotated[
@@ -80,13 +82,13 @@ class EventsRequest(_Request):
 
     visitor: Visitor
     events: Annotated[list[Event], Field(min_length=1, max_length=50)]
-    identity_token: Annotated[Text, Field(max_length=8192)] | None = Field(
+    identity_token: Annotated[Line, Field(max_length=8192)] | None = Field(
         default=None, description="A JWT (HS256) that the host site signed for its logged-in customer."
     )
-    chat_token: Annotated[Text, Field(max_length=200)] | None = Field(
+    chat_token: Annotated[Line, Field(max_length=200)] | None = Field(
         default=None, description="The token of a chat; counts while somebody is verified there."
     )
-    language: Annotated[Text, Field(max_length=35)] | None = Field(
+    language: Annotated[Line, Field(max_length=35)] | None = Field(
         default=None, description="BCP 47 tag of the page, for a mail that asks for a yes."
     )
 

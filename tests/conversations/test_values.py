@@ -463,8 +463,8 @@ def test_no_text_takes_long(hostile: str) -> None:
 
 def seconds(text: str) -> float:
     def once() -> float:
-        began = time.perf_counter()
+        began = time.thread_time()  # what others do meanwhile does not count
         find(text, TODAY, "NOK")
-        return time.perf_counter() - began
+        return time.thread_time() - began
 
     return min(once() for _ in range(5))
