@@ -11,11 +11,18 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def sources(folder: Path) -> Iterator[Path]:
+    """Our Python files below `folder`; the environment's, which are many, are not walked through."""
+    for entry in sorted(folder.iterdir()):
+        if entry.is_dir() and not entry.name.startswith("."):
+            yield from sources(entry)
+        elif entry.suffix == ".py":
+            yield entry
+
+
 def imported(folder: Path) -> Iterator[tuple[Path, str]]:
     """Every top-level package that a file below `folder` imports."""
-    for file in sorted(folder.rglob("*.py")):
-        if ".venv" in file.parts:
-            continue
+    for file in sources(folder):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 yield from ((file, alias.name.split(".")[0]) for alias in node.names)

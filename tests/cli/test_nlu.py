@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +15,7 @@ from rapport.cli import bot_environment, model, nlu
 from rapport.cli.main import app
 from rapport.kit.errors import ConfigurationError
 from rapport.kit.settings import Settings
+from tests.cli import running
 
 FIGURES = {
     "messages": 300,
@@ -236,13 +235,7 @@ def test_the_bots_python_is_run_and_each_line_told(tmp_path: Path, monkeypatch: 
 
 @pytest.mark.parametrize("command", [(), ("evaluate",), ("lint",)])
 def test_help_is_worth_reading(command: tuple[str, ...]) -> None:
-    shown = subprocess.run(
-        [sys.executable, "-m", "rapport.cli", "nlu", *command, "--help"],
-        env=os.environ | {"NO_COLOR": "1", "COLUMNS": "100"},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    shown = running.rapport("nlu", *command, "--help").stdout
     assert shown.count("\n") > 10
     for word in {
         "evaluate": ("held-out", "docs/nlu.md", "--compare"),

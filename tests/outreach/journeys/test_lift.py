@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from rapport.outreach.journeys import lift
 from rapport.outreach.journeys.lift import Group
@@ -38,7 +39,7 @@ def test_spending_is_compared_as_by_welch() -> None:
     one, other = [20.0, 30.0, 40.0, 90.0], [10.0, 10.0, 20.0]
     groups = [Group(len(sums), 0, sum(sums), sum(x * x for x in sums)) for sums in (one, other)]
     found = lift.of_spending(*groups)
-    result = lift.stats.ttest_ind(one, other, equal_var=False).confidence_interval(lift.LEVEL)
+    result = stats.ttest_ind(one, other, equal_var=False).confidence_interval(lift.LEVEL)
     assert found is not None
     assert (found.low, found.high) == (pytest.approx(result.low), pytest.approx(result.high))
 
