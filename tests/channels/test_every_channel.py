@@ -18,7 +18,7 @@ from rapport.customers.models import Customer, Identity
 from rapport.kit.database import read_scope, session_scope
 from rapport.kit.languages import LANGUAGES
 from rapport.kit.settings import Settings
-from tests.channels.harness import PROVIDERS, Provider, Sent, running
+from tests.channels.harness import PROVIDERS, Provider, Sent
 from tests.fake_rasa import FakeRasa, answer, reply
 from tests.running import RunningApp, until
 
@@ -28,14 +28,6 @@ def provider(request: pytest.FixtureRequest) -> Iterator[Provider]:
     made = PROVIDERS[request.param]()
     yield made
     made.close()
-
-
-@pytest.fixture
-def app(
-    settings: Settings, sqlite_engine: Engine, rasa: FakeRasa, provider: Provider
-) -> Iterator[RunningApp]:
-    with running(provider, settings, sqlite_engine, rasa) as app:
-        yield app
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from email import policy
 from email.message import EmailMessage
@@ -27,27 +26,12 @@ from rapport.kit.settings import Settings
 from rapport.outreach.letter import build_mail
 from rapport.outreach.smtp import SmtpMailer
 from tests.channels.fakes.mailbox import USER, MailProvider, a_mail
-from tests.channels.harness import running
 from tests.channels.test_mail_reading import bounce
 from tests.fake_rasa import FakeRasa
 from tests.running import RunningApp, until
 
+PROVIDER = MailProvider
 ANN = "ann@example.com"
-
-
-@pytest.fixture
-def provider() -> Iterator[MailProvider]:
-    made = MailProvider()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def app(
-    settings: Settings, sqlite_engine: Engine, rasa: FakeRasa, provider: MailProvider
-) -> Iterator[RunningApp]:
-    with running(provider, settings, sqlite_engine, rasa) as app:
-        yield app
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ What it shares with WhatsApp (signatures, handshake, what is in doubt) is tested
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -35,29 +34,21 @@ from rapport.kit.errors import ConfigurationError, UnauthorizedError
 from rapport.kit.settings import Settings
 from tests.channels.fakes.messenger import PAGE_ID, UNAVAILABLE, WINDOW, Messenger
 from tests.channels.fakes.meta import APP_SECRET, VERIFY_TOKEN, Body, Refusal
-from tests.channels.harness import running
 from tests.fake_rasa import FakeRasa
 from tests.running import RunningApp, until
 
+PROVIDER = Messenger
 TOKEN = "a1B2" * 8
 
 
 @pytest.fixture
-def fake() -> Iterator[Messenger]:
-    made = Messenger()
-    yield made
-    made.close()
+def fake(provider: Messenger) -> Messenger:
+    return provider
 
 
 @pytest.fixture
 def channel(fake: Messenger) -> messenger.MessengerChannel:
     return messenger.MessengerChannel(APP_SECRET, VERIFY_TOKEN, fake.token, PAGE_ID, fake.graph_url)
-
-
-@pytest.fixture
-def app(settings: Settings, sqlite_engine: Engine, rasa: FakeRasa, fake: Messenger) -> Iterator[RunningApp]:
-    with running(fake, settings, sqlite_engine, rasa) as app:
-        yield app
 
 
 @pytest.fixture

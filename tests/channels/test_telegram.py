@@ -43,10 +43,10 @@ from rapport.kit.database import read_scope, session_scope
 from rapport.kit.errors import ConfigurationError, UnauthorizedError
 from rapport.kit.settings import Settings
 from tests.channels.fakes.telegram import CONTENT, SECRET, TOKEN, BotApi, Telegram, user
-from tests.channels.harness import running
 from tests.fake_rasa import FakeRasa, answer, reply
 from tests.running import RunningApp, until
 
+PROVIDER = Telegram
 ANN = 5_000_000_001
 BOT = TOKEN.split(":")[0]
 TO_ANN = Target(str(ANN), "conversation:1:1", "en")
@@ -63,21 +63,6 @@ def api() -> Iterator[BotApi]:
 @pytest.fixture
 def channel(api: BotApi) -> TelegramChannel:
     return TelegramChannel(TOKEN, SECRET, TelegramApi(TOKEN, api.url))
-
-
-@pytest.fixture
-def provider() -> Iterator[Telegram]:
-    made = Telegram()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def app(
-    settings: Settings, sqlite_engine: Engine, rasa: FakeRasa, provider: Telegram
-) -> Iterator[RunningApp]:
-    with running(provider, settings, sqlite_engine, rasa) as app:
-        yield app
 
 
 def read(channel: TelegramChannel, update: Any) -> list[Event]:

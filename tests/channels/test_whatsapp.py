@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -38,29 +37,21 @@ from rapport.kit.errors import ConfigurationError, InvalidInputError, Unauthoriz
 from rapport.kit.settings import Settings
 from tests.channels.fakes.meta import APP_SECRET, VERIFY_TOKEN, Refusal, unknown
 from tests.channels.fakes.whatsapp import ERRORS, NUMBER, PHONE_ID, WhatsApp, error
-from tests.channels.harness import running
 from tests.fake_rasa import FakeRasa, answer, reply
 from tests.running import RunningApp, until
 
+PROVIDER = WhatsApp
 DAY = 24 * 3600.0
 
 
 @pytest.fixture
-def fake() -> Iterator[WhatsApp]:
-    made = WhatsApp()
-    yield made
-    made.close()
+def fake(provider: WhatsApp) -> WhatsApp:
+    return provider
 
 
 @pytest.fixture
 def channel(fake: WhatsApp) -> whatsapp.WhatsAppChannel:
     return whatsapp.WhatsAppChannel(APP_SECRET, VERIFY_TOKEN, fake.token, PHONE_ID, fake.graph_url, NUMBER)
-
-
-@pytest.fixture
-def app(settings: Settings, sqlite_engine: Engine, rasa: FakeRasa, fake: WhatsApp) -> Iterator[RunningApp]:
-    with running(fake, settings, sqlite_engine, rasa) as app:
-        yield app
 
 
 @pytest.fixture
