@@ -49,4 +49,6 @@ def read_whole(engine: Engine, asked: Asked, without: Sequence[str] = ("seqscan"
     if engine.dialect.name == "sqlite":
         # A "CONSTANT ROW" is one made of the parameters.
         return [words[1] for words in steps if words[0] == "SCAN" and not {"CONSTANT", "INDEX"} & set(words)]
-    return [words[3] for words in steps if words[:3] == ["Seq", "Scan", "on"]]
+    # With "Parallel" before it where the table is large.
+    reading = [words[1:] if words[:1] == ["Parallel"] else words for words in steps]
+    return [words[3] for words in reading if words[:3] == ["Seq", "Scan", "on"]]

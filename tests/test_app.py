@@ -102,7 +102,7 @@ def test_it_stops_in_time_with_open_streams_and_a_slow_turn(
     started = time.monotonic()
     app.process.send_signal(number)
     assert app.process.wait(10) in {0, -number}
-    assert time.monotonic() - started < 7  # two seconds and what a busy machine takes; the turn takes twenty
+    assert time.monotonic() - started < 4
     for thread in threads:
         thread.join(5)
     assert sorted(ended) == ["202", "stream", "stream"]
@@ -115,7 +115,7 @@ def test_it_leaves_with_its_parent(app: AppProcess) -> None:
     os.close(app.pipe)  # what the kernel does when the parent is killed
     started = time.monotonic()
     app.process.wait(10)
-    assert time.monotonic() - started < 7
+    assert time.monotonic() - started < 4
 
 
 def test_a_message_survives_kill_9(app: AppProcess, rasa: FakeRasa, tmp_path: Path) -> None:

@@ -134,8 +134,7 @@ def test_an_expired_mail_is_dropped_on_time(engine: Engine) -> None:
     assert_wiped(row)
 
 
-def test_it_stops_trying_some_day(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules, "MAX_ATTEMPTS", 5)
+def test_it_stops_trying_some_day(engine: Engine) -> None:
     enqueue(engine)
     mailer = FakeMailer(*[TryAgainError("down")] * 100)
     while only_row(engine).status == "queued":
