@@ -15,9 +15,9 @@ from sqlalchemy.exc import OperationalError
 from rapport.channels import inbound
 from rapport.channels.base import Channel, Event, MessagingChannel, Request
 from rapport.conversations.engine import ConversationEngine
-from rapport.kit import addresses
 from rapport.kit.database import session_scope
 from rapport.kit.errors import NotFoundError, UnauthorizedError
+from rapport.kit.guesses import Guesses
 from rapport.kit.rates import Rate
 from rapport.kit.settings import Settings
 
@@ -41,8 +41,6 @@ class Webhooks(Channel):
     ) -> None:
         """`beside`: what else of a channel's requests is to be stored, by channel; it may raise."""
         self._public_url = (settings.public_url or "").rstrip("/")
-        self._proxies = addresses.parse_proxies(settings.trusted_proxies)
-        self._limited = settings.rate_limits
         self._database = database
         self._engine = engine
         self._channels = channels
@@ -56,7 +54,7 @@ class Webhooks(Channel):
             )
             for name, channel in channels.items()
         }
-        self._wrong_signatures = Rate(30, 60)
+        self._guesses = Guesses(settings)
         # By path, for the body's limit.
         self.max_bodies = {f"{PATH}{name}": channel.max_body for name, channel in channels.items()}
 
@@ -78,14 +76,7 @@ class Webhooks(Channel):
     async def shake_hands(self, name: str, request: HttpRequest) -> Response:
         """Answers a provider that asks whether this address is ours."""
         channel = self._channel(name)
-        try:
-            answer = channel.handshake(await self._given(request))
-        except UnauthorizedError:
-            self._count_wrong(request)
-            raise
-        if answer is None:
-            raise NotFoundError("There is nothing to read here.")
-        return PlainTextResponse(answer)
+        return shaken_hands(channel.handshake, await self._given(request), request, self._guesses)
 
     def take(self, channel: MessagingChannel, given: Request) -> None:
         """Store what a request tells; when this returns, it is stored and will be answered.
@@ -130,11 +121,22 @@ class Webhooks(Channel):
             channel.check(given)
         except UnauthorizedError:
             log.warning("A request to %s was not signed by the provider.", channel.name)
-            self._count_wrong(request)
+            self._guesses.count(request)
             raise
 
-    def _count_wrong(self, request: HttpRequest) -> None:
-        """Who guesses is told to wait; what is signed never is."""
-        if self._limited:
-            address = addresses.client_address(request, self._proxies)
-            self._wrong_signatures.check(addresses.rate_key(address))
+
+def shaken_hands(
+    handshake: Callable[[Request], str | None], given: Request, request: HttpRequest, guesses: Guesses
+) -> PlainTextResponse:
+    """The answer to somebody who asks whether this address is ours.
+
+    Raises UnauthorizedError for who does not know our words, and NotFoundError where nobody is to ask.
+    """
+    try:
+        answer = handshake(given)
+    except UnauthorizedError:
+        guesses.count(request)
+        raise
+    if answer is None:
+        raise NotFoundError("There is nothing to read here.")
+    return PlainTextResponse(answer)

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
-from jinja2 import Environment, FileSystemLoader
 
-from rapport.kit import addresses, problems
+from rapport.kit import addresses, problems, templates
 from rapport.outreach.mail import FolderMailer
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -24,7 +23,7 @@ MAIL_POLICY = (
 )
 MAX_MAILS = 200
 
-_templates = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
+_templates = templates.environment(TEMPLATES)
 
 
 def router(mailer: FolderMailer) -> APIRouter:

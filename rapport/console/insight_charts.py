@@ -15,6 +15,7 @@ from rapport.insight import rules
 from rapport.insight.charts import Chart, Drawing, Kind, Series, Value
 from rapport.insight.report import Report
 from rapport.insight.rules import Period
+from rapport.kit import languages
 from rapport.kit.format import LOCALES
 from rapport.value.segments import get_segments
 
@@ -157,7 +158,7 @@ def _wishes(desk: Desk, report: Report) -> list[Chart]:
             "languages",
             _("Conversations by language"),
             _("Language"),
-            [templating.LANGUAGE_NAMES.get(code, code) for code in report.by_language],
+            [languages.NAMES.get(code, code) for code in report.by_language],
             [Series(_("Conversations"), [counts["talks"] for counts in report.by_language.values()])],
         ),
         bars(

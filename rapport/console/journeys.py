@@ -9,6 +9,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
+from sqlalchemy.orm import Session
 
 from rapport.console.desk import Desk, allowed
 from rapport.console.i18n import mark
@@ -92,10 +93,9 @@ class Side:
 @routes.get("/journeys")
 def overview(desk: MyDesk) -> Response:
     """All journeys, how many are on them, and what came of the last days."""
-    now, currency = clock.now(), get_facts().currency
     with desk.reading() as session:
         lines = [
-            _line(key, journey, results.of(session, key, journey, currency, now - _days(OF_THE_LIST), now))
+            _line(key, journey, _results(session, key, journey, OF_THE_LIST))
             for key, journey in service.journeys(session).items()
         ]
         broken = service.broken(session)
@@ -134,10 +134,9 @@ def dry_run(desk: SettingsDesk) -> Response:
 def show(desk: MyDesk, key: str, days: int = 90) -> Response:
     """One journey: its way, how far people got, whether it brought anything, who comes next."""
     days = days if days in DAYS else 90
-    now = clock.now()
     with desk.reading() as session:
         journey = service.journey(session, key)
-        found = results.of(session, key, journey, get_facts().currency, now - _days(days), now)
+        found = _results(session, key, journey, days)
         waiting = results.waiting(session, key, WAITING)
         broken = service.broken(session).get(SECTION + key)
     names = _names(desk, [step.customer_id for step in waiting])
@@ -173,11 +172,9 @@ def show(desk: MyDesk, key: str, days: int = 90) -> Response:
 @routes.get("/journeys/{key}/steps.csv")
 def download(desk: MyDesk, key: str, days: int = 90) -> Response:
     """How far people got, as a file that spreadsheets open."""
-    now = clock.now()
     days = days if days in DAYS else 90
     with desk.reading() as session:
-        journey = service.journey(session, key)
-        found = results.of(session, key, journey, get_facts().currency, now - _days(days), now)
+        found = _results(session, key, service.journey(session, key), days)
     return Response(
         as_csv(_funnel(desk, key, found)),
         media_type="text/csv; charset=utf-8",
@@ -224,9 +221,6 @@ def _funnel(desk: Desk, key: str, found: Results) -> Chart:
     """What became of each step, as one chart."""
     _ = desk.gettext
 
-    def of(name: str, counts: Sequence[int]) -> Series:
-        return Series(name, counts)
-
     steps = list(found.steps.values())
     return Chart(
         key=f"funnel-{key}",
@@ -236,10 +230,10 @@ def _funnel(desk: Desk, key: str, found: Results) -> Chart:
         heading=_("Step"),
         labels=list(found.steps),
         series=[
-            of(_("Sent"), [sum(step.sent.values()) for step in steps]),
-            of(_("Not sent"), [sum(step.skipped.values()) for step in steps]),
-            of(_("Left before"), [sum(step.left.values()) for step in steps]),
-            of(_("Waiting"), [step.waiting for step in steps]),
+            Series(_("Sent"), [sum(step.sent.values()) for step in steps]),
+            Series(_("Not sent"), [sum(step.skipped.values()) for step in steps]),
+            Series(_("Left before"), [sum(step.left.values()) for step in steps]),
+            Series(_("Waiting"), [step.waiting for step in steps]),
         ],
         format=_count,
         short=list(found.steps),
@@ -260,5 +254,7 @@ def _names(desk: Desk, ids: Sequence[int]) -> Mapping[int, str | None]:
     return {row.id: row.name if full or not row.name else masked_name(row.name) for row in rows}
 
 
-def _days(count: int) -> timedelta:
-    return timedelta(days=count)
+def _results(session: Session, key: str, journey: Journey, days: int) -> Results:
+    """Of who entered in the last days."""
+    now = clock.now()
+    return results.of(session, key, journey, get_facts().currency, now - timedelta(days=days), now)

@@ -8,8 +8,8 @@ from typing import Any
 
 from rapport.console.desk import Desk
 from rapport.console.i18n import mark
-from rapport.console.templating import LANGUAGE_NAMES
 from rapport.edits.rules import Change
+from rapport.kit import languages
 from rapport.kit.format import money
 from rapport.shop.facts import get_facts
 from rapport.shop.placeholders import PlaceholderError
@@ -186,8 +186,8 @@ def lines(desk: Desk, changes: Iterable[Change]) -> list[Line]:
 
 
 def _label(desk: Desk, step: str | int) -> str:
-    if isinstance(step, str) and step in LANGUAGE_NAMES:
-        return LANGUAGE_NAMES[step]
+    if isinstance(step, str) and step in languages.NAMES:
+        return languages.NAMES[step]
     if isinstance(step, str) and step in LABELS:
         return desk.gettext(LABELS[step])
     return str(step)

@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.dates import format_datetime, format_timedelta
 from babel.numbers import format_decimal, format_percent
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
 from rapport.console.i18n import mark, translations
 from rapport.console.names import word
-from rapport.kit import clock
+from rapport.kit import clock, languages, templates
 from rapport.kit import format as formats
 from rapport.kit.format import LOCALES
 from rapport.shop.facts import get_facts
@@ -26,20 +26,12 @@ from rapport.value.segments import get_segments
 
 TEMPLATES = Path(__file__).parent / "templates"
 ROLE_NAMES = {"agent": mark("Agent"), "manager": mark("Manager"), "admin": mark("Administrator")}
-LANGUAGE_NAMES = {"en": "English", "es": "Español", "nb": "Norsk bokmål", "ro": "Română"}
 
 
 @cache
 def environment(language: str) -> Environment:
     """The templates, speaking this language."""
-    made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
-    )
+    made = templates.environment(TEMPLATES, "jinja2.ext.i18n")
     made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
     made.globals.update(
         tr=partial(_translated, language=language),
@@ -85,7 +77,7 @@ def _segment_name(key: str, language: str) -> str:
 
 def _language_name(code: str) -> str:
     """A language as those who speak it call it."""
-    return LANGUAGE_NAMES.get(code, code)
+    return languages.NAMES.get(code, code)
 
 
 @pass_context

@@ -17,6 +17,7 @@ from rapport.customers.models import Interest
 from rapport.customers.service import note, record_consent
 from rapport.kit import clock
 from rapport.kit.errors import InvalidInputError
+from rapport.kit.upsert import add_once
 
 Consent = tuple[str, str]  # purpose, channel
 
@@ -115,9 +116,7 @@ def like(session: Session, customer_id: int, topics: Collection[str], source: st
     added = [
         topic
         for topic in topics
-        if repository.add_unless_present(
-            session, Interest(topic=topic, source=source, customer_id=customer_id)
-        )
+        if add_once(session, Interest(topic=topic, source=source, customer_id=customer_id))
     ]
     if added:
         note(session, customer_id, "interest_stated")

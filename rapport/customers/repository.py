@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, case, delete, func, or_, select, text, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from rapport.conversations.models import Conversation, Message
@@ -21,17 +20,6 @@ from rapport.customers.models import (
     Interest,
     Verification,
 )
-from rapport.kit.database import Base
-
-
-def add_unless_present(session: Session, row: Base) -> bool:
-    """Insert a row; False when a unique constraint says that it is there already."""
-    try:
-        with session.begin_nested():
-            session.add(row)
-    except IntegrityError:
-        return False
-    return True
 
 
 def get_customer(session: Session, customer_id: int) -> Customer | None:

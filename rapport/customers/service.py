@@ -16,6 +16,7 @@ from rapport.customers.verification import current_customer_id
 from rapport.kit import clock
 from rapport.kit.errors import NotFoundError
 from rapport.kit.settings import get_settings
+from rapport.kit.upsert import add_once
 
 
 @dataclass(frozen=True)
@@ -101,13 +102,11 @@ def ensure_customer(
             setattr(customer, field, new)
     for system, value in references:
         if repository.find_reference(session, system, value) is None:
-            repository.add_unless_present(
-                session, ExternalRef(customer_id=customer.id, system=system, value=value)
-            )
+            add_once(session, ExternalRef(customer_id=customer.id, system=system, value=value))
     had = repository.identity_kinds_of(session, customer.id)
     for kind, value in normal:
         if kind not in had and repository.find_identity(session, kind, value) is None:
-            repository.add_unless_present(session, Identity(customer_id=customer.id, kind=kind, value=value))
+            add_once(session, Identity(customer_id=customer.id, kind=kind, value=value))
     return customer
 
 
@@ -165,7 +164,7 @@ def record_interest(session: Session, conversation: Conversation, topic: str) ->
     interest = Interest(topic=topic, source="conversation", customer_id=customer_id)
     if customer_id is None:
         interest.conversation_id = conversation.id
-    repository.add_unless_present(session, interest)
+    add_once(session, interest)
     if customer_id is not None:
         note(session, customer_id, "interest_stated")
 

@@ -21,6 +21,7 @@ from rapport.customers.models import Customer, Identity, Verification
 from rapport.kit import clock, tokens
 from rapport.kit.errors import InvalidInputError, UnauthorizedError
 from rapport.kit.settings import MINIMUM_SECRET_LENGTH, get_settings
+from rapport.kit.upsert import add_once
 from rapport.outreach import compose
 from rapport.outreach import service as outreach
 
@@ -154,7 +155,7 @@ def _new_customer(session: Session, email: str, name: object) -> Identity:
     text = name.replace("\0", "").encode("utf-8", "replace").decode() if isinstance(name, str) else None
     customer = Customer(name=text[:200] if text else None)
     identity = Identity(customer=customer, kind="email", value=email)
-    if repository.add_unless_present(session, identity):
+    if add_once(session, identity):
         return identity
     found = repository.find_identity(session, "email", email)
     assert found is not None  # somebody else was faster

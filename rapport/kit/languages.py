@@ -4,6 +4,8 @@ from __future__ import annotations
 
 LANGUAGES = ("en", "es", "nb", "ro")
 DEFAULT_LANGUAGE = "en"
+# What those who speak them call them.
+NAMES = {"en": "English", "es": "Español", "nb": "Norsk bokmål", "ro": "Română"}
 SPANISH = "ES MX CO AR PE VE CL EC GT CU BO DO HN PY SV NI CR PA UY PR GQ"
 COUNTRIES = {"NO": "nb", "SJ": "nb", "RO": "ro", "MD": "ro", **dict.fromkeys(SPANISH.split(), "es")}
 

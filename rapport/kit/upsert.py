@@ -1,8 +1,9 @@
-"""INSERT … ON CONFLICT, which SQLite and PostgreSQL write alike and SQLAlchemy keeps in two places."""
+"""Writing a row that may be there already, the same on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from rapport.kit.database import Base
@@ -13,3 +14,13 @@ def insert(session: Session, table: type[Base]) -> sqlite.Insert | postgresql.In
     if session.get_bind().dialect.name == "sqlite":
         return sqlite.insert(table)
     return postgresql.insert(table)
+
+
+def add_once(session: Session, row: Base) -> bool:
+    """Insert a row; False when a unique constraint says that it is there already."""
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        return False
+    return True

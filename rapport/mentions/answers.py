@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from rapport.customers.models import Customer
 from rapport.kit import clock
 from rapport.kit.errors import ConflictError, InvalidInputError, NotFoundError
+from rapport.kit.upsert import add_once
 from rapport.mentions import repository, rules, words
 from rapport.mentions.base import Source
 from rapport.mentions.models import Mention, MentionAnswer
@@ -111,7 +112,7 @@ def _queue(
         next_attempt_at=now,
         created_at=now,
     )
-    if not repository.add_once(session, answer):
+    if not add_once(session, answer):
         raise ConflictError("That answer was decided already.")
     session.flush()
     return answer

@@ -15,6 +15,7 @@ from rapport.conversations import language as languages
 from rapport.kit import clock
 from rapport.kit.errors import InvalidInputError
 from rapport.kit.languages import normalise
+from rapport.kit.upsert import add_once
 from rapport.mentions import answers, classify, repository, rules, words
 from rapport.mentions.base import Event, Removed, Said, Source
 from rapport.mentions.classify import Verdict
@@ -48,7 +49,7 @@ def take(session: Session, source: Source, event: Event, reading: Reading | None
         return _remove(session, source, event)
     assert reading is not None
     mention = _new(source, event, reading)
-    if repository.add_once(session, mention):
+    if add_once(session, mention):
         _place(session, mention)
         if mention.kind in rules.NEED_PEOPLE:
             open_case(session, mention)
@@ -152,7 +153,7 @@ def _remove(session: Session, source: Source, event: Removed) -> Mention | None:
     mention = repository.lock_named(session, source.name, event.source_id)
     if mention is None:
         # It may still come: a source that could not reach us tries again, in whatever order.
-        repository.add_once(session, _gone(source, event))
+        add_once(session, _gone(source, event))
         return None
     if mention.removed_at is not None:
         return None

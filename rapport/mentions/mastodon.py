@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, ClassVar
 
 import requests
@@ -70,7 +71,7 @@ class MastodonSource(PolledSource):
         for key, page in self._pages():
             for _ in range(MOST_PAGES):
                 since = reached.get(key)
-                found = self._call(lambda page=page, since=since: page(since))  # type: ignore[misc]
+                found = self._call(partial(page, since))
                 events += [said for item in reversed(found) if (said := _said(key, item, ours)) is not None]
                 if found:
                     reached[key] = str(found[0]["id"])
@@ -87,7 +88,7 @@ class MastodonSource(PolledSource):
             if self._is_tight():
                 break
             try:
-                status = self._call(lambda source_id=source_id: self._api.status(source_id))  # type: ignore[misc]
+                status = self._call(partial(self._api.status, source_id))
             except RefusedError as error:
                 if error.gone:
                     events.append(Removed(source_id, now))

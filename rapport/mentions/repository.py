@@ -19,12 +19,12 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from rapport.cases.models import Case
 from rapport.channels.models import ContactPoint
 from rapport.customers.models import Customer
+from rapport.kit.upsert import add_once
 from rapport.mentions import rules
 from rapport.mentions.models import Mention, MentionAnswer, MentionSource
 
@@ -58,16 +58,6 @@ def lock_named(session: Session, source: str, source_id: str) -> Mention | None:
     """The same, by the source's name for it."""
     query = select(Mention).where(Mention.source == source, Mention.source_id == source_id)
     return session.scalars(query.with_for_update().execution_options(populate_existing=True)).first()
-
-
-def add_once(session: Session, row: Mention | MentionAnswer | MentionSource) -> bool:
-    """Insert a row; False when there is one of that name already."""
-    try:
-        with session.begin_nested():
-            session.add(row)
-    except IntegrityError:
-        return False
-    return True
 
 
 def of_case(session: Session, case_id: int) -> Mention | None:

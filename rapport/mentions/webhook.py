@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from anyio import to_thread
 from fastapi import APIRouter
 from fastapi import Request as HttpRequest
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from fastapi.responses import JSONResponse, Response
 from sqlalchemy import Engine
 from starlette.background import BackgroundTask
 
 from rapport.channels.base import Request
-from rapport.kit import addresses, clock, problems
-from rapport.kit.errors import InvalidInputError, NotFoundError, UnauthorizedError
-from rapport.kit.rates import Rate
+from rapport.channels.webhook import shaken_hands
+from rapport.kit import clock, problems
+from rapport.kit.errors import InvalidInputError, UnauthorizedError
+from rapport.kit.guesses import Guesses
 from rapport.kit.settings import Settings
 from rapport.mentions import tasks
 from rapport.mentions.base import PostedSource, Source
@@ -32,11 +33,9 @@ class MentionWebhooks:
     """An address for each source that is switched on and calls us."""
 
     def __init__(self, settings: Settings, database: Engine, sources: Mapping[str, Source]) -> None:
-        self._proxies = addresses.parse_proxies(settings.trusted_proxies)
-        self._limited = settings.rate_limits
         self._database = database
         self._sources = sources
-        self._wrong_signatures = Rate(30, 60)
+        self._guesses = Guesses(settings)
 
     def router(self) -> APIRouter:
         routes = APIRouter(include_in_schema=False)
@@ -53,7 +52,7 @@ class MentionWebhooks:
                 source.verify(given, clock.now())
             except UnauthorizedError:
                 log.warning("A request of mentions on %s was not signed by its source.", source.name)
-                self._count_wrong(request)
+                self._guesses.count(request)
                 raise
             try:
                 await to_thread.run_sync(self.take, source, given)
@@ -64,14 +63,7 @@ class MentionWebhooks:
 
         @routes.get(path)
         async def shake_hands(request: HttpRequest) -> Response:
-            try:
-                answer = source.handshake(await _given(request))
-            except UnauthorizedError:
-                self._count_wrong(request)
-                raise
-            if answer is None:
-                raise NotFoundError("There is nothing to read here.")
-            return PlainTextResponse(answer)
+            return shaken_hands(source.handshake, await _given(request), request, self._guesses)
 
     def take(self, source: PostedSource, given: Request) -> None:
         """Store what a checked request tells. Raises InvalidInputError."""
@@ -82,12 +74,6 @@ class MentionWebhooks:
         source = self._sources.get("facebook")
         if isinstance(source, PostedSource):
             self.take(source, given)
-
-    def _count_wrong(self, request: HttpRequest) -> None:
-        """Who guesses is told to wait; what is signed never is."""
-        if self._limited:
-            address = addresses.client_address(request, self._proxies)
-            self._wrong_signatures.check(addresses.rate_key(address))
 
 
 async def _given(request: HttpRequest) -> Request:

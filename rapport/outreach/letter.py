@@ -22,8 +22,8 @@ from typing import Any
 from urllib.parse import quote
 
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from rapport.kit import templates
 from rapport.kit.settings import Settings
 from rapport.outreach.blocks import blocks
 from rapport.outreach.compose import shop_name
@@ -34,13 +34,7 @@ FOLDER = Path(__file__).parent
 OTHER = "other"
 _WEB_ADDRESS = re.compile(r"https://[A-Za-z0-9][A-Za-z0-9.:-]*(/[!#$&-;=?-Z_a-z~]*)?")
 
-_templates = Environment(
-    loader=FileSystemLoader(FOLDER / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_templates = templates.environment(FOLDER / "templates")
 
 
 class _Addresses(UnstructuredHeader):
@@ -58,7 +52,7 @@ _HEADERS = HeaderRegistry()
 for _name in ("In-Reply-To", "References"):
     _HEADERS.map_to_type(_name, MessageIDHeader)  # type: ignore[arg-type]  # what it is for all others
 for _name in ("List-Unsubscribe", "List-ID"):
-    _HEADERS.map_to_type(_name, _Addresses)  # type: ignore[arg-type]
+    _HEADERS.map_to_type(_name, _Addresses)  # type: ignore[arg-type]  # as above
 # Seven bits: a signature does not outlive a server that rewrites eight (RFC 6376, 5.3).
 _POLICY = policy.SMTP.clone(header_factory=_HEADERS, cte_type="7bit")
 

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, CursorResult, Update, and_, delete, or_, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from rapport.kit import clock, upsert
@@ -16,16 +15,6 @@ from rapport.outreach import rules
 from rapport.outreach.models import MailTrouble, OutboxMessage
 
 WIPED = {"recipient": None, "subject": None, "text": None}
-
-
-def add_once(session: Session, message: OutboxMessage) -> bool:
-    """Insert a message; False when its key is there already."""
-    try:
-        with session.begin_nested():
-            session.add(message)
-    except IntegrityError:
-        return False
-    return True
 
 
 def something_due(session: Session, now: datetime) -> bool:

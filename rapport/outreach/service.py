@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from rapport.kit import clock
 from rapport.kit.settings import get_settings
+from rapport.kit.upsert import add_once
 from rapport.outreach import repository, rules
 from rapport.outreach.models import OutboxMessage
 
@@ -64,7 +65,7 @@ def enqueue(
         next_attempt_at=not_before or clock.now(),
         expires_at=expires_at,
     )
-    added = repository.add_once(session, message)
+    added = add_once(session, message)
     if added:
         event.listen(session, "after_commit", lambda _session: queued.set(), once=True)
     return added

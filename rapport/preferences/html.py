@@ -12,11 +12,11 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from fastapi.routing import APIRoute
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
-from rapport.kit import errors, languages
+from rapport.kit import errors, languages, templates
 from rapport.kit.database import DATABASE_AWAY
 from rapport.kit.format import day
 from rapport.preferences import texts
@@ -116,17 +116,11 @@ def _trouble(request: Request, what: str, status: int) -> HTMLResponse:
 
 @cache
 def _environment(language: str) -> Environment:
-    made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = templates.environment(TEMPLATES)
     made.globals.update(
         t=partial(texts.text, language=language),
         language=language,
-        language_names=texts.LANGUAGE_NAMES,
+        language_names=languages.NAMES,
     )
     made.filters.update(upper_first=_upper_first, day=partial(_day, language=language))
     return made

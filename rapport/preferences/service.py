@@ -15,7 +15,7 @@ from rapport.customers.choices import Said
 from rapport.customers.mailboxes import mailbox
 from rapport.customers.models import Customer
 from rapport.customers.rules import MAIL_AFTER, normalise_email, pause_end
-from rapport.kit import clock, tokens
+from rapport.kit import clock, languages, tokens
 from rapport.kit.errors import InvalidInputError
 from rapport.kit.format import day, listed
 from rapport.kit.settings import get_settings
@@ -130,7 +130,7 @@ def save(
     done += _interests(session, customer.id, change.liked, change.disliked, language)
     if change.language is not None:
         customer.language = change.language
-        done.append(("language", {"spoken": texts.LANGUAGE_NAMES[change.language]}))
+        done.append(("language", {"spoken": languages.NAMES[change.language]}))
     session.flush()
     return done
 

@@ -26,6 +26,7 @@ from rapport.kit.errors import InvalidInputError, TooManyRequestsError
 from rapport.kit.format import listed
 from rapport.kit.locks import one_at_a_time
 from rapport.kit.settings import get_settings
+from rapport.kit.upsert import add_once
 from rapport.outreach import compose
 from rapport.outreach import service as outreach
 from rapport.preferences import links, repository, rules, texts
@@ -175,7 +176,7 @@ def _owner(session: Session, address: str, language: str) -> Identity:
         session.add(customer)
         session.flush()
         new = Identity(customer_id=customer.id, kind="email", value=address)
-        if customers.add_unless_present(session, new):
+        if add_once(session, new):
             return new
         session.delete(customer)  # somebody else was faster
         session.flush()

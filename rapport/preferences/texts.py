@@ -12,7 +12,6 @@ from rapport.kit.languages import DEFAULT_LANGUAGE, LANGUAGES
 
 FILE = Path(__file__).parent / "texts.yml"
 # As those who speak them call them.
-LANGUAGE_NAMES = {"en": "English", "es": "Español", "nb": "Norsk bokmål", "ro": "Română"}
 
 
 @cache

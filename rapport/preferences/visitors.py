@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from rapport.kit import addresses
 from rapport.kit.errors import ForbiddenError
+from rapport.kit.guesses import Guesses
 from rapport.kit.rates import Rate
 from rapport.kit.settings import Settings
 
@@ -28,7 +29,7 @@ class Visitors:
         self.limited = settings.rate_limits
         self._proxies = addresses.parse_proxies(settings.trusted_proxies)
         self._per_link = Rate(30, 60)
-        self._wrong_links = Rate(30, 60)
+        self._guesses = Guesses(settings)
         self._asking = Rate(10, 600)
 
     def address(self, request: Request) -> str:
@@ -41,7 +42,7 @@ class Visitors:
 
     def count_wrong_link(self, request: Request) -> None:
         """Somebody came with what is no link. Raises TooManyRequestsError."""
-        self._check(self._wrong_links, self.address(request))
+        self._guesses.count(request)
 
     def count_asking(self, request: Request) -> None:
         """Somebody wants a mail sent. Raises TooManyRequestsError."""
