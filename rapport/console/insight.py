@@ -19,7 +19,7 @@ from rapport.console.i18n import mark
 from rapport.console.insight_charts import CHANNEL_NAMES, Drawn, charts_of
 from rapport.insight import report, rules
 from rapport.insight.charts import Chart, Value, draw
-from rapport.insight.figures import Filters
+from rapport.insight.figures.common import Filters
 from rapport.insight.report import Report, Totals
 from rapport.insight.rules import Period
 from rapport.kit import clock

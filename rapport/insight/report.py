@@ -10,8 +10,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from rapport.insight import counting, figures, rules
-from rapport.insight.figures import Codes, Filters, Scores, Waits, Work
+from rapport.insight import counting, rules
+from rapport.insight.figures import results, talks
+from rapport.insight.figures.common import Filters, Spans
+from rapport.insight.figures.results import Codes, Work
+from rapport.insight.figures.talks import Scores, Waits
 from rapport.insight.rules import Period
 
 MEASURES = (
@@ -94,11 +97,11 @@ def gather(
     rows, intents, intents_before = _days(session, period, filters, live, timezone, now)
     inside = [row for row in rows if row["day"] >= period.first]
     earlier = [row for row in rows if row["day"] < period.first]
-    spans = figures.Spans.of(period, parts, timezone)
-    waits, waits_before, handoffs = figures.waits(session, spans, filters)
-    scores, scores_before, averages = figures.scores(session, spans, filters)
-    codes, codes_before, codes_by_part = figures.codes(session, spans, currency)
-    work, work_before, work_by_part = figures.work(session, spans, filters)
+    spans = Spans.of(period, parts, timezone)
+    waits, waits_before, handoffs = talks.waits(session, spans, filters)
+    scores, scores_before, averages = talks.scores(session, spans, filters)
+    codes, codes_before, codes_by_part = results.codes(session, spans, currency)
+    work, work_before, work_by_part = results.work(session, spans, filters)
     return Report(
         period=period,
         parts=parts,
@@ -111,9 +114,9 @@ def gather(
         scores=averages,
         codes=codes_by_part,
         work=work_by_part,
-        overdue=figures.overdue(session, now, filters),
-        segments=_segments(figures.segment_sizes(session, period), parts),
-        moves=figures.segment_moves(session, period),
+        overdue=results.overdue(session, now, filters),
+        segments=_segments(results.segment_sizes(session, period), parts),
+        moves=results.segment_moves(session, period),
         uncounted=[day for day in missing if day not in live],
         counted_at=max(counted.values(), default=None),
         is_empty=first is None,
@@ -124,12 +127,12 @@ def _days(
     session: Session, period: Period, filters: Filters, live: list[date], timezone: str, now: datetime
 ) -> tuple[list[dict[str, Any]], Counts, Counts]:
     """The rows of the period and the one before, and the intents of each."""
-    stored = figures.talk_days(session, period.before.first, period.last, filters)
+    stored = talks.talk_days(session, period.before.first, period.last, filters)
     rows = [row for row in stored if row["day"] not in live]
-    intents, before = figures.intents(session, period, live, filters)
+    intents, before = talks.intents(session, period, live, filters)
     for day in live:
-        talks, understood = counting.count_day(session, day, timezone, now)
-        rows += [row for row in talks if _fits(row, filters)]
+        counted, understood = counting.count_day(session, day, timezone, now)
+        rows += [row for row in counted if _fits(row, filters)]
         for row in understood:
             if _fits(row, filters):
                 intents[row["intent"]] = intents.get(row["intent"], 0) + row["messages"]

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import Engine, select
 
 from rapport.customers.models import Customer
-from rapport.insight import figures, segments
+from rapport.insight import segments
+from rapport.insight.figures import results
 from rapport.insight.rules import Period
 from rapport.kit.database import read_scope, session_scope
 from rapport.value.models import CustomerValue
@@ -37,7 +38,7 @@ def found(
 ) -> tuple[dict[date, dict[str, int]], dict[tuple[str, str], int]]:
     period = Period(DAY + timedelta(days=first), DAY + timedelta(days=last))
     with read_scope(engine) as session:
-        return figures.segment_sizes(session, period), figures.segment_moves(session, period)
+        return results.segment_sizes(session, period), results.segment_moves(session, period)
 
 
 def test_sizes_and_moves(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, select, update
 from rapport.conversations.models import Conversation, Message
 from rapport.handoff import service as handoff
 from rapport.insight import counting, report, service, tasks
-from rapport.insight.figures import Filters
+from rapport.insight.figures.common import Filters
 from rapport.insight.models import CountedDay, Satisfaction
 from rapport.insight.rules import Period
 from rapport.kit import clock
