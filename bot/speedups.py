@@ -27,9 +27,17 @@ def apply() -> None:
             f"bot/speedups.py was written for Rasa {KNOWN_RASA}, this is {rasa.__version__}:"
             " read its functions against the new version's source, then change KNOWN_RASA"
         )
+    replace()
+
+
+@cache
+def replace() -> None:
+    """Once: what stands in for a function calls the one that was there."""
     cache_action_schema()
     cache_event_types()
     keep_yaml_resolvers_short()
+    check_files_with_the_quick_parser()
+    read_examples_once()
 
 
 def freeze_memory() -> None:
@@ -93,3 +101,40 @@ def keep_yaml_resolvers_short() -> None:
         return resolvers
 
     VersionedResolver.versioned_resolver = property(versioned_resolver)
+
+
+def check_files_with_the_quick_parser() -> None:
+    """Loading a model: 2 s of 4; training: 4 s. Rasa checks each file on what ruamel.yaml's parser in Python
+    read, which knows line numbers. The one in C reads the same; lines are looked up when something is wrong.
+    """
+    import rasa.shared.utils.io
+    from rasa.shared.utils import validation
+
+    read, check = rasa.shared.utils.io.read_yaml, validation.validate_yaml_schema
+
+    def read_yaml(content: str, reader_type: "str | list[str]" = "safe") -> Any:
+        return read(content, "safe" if reader_type == ["safe", "rt"] else reader_type)
+
+    def validate_yaml_schema(content: str, *more: Any, **named: Any) -> None:
+        try:
+            check(content, *more, **named)
+        except validation.YamlValidationException as error:
+            error.content = read(content, ["safe", "rt"])
+            raise
+
+    rasa.shared.utils.io.read_yaml = read_yaml
+    validation.validate_yaml_schema = validate_yaml_schema
+
+
+def read_examples_once() -> None:
+    """Training: 3 s. Rasa remembers what it read by how it was asked, with or without a language that changes
+    nothing, and so reads data/nlu twice.
+    """
+    from rasa.shared.importers.importer import CombinedDataImporter
+
+    read = CombinedDataImporter.get_nlu_data
+
+    def get_nlu_data(self: CombinedDataImporter, language: "str | None" = "en") -> Any:
+        return read(self, language)
+
+    CombinedDataImporter.get_nlu_data = get_nlu_data

@@ -9,6 +9,10 @@ import pytest
 import rasa
 from rasa.core.actions.action import RemoteAction
 from rasa.shared.core.events import BotUttered, Event, SlotSet
+from rasa.shared.importers.importer import CombinedDataImporter, TrainingDataImporter
+from rasa.shared.nlu.training_data.formats.rasa_yaml import RasaYAMLReader
+from rasa.shared.nlu.training_data.training_data import TrainingData
+from rasa.shared.utils.validation import YamlValidationException
 
 from bot import speedups
 
@@ -60,3 +64,24 @@ def test_reading_yaml_does_not_lengthen_what_each_value_is_compared_with() -> No
         "b": os.environ["HOME"],
         "c": "yes",
     }
+
+
+def test_what_is_wrong_in_a_file_is_still_told_with_its_line() -> None:
+    right = 'version: "3.1"\nnlu:\n- intent: greet\n  examples: |\n    - hi\n    - hello\n'
+    assert len(RasaYAMLReader().reads(right).intent_examples) == 2
+    with pytest.raises(YamlValidationException, match=r"Line 7:\n *Key 'exmples' was not defined"):
+        RasaYAMLReader().reads(right + "- intent: goodbye\n  exmples: 3\n")
+
+
+def test_examples_are_read_once_however_they_are_asked_for() -> None:
+    class Files(TrainingDataImporter):
+        reads = 0
+
+        def get_nlu_data(self, language: "str | None" = "en") -> TrainingData:
+            Files.reads += 1
+            return TrainingData()
+
+    Files.__abstractmethods__ = frozenset()
+    files = CombinedDataImporter([Files()])
+    assert files.get_nlu_data() is files.get_nlu_data("en") is files.get_nlu_data(language="en")
+    assert Files.reads == 1
