@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated
 
@@ -17,7 +17,7 @@ from rapport import migrations
 from rapport.cli.terminal import plain
 from rapport.customers import service as customers
 from rapport.kit import clock
-from rapport.kit.database import get_engine, read_scope, session_scope
+from rapport.kit.database import get_engine, read_scope
 from rapport.kit.errors import NotFoundError, RapportError
 from rapport.kit.format import money
 from rapport.loyalty.offers.rulebook import get_rulebook
@@ -25,6 +25,7 @@ from rapport.outreach.journeys import lift, results, service, tasks
 from rapport.outreach.journeys.definition import Journey
 from rapport.outreach.journeys.lift import Difference, Group
 from rapport.outreach.journeys.results import StepResult
+from rapport.outreach.journeys.trying import Planned
 from rapport.shop.facts import get_facts
 
 LANGUAGE = "en"  # of the command line
@@ -80,12 +81,11 @@ def preview(
     customer: Annotated[str, typer.Argument(metavar="EMAIL", help="Somebody's e-mail address.")],
 ) -> None:
     """Show what somebody would be sent at this moment, and whether they would. Changes nothing."""
-    with session_scope(_database()) as session:
+    with read_scope(_database()) as session:
         who = customers.find_by_identity(session, "email", customer)
         if who is None:
             raise NotFoundError("No customer has this address.")
         seen = service.preview(session, key, step, who.id)
-        session.rollback()
     decision = seen.decision
     where = f" on {decision.channel}" if decision.channel else ""
     until = f" until {decision.until:%Y-%m-%d %H:%M} UTC" if decision.until else ""
@@ -110,12 +110,19 @@ def run(
             outcome = tasks.run(engine)
         console.print(f"[green]✓[/green] {outcome}")
         return
-    with console.status("deciding, and undoing it"), session_scope(engine) as session:
-        planned = service.dry_run(session, clock.now())
-        session.rollback()
-    if not planned:
+    with console.status("looking what would be decided"), read_scope(engine) as session:
+        trial = service.dry_run(session, clock.now())
+    if trial.planned:
+        _show_planned(trial.planned)
+    else:
         console.print("Nothing is due for anybody now.")
-        return
+    if trial.control:
+        console.print(f"{trial.control} more would get nothing, to compare with")
+    for key, reasons in trial.barred.items():
+        console.print(f"{key}: {reasons.total()} more fit, but may not be written to: {_reasons(reasons)}")
+
+
+def _show_planned(planned: Sequence[Planned]) -> None:
     table = Table("customer", "journey", "step", "would be", "why", "until (UTC)")
     for one in planned[:MOST_SHOWN]:
         until = f"{one.until:%Y-%m-%d %H:%M}" if one.until else ""
@@ -192,8 +199,13 @@ def _counts(counts: Mapping[str, int]) -> str:
     """The sum, and of what: `12 (no consent 8, too many 4)`."""
     if not counts:
         return "0"
+    return f"{sum(counts.values())} ({_reasons(counts)})"
+
+
+def _reasons(counts: Mapping[str, int]) -> str:
+    """`no consent 8, too many 4`."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return f"{sum(counts.values())} ({', '.join(f'{_words(name)} {count}' for name, count in ordered)})"
+    return ", ".join(f"{_words(name)} {count}" for name, count in ordered)
 
 
 def _words(reason: str) -> str:

@@ -102,7 +102,7 @@ def restore(desk: SettingsDesk, key: str) -> Response:
 def preview(desk: SettingsDesk, key: str) -> Response:
     """What somebody would get of each step at this moment, and whether they would. Changes nothing."""
     wanted = desk.field("customer", LONGEST_SEARCH)
-    with desk.writing() as session:
+    with desk.reading() as session:
         journey = journeys.journey(session, key)
         found = profiles.find(session, wanted, by_name=False) if wanted else []
         shown = {}
@@ -110,7 +110,7 @@ def preview(desk: SettingsDesk, key: str) -> Response:
             shown = {step.key: journeys.preview(session, key, step.key, found[0]) for step in journey.steps}
         rows = people.by_ids(session, found[:1]) if found else []
         name = rows[0].name if rows and desk.sees_person() else None
-        session.rollback()
+    with desk.writing() as session:
         desk.note(session, "preview journey", "journey", key, customer=found[0] if found else None)
     return desk.page(
         "journey_preview.html",

@@ -113,19 +113,22 @@ def overview(desk: MyDesk) -> Response:
 
 @routes.post("/journeys/try")
 def dry_run(desk: SettingsDesk) -> Response:
-    """Who would get what now, and why; all of it is decided, and undone."""
-    now = clock.now()
+    """Who would get what now, and why, and who would not although they fit."""
+    with desk.reading() as session:
+        trial = service.dry_run(session, clock.now())
+        journeys = service.journeys(session)
+    planned = trial.planned[:MOST_TRIED]
+    names = _names(desk, [one.customer_id for one in planned])
     with desk.writing() as session:
-        planned = service.dry_run(session, now)
-        session.rollback()
-        names = _names(desk, [one.customer_id for one in planned[:MOST_TRIED]])
-        desk.note(session, "try journeys", "journey", None, found=len(planned))
+        desk.note(session, "try journeys", "journey", None, found=len(trial.planned))
     return desk.page(
         "journeys_tried.html",
-        planned=planned[:MOST_TRIED],
-        count=len(planned),
+        planned=planned,
+        count=len(trial.planned),
+        control=trial.control,
+        barred=trial.barred,
         names=names,
-        journeys=service.journeys(),
+        journeys=journeys,
         word=lambda group, key: word(group, key, desk.staff.language),
     )
 

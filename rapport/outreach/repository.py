@@ -137,14 +137,28 @@ def by_message_id(session: Session, message_id: str) -> OutboxMessage | None:
 
 def unreachable(session: Session, address: str) -> str | None:
     """Why nothing unasked goes to this address, None if it does: its mails came back."""
-    secret = get_settings().secret_key.get_secret_value()
-    found = session.get(MailTrouble, rules.address_hash(secret, address), populate_existing=True)
-    if found is None:
-        return None
-    gone = found.gone_at is not None
-    if not rules.is_unreachable(gone, found.soft_count, found.soft_at, clock.now()):
-        return None
-    return found.reason or "its mails came back"
+    return unreachable_among(session, [address]).get(address)
+
+
+def unreachable_among(session: Session, addresses: Collection[str]) -> dict[str, str]:
+    """Those of the addresses that nothing unasked goes to, and why: their mails came back."""
+    secret, now = get_settings().secret_key.get_secret_value(), clock.now()
+    hashes = {address: rules.address_hash(secret, address) for address in addresses}
+    rows = session.execute(
+        select(
+            MailTrouble.address_hash,
+            MailTrouble.gone_at,
+            MailTrouble.soft_count,
+            MailTrouble.soft_at,
+            MailTrouble.reason,
+        ).where(MailTrouble.address_hash.in_(hashes.values()))
+    )
+    why = {
+        row.address_hash: row.reason or "its mails came back"
+        for row in rows
+        if rules.is_unreachable(row.gone_at is not None, row.soft_count, row.soft_at, now)
+    }
+    return {address: why[hashed] for address, hashed in hashes.items() if hashed in why}
 
 
 def note_trouble(session: Session, address_hash: str, gone: bool, reason: str, now: datetime) -> None:

@@ -6,17 +6,19 @@ policy, then whether there is anything to say. Whatever comes of it is written d
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from rapport.customers import repository as customers
+from rapport.loyalty.offers.models import Coupon
 from rapport.loyalty.points import service as ledger
 from rapport.outreach.journeys import delivery, entering, giving, repository, rules, still, words
 from rapport.outreach.journeys.definition import Journey, Step, waits
 from rapport.outreach.journeys.models import JourneyEntry, JourneyStep
 from rapport.outreach.policy import service as policy
-from rapport.outreach.policy.rules import Decision, Touch
+from rapport.outreach.policy.rules import Decision
 from rapport.shop.facts import get_facts
 
 HANDLED_BY_STAFF = "handled_by_staff"
@@ -26,38 +28,41 @@ def decide(
     session: Session, row: JourneyStep, journeys: dict[str, Journey], now: datetime
 ) -> Decision | None:
     """Decide a claimed step and write down what came of it; None when its turn comes a little later."""
-    entry = session.get_one(JourneyEntry, row.entry_id)
-    journey = journeys.get(row.journey)
+    entry, journey = session.get_one(JourneyEntry, row.entry_id), journeys.get(row.journey)
+    decision = look(session, row, entry, journey, now)
+    if decision.outcome == "send" and journey is not None and (step := journey.step(row.step)) is not None:
+        return _send(session, row, entry, journey, step, decision, now)
+    if decision.reason in rules.EXITS:
+        policy.record(session, row, decision)
+        entering.end(session, entry.id, decision.reason, now)
+        return decision
+    return _not_sent(session, row, journey, decision, now)
+
+
+def look(
+    session: Session,
+    row: JourneyStep,
+    entry: JourneyEntry,
+    journey: Journey | None,
+    now: datetime,
+    also_sent: Sequence[datetime] = (),
+) -> Decision:
+    """What becomes of the step, as far as it can be told without its words. Changes nothing.
+
+    `also_sent`: see `policy.decide`.
+    """
     step = journey.step(row.step) if journey is not None else None
     if journey is None or step is None or not journey.active:
-        return _never(session, row, journey, rules.SWITCHED_OFF, now)
+        return Decision("never", rules.SWITCHED_OFF)
     if why := why_left(session, entry, journey):
-        policy.record(session, row, Decision("never", why), {})
-        entering.end(session, entry.id, why, now)
         return Decision("never", why)
     if rules.is_too_late(row.planned_at, now):
-        return _never(session, row, journey, rules.TOO_LATE, now)
+        return Decision("never", rules.TOO_LATE)
     if not entering.is_for(session, journey, row.customer_id, now):
-        return _never(session, row, journey, rules.NOT_FOR_THEM, now)
-    decision = policy.decide(session, row.customer_id, touch(row.journey, journey, step), now)
-    if decision.outcome == "send":
-        return _send(session, row, entry, journey, step, decision, now)
-    if decision.outcome == "later":
-        return _later(session, row, journey, decision, now)
-    return _never(session, row, journey, decision.reason, now, decision)
-
-
-def touch(key: str, journey: Journey, step: Step) -> Touch:
-    """The step as the contact policy looks at it."""
-    return Touch(
-        journey=key,
-        step=step.key,
-        purpose=journey.purpose,
-        channels=step.channels,
-        cost=step.cost,
-        recovery=journey.recovery,
-        template=step.template is not None,
-    )
+        return Decision("never", rules.NOT_FOR_THEM)
+    touch = entering.touch(row.journey, journey, step)
+    decision = policy.decide(session, row.customer_id, touch, now, also_sent)
+    return rules.in_time(decision, row.planned_at, now) if decision.outcome == "later" else decision
 
 
 def why_left(session: Session, entry: JourneyEntry, journey: Journey) -> str | None:
@@ -118,86 +123,85 @@ def _send(
     # Undone as a whole when it comes to nothing: no code is given then.
     attempt = session.begin_nested()
     try:
-        said = _words(session, row, entry, journey, step, now)
+        said = said_to(session, entry, journey, step, now, giving.coupon)
         row.reference = delivery.hand_over(session, row, step, said, channel, journey.purpose, now)
     except delivery.NotNowError as error:
         attempt.rollback()
         if error.busy:
             row.due_at = now + rules.SOON
             return None
-        again = now + rules.STAFF_AGAIN
-        return _later(session, row, journey, Decision("later", HANDLED_BY_STAFF, until=again), now)
-    except (delivery.NoWayError, words.NoWordsError, _NoOfferError) as error:
+        busy = Decision("later", HANDLED_BY_STAFF, until=now + rules.STAFF_AGAIN)
+        return _not_sent(session, row, journey, rules.in_time(busy, row.planned_at, now), now)
+    except (delivery.NoWayError, NothingToSayError) as error:
         attempt.rollback()
-        reason = error.reason if isinstance(error, delivery.NoWayError) else _reason(error)
-        return _never(session, row, journey, reason, now)
+        return _not_sent(session, row, journey, Decision("never", error.reason), now)
     attempt.commit()
     row.status, row.channel, row.reason, row.decided_at = "sent", channel, decision.reason, now
-    policy.record(session, row, decision, {})
+    policy.record(session, row, decision)
     _go_on(session, row, journey, now)
     return decision
 
 
-class _NoOfferError(Exception):
-    """There is no code for this customer."""
+class NothingToSayError(Exception):
+    """There is no code for this customer, or something the words speak of is not known: `reason`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
-def _reason(error: Exception) -> str:
-    return rules.NO_OFFER if isinstance(error, _NoOfferError) else rules.NO_WORDS
+# The code that goes with a step (giving.coupon), or what it would look like (giving.sample).
+Give = Callable[[Session, str | None, giving.Gift, datetime], Coupon | None]
 
 
-def _words(
-    session: Session, row: JourneyStep, entry: JourneyEntry, journey: Journey, step: Step, now: datetime
+def said_to(
+    session: Session, entry: JourneyEntry, journey: Journey, step: Step, now: datetime, give: Give
 ) -> words.Rendered:
-    context = still.context(session, journey, row.customer_id, entry.context, now)
+    """What somebody on the journey is told. Raises NothingToSayError."""
     coupon = None
     if step.tells_of_code:
-        gift = giving.Gift(row.customer_id, entry.id, entry.anchor_at, entry.context)
-        coupon = giving.coupon(session, step.offer, gift, now)
+        gift = giving.Gift(entry.customer_id, entry.id, entry.anchor_at, entry.context)
+        coupon = give(session, step.offer, gift, now)
         if coupon is None:
-            raise _NoOfferError
-    language = language_of(session, row.customer_id)
-    return words.render(session, step, row.customer_id, context, language, entry.variant, coupon)
+            raise NothingToSayError(rules.NO_OFFER)
+    language = language_of(session, entry.customer_id)
+    try:
+        context = still.context(session, journey, entry.customer_id, entry.context, now)
+        return words.render(session, step, entry.customer_id, context, language, entry.variant, coupon)
+    except words.NoWordsError:
+        raise NothingToSayError(rules.NO_WORDS) from None
 
 
-def _later(
-    session: Session, row: JourneyStep, journey: Journey, decision: Decision, now: datetime
+def _not_sent(
+    session: Session, row: JourneyStep, journey: Journey | None, decision: Decision, now: datetime
 ) -> Decision:
-    """Put off, unless it would come too late then."""
-    until = max(decision.until or now, now + rules.SOON)
-    if rules.is_too_late(row.planned_at, until):
-        return _never(session, row, journey, decision.reason, now)
-    policy.record(session, row, decision, {})
-    row.due_at, row.reason = until, decision.reason
-    session.flush()
-    return decision
-
-
-def _never(
-    session: Session,
-    row: JourneyStep,
-    journey: Journey | None,
-    reason: str,
-    now: datetime,
-    decision: Decision | None = None,
-) -> Decision:
-    decision = decision or Decision("never", reason)
-    policy.record(session, row, decision, {})
-    row.status, row.reason, row.decided_at = "skipped", reason, now
-    _go_on(session, row, journey, now)
+    """Put off, or never."""
+    policy.record(session, row, decision)
+    row.reason = decision.reason
+    if decision.outcome == "later":
+        row.due_at = decision.until or row.due_at
+        session.flush()
+    else:
+        row.status, row.decided_at = "skipped", now
+        _go_on(session, row, journey, now)
     return decision
 
 
 def _go_on(session: Session, row: JourneyStep, journey: Journey | None, now: datetime) -> None:
-    """The steps after it come as long after it as they say; an entry without any is finished."""
+    """What becomes of the rest of an entry; without any it is finished."""
     session.flush()
     rest = repository.following(session, row)
     if not rest:
         repository.end_entry(session, row.entry_id, now, None)
         return
+    move(rest, journey, now)
+    session.flush()
+
+
+def move(rest: Sequence[JourneyStep], journey: Journey | None, now: datetime) -> None:
+    """The steps after one that is decided come as long after it as they say."""
     known = {step.key: waits(step) for step in journey.steps} if journey is not None else {}
     pairs = [(one.due_at, known[one.step]) for one in rest if one.step in known]
     for one, due_at in zip([one for one in rest if one.step in known], rules.moved(now, pairs), strict=True):
         if due_at > one.due_at:
             one.due_at = one.planned_at = due_at
-    session.flush()

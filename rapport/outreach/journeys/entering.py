@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,8 +14,10 @@ from rapport.kit.settings import get_settings
 from rapport.loyalty.offers import people
 from rapport.loyalty.offers.rules import Audience, OfferTerms
 from rapport.outreach.journeys import repository, rules
-from rapport.outreach.journeys.definition import Journey, waits
+from rapport.outreach.journeys.definition import Journey, Step, waits
 from rapport.outreach.journeys.models import JourneyEntry, JourneyStep
+from rapport.outreach.policy import service as policy
+from rapport.outreach.policy.rules import Touch
 
 EVERYBODY = Audience()
 
@@ -38,60 +40,91 @@ def enter(
     if not journey.active:
         return None
     customers.lock_customer(session, customer_id)
-    last = repository.last_entered_at(session, customer_id, key)
-    if not rules.may_enter_again(last, journey.again_days, now):
+    if not fits(session, key, journey, customer_id, now):
         return None
-    if not is_for(session, journey, customer_id, now):
-        return None
-    secret = get_settings().secret_key.get_secret_value()
-    variant = rules.variant_of(secret, key, customer_id, journey.control, journey.compares_words)
-    control = variant == rules.CONTROL
-    entry_id = repository.add_entry(
-        session,
-        {
-            "customer_id": customer_id,
-            "journey": key,
-            "trigger_key": trigger_key,
-            "variant": variant,
-            "anchor_at": anchor_at,
-            "context": dict(context),
-            "status": "finished" if control else "running",
-            "entered_at": now,
-            "ended_at": now if control else None,
-        },
-    )
+    values = values_of(key, journey, customer_id, trigger_key, anchor_at, context, now)
+    entry_id = repository.add_entry(session, values)
     if entry_id is None:
         return None
-    if not control:
-        _add_steps(session, entry_id, key, journey, customer_id, trigger_key, anchor_at, now)
-    return session.get_one(JourneyEntry, entry_id)
+    entry = session.get_one(JourneyEntry, entry_id)
+    for step in steps_of(entry, journey) if entry.variant != rules.CONTROL else ():
+        session.add(step)
+        session.flush()  # one by one: their ids are their order
+    return entry
 
 
-def _add_steps(
-    session: Session,
-    entry_id: int,
+def values_of(
     key: str,
     journey: Journey,
     customer_id: int,
     trigger_key: str,
     anchor_at: datetime,
+    context: Mapping[str, Any],
     now: datetime,
-) -> None:
-    times = rules.due_times(anchor_at, [waits(step) for step in journey.steps])
-    for step, due_at in zip(journey.steps, times, strict=True):
-        session.add(
-            JourneyStep(
-                entry_id=entry_id,
-                customer_id=customer_id,
-                journey=key,
-                step=step.key,
-                trigger_key=trigger_key,
-                # What somebody is found for late was not put off by anything.
-                planned_at=max(due_at, now),
-                due_at=due_at,
-            )
+) -> dict[str, Any]:
+    """The entry of somebody who begins the journey now; what they get is drawn."""
+    secret = get_settings().secret_key.get_secret_value()
+    variant = rules.variant_of(secret, key, customer_id, journey.control, journey.compares_words)
+    control = variant == rules.CONTROL
+    return {
+        "customer_id": customer_id,
+        "journey": key,
+        "trigger_key": trigger_key,
+        "variant": variant,
+        "anchor_at": anchor_at,
+        "context": dict(context),
+        "status": "finished" if control else "running",
+        "entered_at": now,
+        "ended_at": now if control else None,
+    }
+
+
+def steps_of(entry: JourneyEntry, journey: Journey) -> list[JourneyStep]:
+    """All steps of an entry, with their times; not stored yet."""
+    times = rules.due_times(entry.anchor_at, [waits(step) for step in journey.steps])
+    return [
+        JourneyStep(
+            entry_id=entry.id,
+            customer_id=entry.customer_id,
+            journey=entry.journey,
+            step=step.key,
+            trigger_key=entry.trigger_key,
+            # What somebody is found for late was not put off by anything.
+            planned_at=max(due_at, entry.entered_at),
+            due_at=due_at,
         )
-        session.flush()  # one by one: their ids are their order
+        for step, due_at in zip(journey.steps, times, strict=True)
+    ]
+
+
+def fits(session: Session, key: str, journey: Journey, customer_id: int, now: datetime) -> bool:
+    """Whether the journey is for the customer, and they did not enter it too short a time ago."""
+    last = repository.last_entered_at(session, customer_id, key)
+    return rules.may_enter_again(last, journey.again_days, now) and is_for(session, journey, customer_id, now)
+
+
+def barred(
+    session: Session, key: str, journey: Journey, customer_ids: Collection[int], now: datetime
+) -> dict[int, str]:
+    """Those of the customers whom nothing of the journey can reach, and why: they do not enter.
+
+    Nor do they count: of the control group, too, only those count to whom it could have been said.
+    """
+    touches = [touch(key, journey, step) for step in journey.steps]
+    return policy.barred(session, customer_ids, touches, now)
+
+
+def touch(key: str, journey: Journey, step: Step) -> Touch:
+    """The step as the contact policy looks at it."""
+    return Touch(
+        journey=key,
+        step=step.key,
+        purpose=journey.purpose,
+        channels=step.channels,
+        cost=step.cost,
+        recovery=journey.recovery,
+        template=step.template is not None,
+    )
 
 
 def leave(session: Session, customer_id: int, why: str, journeys: Sequence[str] | None = None) -> int:

@@ -32,15 +32,23 @@ def enter_some(session: Session, key: str, journey: Journey, found: Sequence[Fou
     return sum(entry is not None for entry in entries)
 
 
+def found(
+    session: Session, key: str, journey: Journey, now: datetime
+) -> Iterator[tuple[Sequence[Found], dict[int, str]]]:
+    """Who is newly due, in batches, and of each batch whom nothing of the journey can reach, and why.
+
+    Nobody for a journey that is switched off.
+    """
+    for batch in triggers.due(session, key, journey, now) if journey.active else ():
+        yield batch, entering.barred(session, key, journey, {one.customer_id for one in batch}, now)
+
+
 def chunks(session: Session, key: str, journey: Journey, now: datetime) -> Iterator[Sequence[Found]]:
-    """Who is newly due, so many at a time. Nobody for a journey that is switched off."""
-    if not journey.active:
-        return
-    for batch in triggers.due(session, key, journey, now):
-        for first in range(0, len(batch), CHUNK):
-            yield batch[first : first + CHUNK]
+    """Who is newly due and can be reached, so many at a time.
 
-
-def enter_found(session: Session, key: str, journey: Journey, now: datetime) -> int:
-    """All of them in one transaction: for looking at what would happen."""
-    return sum(enter_some(session, key, journey, found, now) for found in chunks(session, key, journey, now))
+    Who cannot is found again as long as the trigger finds them, and enters if they can be reached by then.
+    """
+    for batch, barred in found(session, key, journey, now):
+        free = [one for one in batch if one.customer_id not in barred]
+        for first in range(0, len(free), CHUNK):
+            yield free[first : first + CHUNK]

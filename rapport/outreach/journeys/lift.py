@@ -83,8 +83,9 @@ def of_shares(one: Group, other: Group) -> Difference | None:
     )
     return Difference(
         p - q,
-        p - q - sqrt((p - low) ** 2 + (other_high - q) ** 2),
-        p - q + sqrt((high - p) ** 2 + (q - other_low) ** 2),
+        # A hair beyond what is possible is rounding.
+        max(p - q - sqrt((p - low) ** 2 + (other_high - q) ** 2), -1.0),
+        min(p - q + sqrt((high - p) ** 2 + (q - other_low) ** 2), 1.0),
     )
 
 

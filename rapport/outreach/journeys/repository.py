@@ -113,6 +113,12 @@ def leave_steps(session: Session, entry_id: int, now: datetime, why: str) -> Non
 # --- steps -------------------------------------------------------------------------------------------------
 
 
+def due(session: Session, now: datetime, limit: int) -> Sequence[JourneyStep]:
+    """The steps that are due, in their order, for looking at them only: no lock is taken."""
+    query = select(JourneyStep).where(*_DUE).order_by(JourneyStep.due_at, JourneyStep.id).limit(limit)
+    return session.scalars(query, {"now": now}).all()
+
+
 def something_due(session: Session, now: datetime) -> bool:
     return session.scalar(_SOMETHING, {"now": now}) is not None
 

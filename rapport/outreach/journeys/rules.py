@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rapport.kit.tokens import keyed_hash
+from rapport.outreach.policy.rules import Decision
 from rapport.shop import placeholders
 
 CONTROL, A, B = "control", "a", "b"
@@ -88,6 +90,14 @@ def may_enter_again(last_entered_at: datetime | None, again_days: int, now: date
 def is_too_late(planned_at: datetime, now: datetime) -> bool:
     """Whether a step that was to come then is not worth it any more."""
     return now - planned_at > GIVE_UP_AFTER
+
+
+def in_time(decision: Decision, planned_at: datetime, now: datetime) -> Decision:
+    """What is to come later: not before it can, and never if it would be too late then."""
+    until = max(decision.until or now, now + SOON)
+    if is_too_late(planned_at, until):
+        return replace(decision, outcome="never", until=None)
+    return replace(decision, until=until)
 
 
 def language(*wishes: str | None, of_shop: str) -> str:

@@ -1,12 +1,13 @@
-"""All queries of the contact policy: what is known of one customer, and what was decided."""
+"""All queries of the contact policy: what is known of customers, and what was decided."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CompoundSelect, and_, func, or_, select, union_all
+from sqlalchemy import CompoundSelect, func, select, union_all
 from sqlalchemy.orm import Session
 
 from rapport.cases.models import Case
@@ -19,10 +20,11 @@ from rapport.value.models import CustomerValue
 SENT = "send"
 
 
-def person(session: Session, customer_id: int) -> Any:
-    """Where they are, what they are worth, and how they want to be contacted; None if there is nobody."""
+def people(session: Session, customer_ids: Collection[int]) -> Sequence[Any]:
+    """Where they are, what they are worth, and how they want to be contacted; a row for each there is."""
     return session.execute(
         select(
+            Customer.id,
             Customer.timezone,
             Customer.country,
             CustomerValue.clv_minor,
@@ -34,14 +36,15 @@ def person(session: Session, customer_id: int) -> Any:
         )
         .outerjoin(ContactPolicy, ContactPolicy.customer_id == Customer.id)
         .outerjoin(CustomerValue, CustomerValue.customer_id == Customer.id)
-        .where(Customer.id == customer_id)
-    ).one_or_none()
+        .where(Customer.id.in_(customer_ids))
+    ).all()
 
 
-def consents(session: Session, customer_id: int) -> Sequence[Any]:
-    """All they ever agreed to or withdrew, oldest first."""
-    return session.execute(
+def consents(session: Session, customer_ids: Collection[int]) -> Mapping[int, list[Any]]:
+    """All that each of them ever agreed to or withdrew, oldest first."""
+    rows = session.execute(
         select(
+            ConsentEvent.customer_id,
             ConsentEvent.id,
             ConsentEvent.purpose,
             ConsentEvent.channel,
@@ -49,33 +52,44 @@ def consents(session: Session, customer_id: int) -> Sequence[Any]:
             ConsentEvent.wording_version,
             ConsentEvent.at,
         )
-        .where(ConsentEvent.customer_id == customer_id)
+        .where(ConsentEvent.customer_id.in_(customer_ids))
         .order_by(ConsentEvent.at, ConsentEvent.id)
-    ).all()
+    )
+    return _by_customer(rows)
 
 
-def identities(session: Session, customer_id: int) -> Sequence[Any]:
+def identities(session: Session, customer_ids: Collection[int]) -> Mapping[int, list[Any]]:
     """Their addresses and numbers, those they have shown to be theirs first, and of these the newest."""
-    return session.execute(
-        select(Identity.kind, Identity.value, Identity.verified_at)
-        .where(Identity.customer_id == customer_id)
+    rows = session.execute(
+        select(Identity.customer_id, Identity.kind, Identity.value, Identity.verified_at)
+        .where(Identity.customer_id.in_(customer_ids))
         .order_by(Identity.verified_at.is_(None), Identity.verified_at.desc(), Identity.id)
-    ).all()
+    )
+    return _by_customer(rows)
 
 
-def contact_points(session: Session, customer_id: int) -> Sequence[Any]:
+def contact_points(session: Session, customer_ids: Collection[int]) -> Mapping[int, list[Any]]:
     """Where they are reached in messaging apps, where they wrote last first, with the state of the talk."""
-    return session.execute(
+    rows = session.execute(
         select(
+            ContactPoint.customer_id,
             ContactPoint.channel,
             ContactPoint.conversation_id,
             ContactPoint.last_inbound_at,
             ContactPoint.stopped_at,
             ContactPoint.unreachable_since,
         )
-        .where(ContactPoint.customer_id == customer_id)
+        .where(ContactPoint.customer_id.in_(customer_ids))
         .order_by(ContactPoint.last_inbound_at.desc(), ContactPoint.id.desc())
-    ).all()
+    )
+    return _by_customer(rows)
+
+
+def _by_customer(rows: Iterable[Any]) -> Mapping[int, list[Any]]:
+    found: defaultdict[int, list[Any]] = defaultdict(list)
+    for row in rows:
+        found[row.customer_id].append(row)
+    return found
 
 
 def sent_since(session: Session, customer_id: int, since: datetime) -> Sequence[datetime]:
@@ -91,16 +105,15 @@ def sent_since(session: Session, customer_id: int, since: datetime) -> Sequence[
     ).all()
 
 
-def unsettled(session: Session, customer_id: int) -> set[str]:
-    """What is open with them: a complaint, or a mention that our people took down; also from before we knew
-    who they are. (What is found in public by itself: rapport/mentions.)
+def has_open_complaint(session: Session, customer_id: int) -> bool:
+    """Whether a complaint of theirs is open, also one from before we knew who they are. (What they said in
+    public: rapport/mentions.)
     """
-    bad = or_(Case.kind == "complaint", and_(Case.kind == "mention", Case.message_key.startswith("staff:")))
     parts = [
-        select(Case.kind).where(whose, bad, Case.resolved_at.is_(None))
+        select(Case.id).where(whose, Case.kind == "complaint", Case.resolved_at.is_(None))
         for whose in (Case.customer_id == customer_id, Case.conversation_id.in_(_talks(customer_id)))
     ]
-    return set(session.scalars(union_all(*parts)))
+    return session.execute(union_all(*parts)).first() is not None
 
 
 def with_staff_since(session: Session, customer_id: int, since: datetime) -> datetime | None:

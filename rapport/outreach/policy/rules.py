@@ -169,6 +169,14 @@ def choose(facts: Facts, touch: Touch, now: datetime) -> tuple[str | None, str]:
     return None, nearest
 
 
+def barred(facts: Facts, touches: Sequence[Touch], now: datetime) -> str | None:
+    """Why none of these touches can go out on any channel; None if one can."""
+    found = [choose(facts, touch, now) for touch in touches]
+    if any(channel is not None for channel, _ in found):
+        return None
+    return max((reason for _, reason in found), key=REASONS.index)
+
+
 def agreed(facts: Facts, purpose: str | None, channel: str) -> Consent | None:
     """What lets us write for this purpose on this channel, where a consent is needed for that.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -35,13 +35,16 @@ class Step(Protocol):
     step: str
 
 
-def decide(session: Session, customer_id: int, touch: Touch, now: datetime) -> Decision:
+def decide(
+    session: Session, customer_id: int, touch: Touch, now: datetime, also_sent: Sequence[datetime] = ()
+) -> Decision:
     """Whether, when and where this customer may get the touch. Raises NotFoundError.
 
     Whoever decides and sends holds the customer's lock, so that two touches do not share the last place under
-    the cap.
+    the cap. `also_sent`: when they would have been written to as well, for who only tries.
     """
     facts = facts_of(session, customer_id, now)
+    facts = replace(facts, sent=(*facts.sent, *also_sent))
     decided = rules.decide(facts, touch, now)
     return Decision(
         decided.outcome,
@@ -104,36 +107,65 @@ def last_sent(session: Session, customer_id: int) -> datetime | None:
 
 def mailbox_of(session: Session, customer_id: int) -> str | None:
     """The address an unasked mail to this customer goes to; None when there is none that may be used."""
-    return _mailbox(repository.identities(session, customer_id), repository.consents(session, customer_id))
+    known = repository.identities(session, [customer_id])[customer_id]
+    return _mailbox(known, repository.consents(session, [customer_id])[customer_id])
+
+
+def barred(
+    session: Session, customer_ids: Collection[int], touches: Sequence[Touch], now: datetime
+) -> dict[int, str]:
+    """Those of the customers whom none of these touches can reach at this moment, and why.
+
+    Five queries, however many they are.
+    """
+    found = {
+        customer_id: rules.barred(facts, touches, now)
+        for customer_id, facts in _known(session, customer_ids).items()
+    }
+    return {customer_id: reason for customer_id, reason in found.items() if reason is not None}
 
 
 def facts_of(session: Session, customer_id: int, now: datetime) -> Facts:
     """All that a decision rests on. Raises NotFoundError when there is no such customer."""
-    person = repository.person(session, customer_id)
-    if person is None:
+    known = _known(session, [customer_id]).get(customer_id)
+    if known is None:
         raise NotFoundError("There is no such customer.")
-    shop = get_facts()
-    said = repository.consents(session, customer_id)
-    consents = {(row.purpose, row.channel): Consent(row.id, row.granted, row.at) for row in said}
-    open_kinds = repository.unsettled(session, customer_id)
     last_word = repository.with_staff_since(session, customer_id, now - rules.STAFF_HAVE)
-    per_month = person.max_per_month
-    return Facts(
-        manners=manners(shop.staying_in_touch),
-        zones=quiet.zones_of(person.timezone, person.country, shop.timezone),
-        consents=consents,
-        left_at=person.left_at,
-        preferred=person.preferred_channel,
-        refused=frozenset(person.refused_channels or ()),
-        reach=_reach(session, customer_id, said, consents),
-        paused_until=person.paused_until,
-        per_month=DEFAULT_PER_MONTH if per_month is None else per_month,
+    return replace(
+        known,
         sent=repository.sent_since(session, customer_id, now - rules.CAP_DAYS),
-        open_complaint="complaint" in open_kinds,
-        bad_mention="mention" in open_kinds or mentions.has_bad(session, customer_id, now),
+        open_complaint=repository.has_open_complaint(session, customer_id),
+        bad_mention=mentions.has_bad(session, customer_id, now),
         staff_until=last_word and last_word + rules.STAFF_HAVE,
-        worth_minor=person.clv_minor,
     )
+
+
+def _known(session: Session, customer_ids: Collection[int]) -> dict[int, Facts]:
+    """What tells how each of them can be reached and what they wish; the rest of the facts is left out."""
+    shop = get_facts()
+    manner = manners(shop.staying_in_touch)
+    said = repository.consents(session, customer_ids)
+    known = repository.identities(session, customer_ids)
+    points = repository.contact_points(session, customer_ids)
+    mailboxes = (_mailbox(known[who], said[who]) for who in customer_ids)
+    came_back = outbox.unreachable_among(session, {one for one in mailboxes if one is not None})
+    found = {}
+    for person in repository.people(session, customer_ids):
+        who, per_month = person.id, person.max_per_month
+        consents = {(row.purpose, row.channel): Consent(row.id, row.granted, row.at) for row in said[who]}
+        found[who] = Facts(
+            manners=manner,
+            zones=quiet.zones_of(person.timezone, person.country, shop.timezone),
+            consents=consents,
+            left_at=person.left_at,
+            preferred=person.preferred_channel,
+            refused=frozenset(person.refused_channels or ()),
+            reach=_reach(known[who], points[who], said[who], consents, came_back),
+            paused_until=person.paused_until,
+            per_month=DEFAULT_PER_MONTH if per_month is None else per_month,
+            worth_minor=person.clv_minor,
+        )
+    return found
 
 
 def manners(shop: StayingInTouch) -> Manners:
@@ -149,14 +181,13 @@ def manners(shop: StayingInTouch) -> Manners:
 
 
 def _reach(
-    session: Session,
-    customer_id: int,
+    known: Sequence[Any],
+    points: Sequence[Any],
     said: Sequence[Any],
     consents: Mapping[tuple[str, str], Consent],
+    came_back: Collection[str],
 ) -> dict[str, Reach]:
-    """Where the customer can be reached: mail that was shown to be theirs, a number, messaging apps."""
-    known = repository.identities(session, customer_id)
-    points = repository.contact_points(session, customer_id)
+    """Where a customer can be reached: mail that was shown to be theirs, a number, messaging apps."""
     reach: dict[str, Reach] = {}
     for point in points:
         window = registry.window(point.channel)
@@ -167,8 +198,7 @@ def _reach(
     # A talk by mail does not show whose the address is. That it bounced, or who said STOP there, counts.
     talk, mailbox = reach.pop(EMAIL, Reach()), _mailbox(known, said)
     if mailbox is not None:
-        came_back = outbox.unreachable(session, mailbox) is not None
-        reach[EMAIL] = Reach(usable=False) if came_back else talk
+        reach[EMAIL] = Reach(usable=False) if mailbox in came_back else talk
     if any(row.kind == rules.PHONE for row in known):
         reach[rules.PHONE] = Reach()
     return reach

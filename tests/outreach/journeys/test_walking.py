@@ -304,45 +304,6 @@ def test_who_prefers_the_phone_is_called(engine: Engine, use: Use) -> None:
         assert (row.channel, row.reference) == ("phone", f"case:{case.id}")
 
 
-def test_a_dry_run_tells_who_would_get_what_and_changes_nothing(engine: Engine, use: Use) -> None:
-    one = use(journey(step("first", CODE, offer="win-back"), again_days=5))
-    with session_scope(engine) as session:
-        offer(session, "win-back")
-        ann, bob = person(session), person(session, "bob@example.com", agrees=False)
-        begin(session, one, ann)
-        order(session, bob, NOW - 9 * DAY, delivered_at=NOW - DAY)
-    with session_scope(engine) as session:
-        found = service.dry_run(session, NOW)
-    assert sorted((one.customer_id, one.step, one.outcome, one.reason) for one in found) == [
-        (ann, "first", "send", "allowed"),
-        (bob, "first", "never", "no_consent"),
-    ]
-    assert (steps(engine), mails(engine)) == ([("first", "waiting", None)], [])
-    assert (coupons(engine), decisions(engine)) == ([], [])
-    assert tasks.run(engine) == "1 entered, 1 never, 1 send"
-    assert tasks.run(engine) == "nothing was due"
-
-
-def test_a_preview_shows_words_and_the_policys_reason_and_gives_nothing(session: Session, use: Use) -> None:
-    offer(session, "win-back", amount_minor=10_000)
-    use(journey(step("first", CODE, offer="win-back")))
-    ann = person(session, agrees=False)
-    preview = service.preview(session, "test", "first", ann)
-    assert preview.decision.reason == "no_consent"
-    assert preview.words is not None
-    assert preview.words.text == "en: FJ-XXXX-XXXX: NOK\u00a0100 off, on any order, until 2 April 2026.\n"
-    assert session.query(Coupon).count() == 0
-
-
-def test_a_preview_of_a_present_shows_what_is_given_for_it(session: Session, use: Use) -> None:
-    offer(session, "birthday", occasion="birthday", percent=20)
-    use(journey(step("first", CODE), trigger={"on": "birthday"}))
-    preview = service.preview(session, "test", "first", person(session))
-    assert preview.words is not None
-    assert "20% off" in preview.words.text
-    assert session.query(Coupon).count() == 0
-
-
 @pytest.mark.parametrize("occasion", ["points", "referral", "surprise"])
 def test_what_is_paid_for_or_drawn_elsewhere_is_never_given_here(
     sqlite_engine: Engine, use: Use, occasion: str

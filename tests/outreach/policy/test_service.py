@@ -116,7 +116,7 @@ def case(session: Session, **values: Any) -> None:
     session.add(Case(**made))
 
 
-def mention(session: Session, customer_id: int) -> None:
+def mention(session: Session, customer_id: int, kind: str = "complaint", **values: Any) -> None:
     session.add(
         Mention(
             source="mastodon",
@@ -125,10 +125,17 @@ def mention(session: Session, customer_id: int) -> None:
             text="t",
             language="en",
             at=NOW - DAY,
-            kind="complaint",
+            kind=kind,
             customer_id=customer_id,
+            **values,
         )
     )
+
+
+def mention_with_case(session: Session, customer_id: int, kind: str) -> None:
+    case(session, id=5, customer_id=customer_id, kind="mention", message_key="mention:1:1")
+    session.flush()
+    mention(session, customer_id, kind, case_id=5, state="case")
 
 
 def written(session: Session, customer_id: int, at: datetime, outcome: str = "send") -> None:
@@ -199,12 +206,22 @@ KNOWN: dict[str, tuple[Callable[[Session, int], object], str, str | None]] = {
         "allowed",
         "email",
     ),
-    "told us of a bad word": (
-        lambda session, ann: case(session, customer_id=ann, kind="mention", message_key="staff:1"),
+    "complained in public": (lambda session, ann: mention(session, ann), "bad_mention", None),
+    "complained in public, somebody is at it": (
+        lambda session, ann: mention_with_case(session, ann, "complaint"),
         "bad_mention",
         None,
     ),
-    "complained in public": (lambda session, ann: mention(session, ann), "bad_mention", None),
+    "doubted in public": (
+        lambda session, ann: mention_with_case(session, ann, "doubt"),
+        "allowed",
+        "email",
+    ),
+    "said something that our people took down": (
+        lambda session, ann: case(session, customer_id=ann, kind="mention", message_key="staff:1"),
+        "allowed",
+        "email",
+    ),
     "paused": (lambda session, ann: wishes(session, ann, paused_until=NOW + DAY), "paused", None),
     "with staff": (
         lambda session, ann: talk(session, customer_id=ann, status="human"),

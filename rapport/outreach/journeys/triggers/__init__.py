@@ -29,7 +29,7 @@ from rapport.outreach.journeys.triggers import (
 )
 from rapport.outreach.journeys.triggers.base import LOOK_BACK, Finder, Found, Search, not_entered
 
-__all__ = ["KINDS", "LOOK_BACK", "QUICK", "Finder", "Found", "Search", "due"]
+__all__ = ["KINDS", "LOOK_BACK", "QUICK", "Finder", "Found", "Search", "due", "room"]
 
 KINDS: dict[str, Finder] = {
     "delivered": delivered.find,
@@ -69,3 +69,10 @@ def due(
     for found in finder(session, Search(key, journey, now - look_back, now)):
         if new := not_entered(session, key, found):
             yield new
+
+
+def room(session: Session, key: str, journey: Journey, now: datetime) -> int | None:
+    """How many may still enter today; None for as many as there are."""
+    if KINDS.get(journey.trigger.on) is not lapsed.find:
+        return None
+    return lapsed.room(session, Search(key, journey, now, now))

@@ -32,10 +32,14 @@ MOST_LOOKED_AT = 20_000
 
 def find(session: Session, search: Search) -> Iterator[list[Found]]:
     """Goes on until so many have entered today as may: who was found and could not takes nobody's place."""
-    a_day = search.journey.trigger.a_day or A_DAY
     people = _who_may(session, search)
-    while (left := a_day - _entered_today(session, search)) > 0 and (some := list(islice(people, left))):
+    while (left := room(session, search)) > 0 and (some := list(islice(people, left))):
         yield some
+
+
+def room(session: Session, search: Search) -> int:
+    """How many may still enter today."""
+    return (search.journey.trigger.a_day or A_DAY) - _entered_today(session, search)
 
 
 def _who_may(session: Session, search: Search) -> Iterator[Found]:
