@@ -1,6 +1,12 @@
-"""Every page there is in a real browser, hostile text in every field: accessible, whole, and harmless."""
+"""Every page there is in a real browser, hostile text in every field: accessible, whole, and harmless.
+
+A page is loaded once and looked at in both widths and colours. What only shows after something was done is
+looked at where that is done.
+"""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -8,16 +14,20 @@ from playwright.sync_api import Page
 from sqlalchemy import Engine
 
 from rapport.console.app import PAGES
+from rapport.insight import tasks
+from rapport.kit import clock
 from rapport.kit.database import session_scope
 from rapport.notes import service as notes
 from rapport.replies import service as replies
 from rapport.review import views
 from rapport.review.filters import Filters
+from rapport.staff import service as accounts
 from rapport.staff.models import Staff
 from rapport.teaching.models import TrainingRun
 from tests.console.client import add_staff
 from tests.console.conftest import OpenPage
 from tests.console.lives import Life, live
+from tests.console.months import NOW, month
 from tests.console.test_permissions import ANYBODY, ways
 from tests.running import RunningApp
 
@@ -26,6 +36,9 @@ HOSTILE = "<script>evil=1</script>\"'><img src=x onerror=evil=1><svg/onload=evil
 TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] :
   [...document.querySelectorAll("main *")].filter((one) => one.getBoundingClientRect().right > innerWidth
     && !one.parentElement.closest(".scroll")).map((one) => one.outerHTML.slice(0, 120))"""
+# The days on which there is something to count.
+QUERIES = {"/insight": "?period=custom&first=2026-11-02&last=2026-11-12"}
+LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = ((1280, "light"), (375, "dark"))
 NO_PAGES = {
     "/",
     "/live",
@@ -64,7 +77,7 @@ def paths(life: Life) -> list[str]:
                 if path.startswith(beginning):
                     path = path.replace("{key}", key)
             assert "{" not in path, f"what is the id in {path}?"
-            found.append(f"/console{path}")
+            found.append(f"/console{path}{QUERIES.get(way.path, '')}")
     return found
 
 
@@ -81,19 +94,19 @@ def fill(database: Engine, staff_id: int) -> Life:
             staff_id=staff_id, state="failed", told=HOSTILE, output=HOSTILE, diff=f"+ {HOSTILE}"
         )
         session.add(run)
+        accounts.note(session, None, HOSTILE[:60], "customer", HOSTILE[:80], note=HOSTILE)
+    month(database)
+    tasks.count_days(database)
     return life
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (375, True)])
-def test_every_page(
-    open_page: OpenPage, running: RunningApp, sqlite_engine: Engine, width: int, dark: bool
-) -> None:
-    life = fill(sqlite_engine, add_staff(sqlite_engine, "manager"))
-    page = open_page("admin", "/console/account", width=width, dark=dark)
-    page.emulate_media(reduced_motion="reduce")  # so that axe need not wait for colours to settle
-    page.on("dialog", lambda dialog: pytest.fail(dialog.message))
-    for path in paths(life):
-        look_at(page, running.url, path)
+def test_every_page(open_page: OpenPage, running: RunningApp, sqlite_engine: Engine) -> None:
+    with clock.freeze(NOW):
+        life = fill(sqlite_engine, add_staff(sqlite_engine, "manager"))
+        page = open_page("admin", "/console/account")
+        page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+        for path in paths(life):
+            look_at(page, running.url, path)
 
 
 def look_at(page: Page, url: str, path: str) -> None:
@@ -101,8 +114,14 @@ def look_at(page: Page, url: str, path: str) -> None:
     assert answer is not None
     assert answer.status == 200, path
     page.evaluate("document.querySelectorAll('main details').forEach(part => part.open = true)")
-    assert Axe().run(page).response["violations"] == [], path
+    for width, colours in LOOKS:
+        page.set_viewport_size({"width": width, "height": 800})
+        # Without motion axe need not wait for colours to settle.
+        page.emulate_media(reduced_motion="reduce", color_scheme=colours)
+        assert Axe().run(page).response["violations"] == [], path
+        wide = page.evaluate(TOO_WIDE)
+        assert wide == [], path
     assert page.evaluate("typeof evil") == "undefined", path
     assert page.locator("script:not([src])").count() == 0, path
-    wide = page.evaluate(TOO_WIDE)
-    assert wide == [], path
+    if path.startswith("/console/insight"):
+        assert page.locator("svg[role=img]").count() >= 12, "there was nothing to draw"

@@ -5,125 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import re
-from datetime import UTC, datetime, timedelta
 from html import unescape
 from urllib.parse import parse_qsl
 
 import pytest
-from playwright.sync_api import expect
 from sqlalchemy import Engine
 
-from rapport.cases.models import Case
 from rapport.console import insight
-from rapport.conversations.models import Handoff
-from rapport.customers.models import Customer
-from rapport.insight import segments, tasks
+from rapport.insight import tasks
 from rapport.insight.charts import Chart, Series
-from rapport.insight.models import Satisfaction
 from rapport.kit import clock
-from rapport.kit.database import session_scope
-from rapport.loyalty.offers.models import Coupon, Offer
-from rapport.shop.models import Order
-from rapport.value.models import CustomerValue
-from tests.browser import assert_accessible
 from tests.console.client import StaffClient
-from tests.console.conftest import Logged, OpenPage
-from tests.console.talks import talk
+from tests.console.conftest import Logged
+from tests.console.months import NOW, month
 
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MONTH = {"period": "custom", "first": "2026-11-01", "last": "2026-11-20"}
-COUNTED = ("orders", "buying_days", "revenue_minor", "costed_minor", "margin_minor")
-HOSTILE = '=HYPERLINK("http://evil.example")<script>alert(1)</script>'
-
-
-def at(day: int, hour: int = 10, minute: int = 0) -> datetime:
-    return datetime(2026, 11, day, hour, minute, tzinfo=UTC)
-
-
-def asked(text: str = "where is my order", intent: str = "track_order") -> tuple[str, str, dict[str, str]]:
-    return ("customer", text, {"intent": intent})
-
-
-def month(engine: Engine) -> None:
-    """Three weeks of a shop: six conversations and what came of them."""
-    solved = talk(engine, asked(), ("bot", "Here."), at=at(2))
-    talk(engine, asked("hva?", "nlu_fallback"), ("bot", "?"), at=at(3), language="nb", channel="telegram")
-    person = talk(engine, asked("a person", "contact_human_agent"), ("staff", "Hi"), at=at(4))
-    talk(engine, asked(), ("bot", "Here."), at=at(5))
-    talk(engine, asked(intent=HOSTILE[:60]), ("bot", "Here."), at=at(20, 9))
-    talk(engine, asked(intent="delivery_period"), ("bot", "Here."), at=datetime(2026, 10, 20, tzinfo=UTC))
-    with session_scope(engine) as session:
-        for number, waited in enumerate((60, 120, 600)):
-            session.add(
-                Handoff(
-                    conversation_id=person,
-                    message_key=f"h{number}",
-                    reason="…",
-                    requested_at=at(4, 10, number),
-                    taken_at=at(4, 10, number) + timedelta(seconds=waited),
-                    first_answer_at=at(4, 10, number) + timedelta(seconds=waited + 60),
-                    closed_at=at(4, 12),
-                )
-            )
-        for score, who, conversation in ((5, "bot", solved), (2, "person", person), (None, "bot", solved)):
-            session.add(
-                Satisfaction(
-                    conversation_id=conversation,
-                    message_key=f"{who}{score}",
-                    handled_by=who,
-                    asked_at=at(5),
-                    score=score,
-                    at=at(5) if score else None,
-                )
-            )
-        customer = Customer(language="en")
-        order = Order(
-            source="shop", number="1", status="paid", currency="NOK", total_minor=90_000, placed_at=at(6)
-        )
-        offer = Offer(key="winter", percent=10)
-        session.add_all([customer, order, offer])
-        session.flush()
-        for number in range(3):
-            used = number == 0
-            session.add(
-                Coupon(
-                    code=f"FJ-{number}",
-                    offer_id=offer.id,
-                    customer_id=customer.id,
-                    sequence=number,
-                    state="redeemed" if used else "issued",
-                    issued_at=at(5),
-                    expires_at=at(28),
-                    redeemed_at=at(6) if used else None,
-                    order_id=order.id if used else None,
-                    discount_minor=10_000 if used else None,
-                    cost_minor=10_000 if used else None,
-                )
-            )
-        session.add_all(
-            Case(
-                kind="review",
-                message_key=f"c{number}",
-                text="…",
-                language="en",
-                opened_at=at(7),
-                due_at=at(9),
-                resolved_at=resolved,
-            )
-            for number, resolved in enumerate((at(8), at(10), None))
-        )
-        session.add(
-            CustomerValue(
-                customer_id=customer.id,
-                **dict.fromkeys(COUNTED, 1),
-                segment="champions",
-            )
-        )
-    segments.count(engine, at(10).date())
-    with session_scope(engine) as session:
-        session.get_one(CustomerValue, customer.id).segment = "at_risk"
-    segments.count(engine, at(11).date())
-    segments.count(engine, at(12).date())
 
 
 @pytest.fixture
@@ -224,16 +120,3 @@ def test_agents_see_no_figures(log_in: Logged) -> None:
     assert agent.get("/console/insight").status_code == 403
     assert agent.get("/console/insight/talks.csv").status_code == 403
     assert "/console/insight" not in agent.page("/console/account")
-
-
-@pytest.mark.parametrize(("width", "dark"), [(375, True), (1280, False)])
-def test_it_is_accessible(open_page: OpenPage, sqlite_engine: Engine, width: int, dark: bool) -> None:
-    month(sqlite_engine)
-    with clock.freeze(NOW):
-        tasks.count_days(sqlite_engine)
-        page = open_page("manager", "/console/insight", width=width, dark=dark)
-        page.goto(page.url + "?period=custom&first=2026-11-01&last=2026-11-20")
-        expect(page.locator("svg[role=img]").first).to_be_visible()
-        page.locator("summary").first.click()
-        assert_accessible(page)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
