@@ -7,6 +7,7 @@ from datetime import datetime
 from rasa_sdk.events import FollowupAction, SlotSet
 
 from actions.base import Event, PrivateAction, Turn
+from actions.preferences import offer_page
 from actions.service import said_before
 from rapport.customers import contact, rules
 from rapport.kit import clock
@@ -104,6 +105,7 @@ class Unsubscribe(PrivateAction):
     def answer_customer(self, turn: Turn, customer_id: int) -> list[Event]:
         left = contact.unsubscribe(turn.session, customer_id, turn.message_key)
         turn.say("utter_unsubscribed" if left else "utter_already_unsubscribed")
+        offer_page(turn, customer_id)
         return []
 
 

@@ -8,6 +8,7 @@ from actions import words
 from actions.base import CrmAction, Event, PrivateAction, Turn
 from actions.coupons import amount, coupon_code, tell_discount, terms
 from actions.knowledge import answer_topic
+from actions.preferences import offer_page
 from actions.words import channel_name, line, segment_name, standing
 from rapport.conversations import service as conversations
 from rapport.kit.format import day, listed, money, number
@@ -159,6 +160,7 @@ def _say_why_written(turn: Turn, customer_id: int, why: Explanation | None) -> b
         return False
     decisions = policy.told(turn.session, customer_id, turn.language)
     turn.say("utter_why_written", decisions="\n".join(one.text for one in decisions))
+    offer_page(turn, customer_id)
     return True
 
 

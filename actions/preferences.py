@@ -11,6 +11,8 @@ from rapport.customers import contact, rules
 from rapport.customers import service as customers
 from rapport.customers.contact import Wishes
 from rapport.kit.format import day, number
+from rapport.kit.settings import get_settings
+from rapport.preferences import links
 from rapport.shop import service as shop
 from rapport.shop.facts import get_facts
 
@@ -60,7 +62,7 @@ class SetChannel(PrivateAction):
         preferred = next((channel for channel in wanted if channel not in refused), None)
         if preferred or refused:
             contact.set_channels(turn.session, customer_id, preferred, refused, turn.message_key)
-        _say_channels(turn, preferred, refused)
+        _say_channels(turn, customer_id, preferred, refused)
         return [SlotSet("channel", None), SlotSet("refused_channel", None)]
 
 
@@ -70,7 +72,14 @@ def _said(turn: Turn, slot: str) -> list[str]:
     return list(dict.fromkeys(value if isinstance(value, list) else [value]))
 
 
-def _say_channels(turn: Turn, preferred: str | None, refused: list[str]) -> None:
+def offer_page(turn: Turn, customer_id: int) -> None:
+    """Where they see and change what they hear from us: only for who has shown who they are."""
+    minutes = int(links.LIFE["chat"].total_seconds() // 60)
+    link = links.chat_url(get_settings(), customer_id, turn.language)
+    turn.say("utter_choices_page", link=link, minutes=number(minutes, turn.language))
+
+
+def _say_channels(turn: Turn, customer_id: int, preferred: str | None, refused: list[str]) -> None:
     channel = channel_name(preferred, turn.language) if preferred else ""
     others = ", ".join(channel_name(name, turn.language) for name in refused)
     if preferred and refused:
@@ -80,7 +89,10 @@ def _say_channels(turn: Turn, preferred: str | None, refused: list[str]) -> None
     elif refused:
         turn.say("utter_channel_refused", refused=others)
     else:
+        offer_page(turn, customer_id)
         turn.say("utter_channel_which")
+        return
+    offer_page(turn, customer_id)
 
 
 class ShowPreferences(PrivateAction):
@@ -103,6 +115,7 @@ class ShowPreferences(PrivateAction):
             )
         if wishes:
             _say_wishes(turn, wishes)
+        offer_page(turn, customer_id)
         if not known and not wishes:
             turn.say("utter_preferences_none")
         return []

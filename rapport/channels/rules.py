@@ -49,10 +49,13 @@ def _plain(text: str) -> str:
     return " ".join(re.sub(r"[\W_]+", " ", kept).split())
 
 
-def parts(text: str, content: Mapping[str, Any], sequence: int, limits: Limits) -> list[Part]:
+def parts(
+    text: str, content: Mapping[str, Any], sequence: int, limits: Limits, below: str = ""
+) -> list[Part]:
     """A stored reply as messages of a channel: at most one has the picture, and the last one the buttons.
 
-    Buttons a channel has no room for are numbered in the text.
+    Buttons a channel has no room for are numbered in the text. `below` is its last line; a template has what
+    was approved, and nothing below it.
     """
     template = content.get("template")
     if template:
@@ -61,6 +64,7 @@ def parts(text: str, content: Mapping[str, Any], sequence: int, limits: Limits) 
     buttons = [Button(f"{sequence}:{b['id']}", b["title"]) for b in content.get("buttons", ())]
     if buttons and are_listed(text, [button.title for button in buttons], limits):
         text, buttons = f"{text}\n\n{numbered(buttons)}".strip(), []
+    text = f"{text}\n\n{below}".strip() if below else text
     image = content.get("image") if limits.images else None
     pieces = split(text, limits.text, limits.utf16)
     if buttons and limits.text_with_buttons:

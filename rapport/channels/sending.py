@@ -30,7 +30,8 @@ from rapport.channels.base import (
 from rapport.channels.models import Delivery
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
-from rapport.outreach import last_look
+from rapport.kit.settings import get_settings
+from rapport.outreach import last_look, letter
 
 log = logging.getLogger(__name__)
 
@@ -152,13 +153,17 @@ class Sender:
             if held_back and not delivery.asked and repository.overtaken(session, delivery):
                 raise RefusedError("it was held back, and they have had something later")
             text, content, language = repository.message(session, delivery)
+            # As in mails it is made as it leaves: nobody who reads the log can choose for them.
+            below = (
+                "" if delivery.asked else letter.last_line(get_settings(), point.customer_id, text, language)
+            )
             key = f"{delivery.conversation_id}:{delivery.sequence}"
             subject = (
                 repository.subject(session, channel.name, point.thread) if channel.has_subjects else None
             )
             return Letter(
                 Target(point.address, key, language, point.thread, content.get("details", {}), subject),
-                rules.parts(text, content, delivery.sequence, channel.limits),
+                rules.parts(text, content, delivery.sequence, channel.limits, below),
                 point.last_inbound_at,
             )
 

@@ -28,7 +28,7 @@ from rapport.kit.settings import Settings
 from rapport.outreach.blocks import blocks
 from rapport.outreach.compose import shop_name
 from rapport.outreach.models import OutboxMessage
-from rapport.preferences.links import preferences_url, unsubscribe_url
+from rapport.preferences.links import PREFERENCES, preferences_url, unsubscribe_url
 
 FOLDER = Path(__file__).parent
 OTHER = "other"
@@ -146,6 +146,16 @@ def footer(settings: Settings, customer_id: int, purpose: str, language: str) ->
         unsubscribe_url=unsubscribe_url(settings, customer_id, language),
         questions=words["questions"],
     )
+
+
+def last_line(settings: Settings, customer_id: int, text: str, language: str) -> str:
+    """What stands below a text that nobody asked for in a messaging app: where they choose what they hear
+    from us; "" when the text says so itself.
+    """
+    if f"{settings.base_url}{PREFERENCES}/" in text:
+        return ""
+    words = footer_words()[language]["preferences"]
+    return f"{words}: {preferences_url(settings, customer_id, language)}"
 
 
 @cache

@@ -1,4 +1,5 @@
-"""Links that stand for somebody: in each message that nobody asked for, and in the mail that asks for a yes.
+"""Links that stand for somebody: in each message that nobody asked for, in the mail that asks for a yes, and
+in what the bot answers to whom has shown who they are.
 
 A token is 40 letters and digits: what it says (whose it is, what for, when it was made), sealed so that it
 can neither be read nor changed, nor made for a customer one only guesses. It is built as RFC 5297 builds its
@@ -14,11 +15,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
 
+from rapport.customers.rules import VERIFIED_FOR
 from rapport.kit import clock, tokens
 from rapport.kit.languages import DEFAULT_LANGUAGE, LANGUAGES
 from rapport.kit.settings import Settings
 
-Kind = Literal["preferences", "unsubscribe", "confirm"]
+Kind = Literal["preferences", "unsubscribe", "confirm", "chat"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 PREFERENCES, UNSUBSCRIBE, CONFIRM = "/p", "/u", "/s"
@@ -27,6 +29,8 @@ LIFE: dict[Kind, timedelta] = {
     "preferences": timedelta(days=60),
     "unsubscribe": timedelta(days=2 * 365),
     "confirm": timedelta(days=7),
+    # Who sits down at the same computer later finds the talk, and must find no more than that.
+    "chat": VERIFIED_FOR,
 }
 LENGTH = 40
 _TOKEN = re.compile(rf"[a-z2-7]{{{LENGTH}}}")
@@ -57,6 +61,11 @@ class Link:
 def preferences_url(settings: Settings, customer_id: int, language: str) -> str:
     """Where this customer chooses what they hear from us; good for 60 days."""
     return f"{settings.base_url}{PREFERENCES}/{make(settings, 'preferences', customer_id, language)}"
+
+
+def chat_url(settings: Settings, customer_id: int, language: str) -> str:
+    """The same page for who is talking to us; good for as long as it is known who that is, an hour."""
+    return f"{settings.base_url}{PREFERENCES}/{make(settings, 'chat', customer_id, language)}"
 
 
 def unsubscribe_url(settings: Settings, customer_id: int, language: str) -> str:

@@ -30,6 +30,9 @@ from rapport.preferences.service import Done
 from rapport.preferences.visitors import Visitors
 
 LINK_PATH = "/preferences/link"
+# What opens the page of choices.
+OF_CHOICES: frozenset[links.Kind] = frozenset({"preferences", "chat"})
+TO_LEAVE: frozenset[links.Kind] = frozenset({"unsubscribe"})
 ONE_CLICK = ("List-Unsubscribe", "One-Click")
 
 
@@ -63,7 +66,7 @@ class Pages:
 
     async def choices(self, request: Request, token: str) -> Response:
         """The page of choices."""
-        return await self._with(request, token, "preferences", self._show, write=False)
+        return await self._with(request, token, OF_CHOICES, self._show, write=False)
 
     async def choose(self, request: Request, token: str) -> Response:
         """What somebody sends from it."""
@@ -74,11 +77,11 @@ class Pages:
             done = _act(session, customer, link, fields, language)
             return self._show(session, customer, link, language, done or [("nothing", {})])
 
-        return await self._with(request, token, "preferences", act, write=True)
+        return await self._with(request, token, OF_CHOICES, act, write=True)
 
     async def leaving(self, request: Request, token: str) -> Response:
         """A page with one button."""
-        return await self._with(request, token, "unsubscribe", self._show_leaving, write=False)
+        return await self._with(request, token, TO_LEAVE, self._show_leaving, write=False)
 
     async def leave(self, request: Request, token: str) -> Response:
         """Unsubscribes at once: by that button, or by the one of a mail program (RFC 8058), which shows no
@@ -96,7 +99,7 @@ class Pages:
                 service.leave(session, customer.id, link)
             return self._show_leaving(session, customer, link, language)
 
-        return await self._with(request, token, "unsubscribe", act, write=True)
+        return await self._with(request, token, TO_LEAVE, act, write=True)
 
     async def lost(self, request: Request) -> Response:
         """For who has no link that works."""
@@ -128,13 +131,13 @@ class Pages:
         self,
         request: Request,
         token: str,
-        kind: links.Kind,
+        kinds: Collection[links.Kind],
         act: Callable[[Session, Customer, Link, str], Response],
         write: bool,
     ) -> Response:
         """Do it for whom the token stands for; a link that does not work leads to a page that helps."""
         link = links.read(self._settings, token)
-        if link is None or link.kind != kind:
+        if link is None or link.kind not in kinds:
             self._visitors.count_wrong_link(request)
             return _lost(language_of(request), status=404)
         language = language_of(request, link.language)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -13,12 +14,15 @@ from rapport.customers import contact, service
 from rapport.customers.models import ConsentEvent, ContactPolicy
 from rapport.kit.database import read_scope, session_scope
 from rapport.kit.languages import LANGUAGES
+from rapport.kit.settings import get_settings
 from rapport.loyalty.offers.models import Coupon, Offer
 from rapport.outreach import service as outreach
 from rapport.outreach.models import OutboxMessage
+from rapport.preferences import links
 from tests.actions.conftest import ANN, NOW, Chat, rows
 
 EVERY_LANGUAGE = pytest.mark.parametrize("language", LANGUAGES)
+PAGE = "utter_choices_page"
 
 
 def policy(engine: Engine, customer_id: int) -> ContactPolicy:
@@ -170,13 +174,13 @@ def test_leaving_takes_effect_at_once(
     queue(engine, "verification_code")
     first, again = (anns_chat.run("action_unsubscribe", "m1", language=language) for _ in range(2))
     assert first == again
-    assert (first.said, first.events) == (["utter_unsubscribed"], [])
+    assert (first.said, first.events) == (["utter_unsubscribed", PAGE], [])
     assert first.texts(language)
     assert queued(engine) == ["verification_code"]
     with read_scope(engine) as session:
         assert not contact.is_subscribed(session, subscribed)
     once_more = anns_chat.run("action_unsubscribe", "m2", language=language)
-    assert once_more.said == ["utter_already_unsubscribed"]
+    assert once_more.said == ["utter_already_unsubscribed", PAGE]
     assert once_more.texts(language)
     assert rows(engine, ConsentEvent) == 2
 
@@ -219,10 +223,10 @@ def test_one_preferred_and_one_refused_in_a_sentence(
     slots = said(anns_chat, SENTENCES[language][0]) | {"channel": ["email"]}
     answer = anns_chat.run("action_set_channel", **slots, language=language)
     assert (answer.said, answer.slots) == (
-        ["utter_channel_changed"],
+        ["utter_channel_changed", PAGE],
         {"channel": None, "refused_channel": None},
     )
-    [text] = answer.texts(language)
+    [text, _] = answer.texts(language)
     assert any(word in text for word in ("phone", "teléfono", "telefon"))
     assert (policy(engine, ann).preferred_channel, policy(engine, ann).refused_channels) == (
         "email",
@@ -234,7 +238,7 @@ def test_one_preferred_and_one_refused_in_a_sentence(
 def test_a_channel_only_refused(engine: Engine, anns_chat: Chat, ann: int, language: str) -> None:
     slots = said(anns_chat, SENTENCES[language][1]) | {"channel": ["sms"]}
     answer = anns_chat.run("action_set_channel", **slots, language=language)
-    assert answer.said == ["utter_channel_refused"]
+    assert answer.said == ["utter_channel_refused", PAGE]
     assert answer.texts(language)
     assert (policy(engine, ann).preferred_channel, policy(engine, ann).refused_channels) == (None, ["sms"])
 
@@ -243,14 +247,14 @@ def test_the_one_named_first_and_not_refused_is_preferred(engine: Engine, anns_c
     anns_chat.run("action_set_channel", channel=["email", "sms", "whatsapp"], refused_channel=["email"])
     assert policy(engine, ann).preferred_channel == "sms"
     answer = anns_chat.run("action_set_channel", channel=["email"], refused_channel=[""])
-    assert answer.said == ["utter_channel_recorded"]
+    assert answer.said == ["utter_channel_recorded", PAGE]
     assert (policy(engine, ann).preferred_channel, policy(engine, ann).refused_channels) == ("email", [])
 
 
 @pytest.mark.parametrize("channel", ["", None, [""], ["pigeon"], "pigeon"])
 def test_an_unknown_channel_is_asked_for(anns_chat: Chat, channel: list[str] | str | None) -> None:
     answer = anns_chat.run("action_set_channel", channel=channel, refused_channel=["pigeon"])
-    assert answer.said == ["utter_channel_which"]
+    assert answer.said == [PAGE, "utter_channel_which"]
 
 
 def test_refusing_mail_stops_what_is_queued(engine: Engine, anns_chat: Chat, subscribed: int) -> None:
@@ -264,18 +268,36 @@ def test_refusing_mail_stops_what_is_queued(engine: Engine, anns_chat: Chat, sub
 @EVERY_LANGUAGE
 def test_all_of_it_is_read_back(engine: Engine, anns_chat: Chat, ann: int, language: str) -> None:
     anns_chat.slots["language"] = language
-    assert anns_chat.run("action_show_preferences").said == ["utter_preferences"]
+    assert anns_chat.run("action_show_preferences").said == ["utter_preferences", PAGE]
     anns_chat.run("action_subscribe")
     anns_chat.run("action_set_frequency", frequency="7")
     anns_chat.run("action_pause_contact", period="P1M")
     anns_chat.run("action_set_channel", channel=[], refused_channel=["phone"])
     answer = anns_chat.run("action_show_preferences")
-    assert answer.said == ["utter_preferences", "utter_contact_wishes"]
+    assert answer.said == ["utter_preferences", "utter_contact_wishes", PAGE]
     newsletter, count, until, refused = answer.texts(language)[1].splitlines()[1:]
     assert newsletter.endswith({"en": "yes", "es": "sí", "nb": "ja", "ro": "da"}[language])
     assert "7" in count
     assert "2026" in until
     assert refused.endswith({"en": "phone", "es": "teléfono", "nb": "telefon", "ro": "telefon"}[language])
+
+
+@EVERY_LANGUAGE
+def test_who_has_shown_who_they_are_gets_their_own_page_and_nobody_else_any(
+    anns_chat: Chat, chat: Chat, ann: int, language: str
+) -> None:
+    for action in ("action_show_preferences", "action_set_channel", "action_unsubscribe"):
+        line = anns_chat.run(action, language=language).texts(language)
+        [url] = re.findall(r"http://\S+/p/[a-z2-7]{40}$", "\n".join(line), re.MULTILINE)
+        link = links.read(get_settings(), url.rpartition("/")[2])
+        assert link is not None
+        assert (link.subject_id, link.language, link.expires_at - NOW) == (
+            ann,
+            language,
+            timedelta(hours=1),
+        )
+        stranger = chat.run(action, language=language, email=ANN)
+        assert PAGE not in stranger.said
 
 
 # Why an offer

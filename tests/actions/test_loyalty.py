@@ -414,7 +414,7 @@ def test_why_we_wrote_when_that_came_last(engine: Engine, anns_chat: Chat, ann: 
     with session_scope(engine) as session:
         session.add(decision(ann, "send", "allowed", NOW - DAY))
     answer = anns_chat.run("action_explain_offer", language=language)
-    assert answer.said == ["utter_why_written"]
+    assert answer.said == ["utter_why_written", "utter_choices_page"]
     told = answer.texts(language)[0]
     basket = {"en": "basket", "es": "carrito", "nb": "handlekurven", "ro": "coș"}[language]
     pause = {"en": "pause", "es": "pausa", "nb": "pause", "ro": "pauză"}[language]

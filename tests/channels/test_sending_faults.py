@@ -42,7 +42,8 @@ def told(engine: Engine, channel: ToyChannel, *events: Any) -> None:
 
 
 def texts(channel: ToyChannel) -> list[str]:
-    return [what.text for _, _, what in channel.accepted]
+    """What was said, without what stands below all that nobody asked for."""
+    return [what.text.partition("\n\nChoose")[0] for _, _, what in channel.accepted]
 
 
 def statuses(engine: Engine) -> list[str]:

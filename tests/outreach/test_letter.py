@@ -112,6 +112,16 @@ def test_everybody_reads_why_it_comes_and_how_to_leave(shop: Settings, language:
     assert mail["Content-Language"] == language
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_below_a_message_in_an_app_stands_where_to_choose(shop: Settings, language: str) -> None:
+    line = letter.last_line(shop, 7, "Ullgenseren er her.", language)
+    words, url = line.split(": ", 1)
+    said = links.read(shop, url.removeprefix("https://chat.fjordly.example/p/"))
+    assert (words, "\n" in line) == (letter.footer_words()[language]["preferences"], False)
+    assert said is not None and (said.kind, said.subject_id, said.language) == ("preferences", 7, language)
+    assert letter.last_line(shop, 7, f"Velg her: {url}", language) == ""
+
+
 def test_no_reason_is_missing_and_none_is_said_twice() -> None:
     words = letter.footer_words()
     assert tuple(words) == LANGUAGES

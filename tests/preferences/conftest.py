@@ -159,5 +159,5 @@ def ann(engine: Engine, settings: Settings) -> int:
 
 def path_to(kind: links.Kind, subject_id: int, language: str = "en") -> str:
     """The path of a link."""
-    prefix = {"preferences": "/p", "unsubscribe": "/u", "confirm": "/s"}[kind]
+    prefix = {"preferences": "/p", "unsubscribe": "/u", "confirm": "/s", "chat": "/p"}[kind]
     return f"{prefix}/{links.make(get_settings(), kind, subject_id, language)}"

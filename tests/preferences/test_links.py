@@ -48,7 +48,9 @@ def test_what_a_token_says_cannot_be_seen_in_it() -> None:
     assert len({token[:9] for token in tokens}) == len(tokens)  # whose it is would stand there
 
 
-@pytest.mark.parametrize("make", [links.preferences_url, links.unsubscribe_url, links.confirm_url])
+@pytest.mark.parametrize(
+    "make", [links.preferences_url, links.unsubscribe_url, links.confirm_url, links.chat_url]
+)
 def test_links_are_short(make: type) -> None:
     url = make(get_settings(), 2**31 - 1, "nb")
     assert url.startswith(get_settings().base_url)

@@ -306,6 +306,23 @@ def test_links_end(visitor: Visitor, ann: int, engine: Engine) -> None:
         assert visitor.post(unsubscribe, **BUTTON).status_code == 410
 
 
+def test_what_the_bot_hands_out_opens_the_page_for_an_hour(
+    visitor: Visitor, ann: int, engine: Engine
+) -> None:
+    """Who finds the talk later, at the same computer, changes nothing by it."""
+    subscribe(engine, ann)
+    path = path_to("chat", ann)
+    assert visitor.get(path).status_code == 200
+    assert path in visitor.save(path, refuse=["sms"]).text
+    assert visitor.get(path.replace("/p/", "/u/")).status_code == 404
+    with clock.freeze(clock.now() + timedelta(minutes=61)):
+        assert visitor.post(path, do="goodbye").status_code == 410
+        visitor.post("/preferences/link", token=path.rpartition("/")[2])
+        (mail,) = visitor.deliver()
+        assert mail.startswith(ANN)
+    assert queued(engine) == ["news"]
+
+
 def test_a_fresh_link_tells_nobody_who_is_known(visitor: Visitor, ann: int) -> None:
     known = visitor.post("/preferences/link?lang=es", email=ANN)
     unknown = visitor.post("/preferences/link?lang=es", email="nobody@example.com")

@@ -14,13 +14,15 @@ from rapport.channels.models import ContactPoint, Delivery
 from rapport.conversations import repository as conversations
 from rapport.conversations.models import Conversation, Message
 from rapport.customers import contact
-from rapport.customers.models import ConsentEvent, ContactPolicy
+from rapport.customers.models import ConsentEvent, ContactPolicy, Customer
 from rapport.insight import service as insight
 from rapport.insight.models import Satisfaction
 from rapport.kit.database import read_scope, session_scope
+from rapport.kit.settings import get_settings
 from rapport.outreach.journeys import tasks
 from rapport.outreach.journeys.definition import Journey, Trigger, load_all
 from rapport.outreach.journeys.models import JourneyStep
+from rapport.preferences import links
 from tests.conversations.conftest import MakeTurns, receive
 from tests.fake_rasa import FakeRasa
 from tests.outreach.journeys.conftest import Use
@@ -140,14 +142,20 @@ def test_what_was_refused_before_it_arrived_is_cancelled_and_no_question_to_them
 
 
 def test_outside_the_window_only_the_approved_template_goes_out(engine: Engine, use: Use) -> None:
-    one = use(on("whatsapp", template="refill", parameters=["name", "shop"]))
+    one = use(on("whatsapp", template="refill", parameters=["name", "shop", "preferences"]))
     with session_scope(engine) as session:
         reached(session, one, "whatsapp", hours_ago=25)
     assert tasks.decide_due(engine) == {"send": 1}
     with read_scope(engine) as session:
         message = session.scalars(select(Message)).one()
-        template = {"name": "refill", "language": "en", "parameters": ["Ann", "Fjordly"]}
-        assert (message.text, message.content["template"]) == ("Refill, Ann?", template)
+        *known, url = message.content["template"].pop("parameters")
+        assert (known, message.content["template"]) == (
+            ["Ann", "Fjordly"],
+            {"name": "refill", "language": "en"},
+        )
+        link = links.read(get_settings(), url.removeprefix(f"{get_settings().base_url}/p/"))
+        assert link is not None
+        assert (message.text, link.subject_id) == ("Refill, Ann?", session.scalars(select(Customer.id)).one())
 
 
 @pytest.mark.parametrize(("hours_ago", "reason"), [(25, "window_closed"), (1, "allowed")])
