@@ -4,44 +4,16 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Protocol
 
 from rasa_sdk.events import SlotSet
 
 from actions.base import Event, Turn
-from actions.words import line
-from rapport.kit.format import day, money
+from actions.terms import terms
+from rapport.kit.format import money
 from rapport.loyalty.offers.rules import CODE_GROUP_LENGTH, CODE_GROUPS
 from rapport.loyalty.offers.service import Discount
 from rapport.shop import service as shop
 from rapport.shop.facts import get_facts
-
-
-class Termed(Protocol):
-    """What the terms of a code need."""
-
-    @property
-    def minimum_minor(self) -> int: ...
-
-    @property
-    def max_discount_minor(self) -> int | None: ...
-
-    @property
-    def expires_at(self) -> datetime: ...
-
-
-def terms(turn: Turn, code: Termed) -> str:
-    """Once, from which amount on, until when, and at most how much."""
-    expires = day(code.expires_at, turn.language, get_facts().timezone)
-    if code.minimum_minor:
-        told = line(
-            "code_terms_minimum", turn.language, minimum=amount(turn, code.minimum_minor), expires=expires
-        )
-    else:
-        told = line("code_terms", turn.language, expires=expires)
-    if code.max_discount_minor:
-        told += " " + line("code_most", turn.language, most=amount(turn, code.max_discount_minor))
-    return told
 
 
 def coupon_code(text: str, prefix: str) -> str | None:
@@ -60,7 +32,7 @@ def amount(turn: Turn, minor: int) -> str:
 
 def tell_discount(turn: Turn, discount: Discount) -> list[Event]:
     """Says the code with what it gives, and shows its card."""
-    said = terms(turn, discount)
+    said = terms(discount, turn.language)
     again = discount.again
     if discount.kind == "percent":
         response = "utter_discount_again" if again else "utter_discount"

@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 
 from actions import words
 from actions.base import CrmAction, Event, PrivateAction, Turn
-from actions.coupons import amount, coupon_code, tell_discount, terms
+from actions.coupons import amount, coupon_code, tell_discount
 from actions.knowledge import answer_topic
 from actions.preferences import offer_page
+from actions.terms import terms
 from actions.words import channel_name, line, segment_name, standing
 from rapport.conversations import service as conversations
 from rapport.kit.format import day, listed, money, number
@@ -192,7 +193,7 @@ def _say_rule(turn: Turn, why: Explanation) -> None:
 
 def _say_basis(turn: Turn, why: Explanation) -> None:
     """The customer's own request or consent, and the code with its terms."""
-    issued, said = _day(turn, why.issued_at), terms(turn, why)
+    issued, said = _day(turn, why.issued_at), terms(why, turn.language)
     if why.asked:
         turn.say("utter_why_asked", issued=issued, code=why.code, terms=said)
     elif why.consent is None:

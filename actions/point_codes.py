@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from actions import words
 from actions.base import Button, Event, Turn
-from actions.coupons import amount, show_card, terms
+from actions.coupons import amount, show_card
+from actions.terms import terms
 from rapport.conversations.point_amounts import wanted
 from rapport.kit.errors import ConflictError, InvalidInputError
 from rapport.loyalty.offers import rules
@@ -109,7 +110,7 @@ def give(turn: Turn, customer_id: int) -> list[Event]:
             points=words.points(points, turn.language),
             code=code.code,
             value=amount(turn, code.amount_minor),
-            terms=terms(turn, code),
+            terms=terms(code, turn.language),
             left=words.points(ledger.balance(turn.session, customer_id), turn.language),
         )
         return show_card(turn, code.code, code.expires_at)

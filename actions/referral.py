@@ -9,8 +9,9 @@ from rasa_sdk.events import SlotSet
 
 from actions import words
 from actions.base import Event, PrivateAction, Turn
-from actions.coupons import amount, show_card, terms
+from actions.coupons import amount, show_card
 from actions.knowledge import say_entry
+from actions.terms import terms
 from actions.words import line
 from rapport.kit.errors import ConflictError, InvalidInputError
 from rapport.kit.format import counted, number
@@ -104,11 +105,10 @@ def _welcome(turn: Turn, claim: Claim) -> list[Event]:
         False,
         amount_minor=claim.amount_minor,
     )
+    said = terms(given, turn.language)
     if claim.percent:
-        turn.say(
-            "utter_friend_code_percent", code=claim.code, percent=claim.percent, terms=terms(turn, given)
-        )
+        turn.say("utter_friend_code_percent", code=claim.code, percent=claim.percent, terms=said)
     else:
         off = amount(turn, claim.amount_minor)
-        turn.say("utter_friend_code_amount", code=claim.code, amount=off, terms=terms(turn, given))
+        turn.say("utter_friend_code_amount", code=claim.code, amount=off, terms=said)
     return show_card(turn, claim.code, claim.expires_at, claim.percent)

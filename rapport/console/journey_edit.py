@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from functools import partial
+from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
+from rapport.console import settings_audience as audience
 from rapport.console import settings_words as words
-from rapport.console.desk import Desk, allowed
+from rapport.console.desk import Desk
 from rapport.console.names import word
-from rapport.console.settings import history_page, restored, save, version_number
-from rapport.edits import repository, rules, service
+from rapport.console.settings_forms import Fields, shown_share
+from rapport.console.settings_frame import (
+    SettingsDesk,
+    form_page,
+    history_page,
+    restored,
+    saved_or_again,
+    version_number,
+)
+from rapport.edits import rules, service
 from rapport.kit.errors import ConflictError
 from rapport.kit.languages import LANGUAGES
 from rapport.outreach.journeys import rules as journey_rules
@@ -22,19 +32,13 @@ from rapport.outreach.journeys.definition import Journey, Words, load_all
 from rapport.outreach.journeys.edited import EDITED, EDITED_OF_STEPS, EDITED_OF_TRIGGER, SECTION, with_changes
 from rapport.profiles import repository as people
 from rapport.profiles import service as profiles
-from rapport.staff import repository as staff
-from rapport.staff.rules import May
-from rapport.value.segments import get_segments
 
 routes = APIRouter()
-SettingsDesk = Annotated[Desk, Depends(allowed(May.SETTINGS))]
 PATH = "/console/journeys"
-STAGES = ("know", "interest", "trust")
 LONGEST = 4000
 LONGEST_SEARCH = 320
 PARTS = ("subject", "text", "short")
 NUMBERS_OF_TRIGGER = ("days", "minutes", "a_day")
-Fields = dict[str, str]
 
 
 @routes.get("/journeys/{key}/edit")
@@ -51,27 +55,25 @@ def change(desk: SettingsDesk, key: str) -> Response:
     """Shows what changes, or saves it. Who is on the journey already gets the new words from then on."""
     base = version_number(desk, "base")
     fields = {name: desk.field(name, LONGEST) for name in desk.form if name not in {"csrf", "do"}}
-    fields["stages"] = ",".join(desk.fields("stages"))
-    fields["segments"] = ",".join(desk.fields("segments"))
+    fields |= audience.sent(desk)
     with desk.reading() as session:
         journey = journeys.journey(session, key)
         typed = _read(journey, fields)
+        again = partial(_page, desk, key=key, journey=journey, fields=fields, base=base)
+        problems = audience.unknown(desk, session, typed["audience"], journey.audience)
         try:
             after = with_changes(load_all(), key, typed)
         except ValidationError as error:
-            problems = _problems(desk, journey, error)
-            return _page(desk, session, key, journey, fields, base, 422, problems=problems)
+            return again(session, status=422, problems=_problems(desk, journey, error) | problems)
+        if problems:
+            return again(session, status=422, problems=problems)
         if desk.field("do") != "save":
             changes = words.lines(desk, rules.differences(_content(journey), _content(after)))
-            return _page(desk, session, key, journey, fields, base, changes=changes, looked=True)
+            return again(session, changes=changes)
     # Only what is other than in the file, so that the rest follows it.
     value = _other(_content(load_all()[key]), _content(after))
-    try:
-        save(desk, SECTION + key, base, value)
-    except ConflictError:
-        with desk.reading() as session:
-            return _page(desk, session, key, journey, fields, base, 409, conflict=True)
-    return desk.go(f"{PATH}/{key}", desk.gettext("Saved. It counts for everything that is sent from now on."))
+    said = desk.gettext("Saved. It counts for everything that is sent from now on.")
+    return saved_or_again(desk, SECTION + key, base, value, f"{PATH}/{key}", said, again)
 
 
 @routes.get("/journeys/{key}/history")
@@ -147,14 +149,10 @@ def _other(file: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fields(journey: Journey) -> Fields:
-    asked = journey.audience
     fields = {
         "active": "yes" if journey.active else "",
-        "control": f"{journey.control * 100:g}",
-        "stages": ",".join(asked.stages),
-        "segments": ",".join(asked.segments),
-        "min_orders": str(asked.min_orders or ""),
-        "max_orders": "" if asked.max_orders is None else str(asked.max_orders),
+        "control": shown_share(journey.control),
+        **audience.shown(journey.audience),
     }
     for name in NUMBERS_OF_TRIGGER:
         given = getattr(journey.trigger, name)
@@ -172,11 +170,6 @@ def _fields(journey: Journey) -> Fields:
 
 def _read(journey: Journey, fields: Fields) -> dict[str, Any]:
     """What was typed, as it stands in a file. Whether it makes sense is decided by the journey's model."""
-    asked = journey.audience.model_dump(mode="json")
-    asked |= {
-        name: [one for one in fields.get(name, "").split(",") if one] for name in ("stages", "segments")
-    }
-    asked |= {"min_orders": fields.get("min_orders") or 0, "max_orders": fields.get("max_orders") or None}
     steps = {
         step.key: {
             "after_days": fields.get(f"{step.key}.after_days") or 0,
@@ -200,7 +193,7 @@ def _read(journey: Journey, fields: Fields) -> dict[str, Any]:
     return {
         "active": bool(fields.get("active")),
         "control": _share(fields.get("control", "")),
-        "audience": asked,
+        "audience": audience.read(fields),
         "trigger": begins,
         "steps": steps,
     }
@@ -230,7 +223,9 @@ def _problems(desk: Desk, journey: Journey, error: ValidationError) -> dict[str,
         loc = [str(part) for part in one["loc"]]
         if loc[0] == "steps" and len(loc) > 1 and loc[1].isdigit():
             loc = [journey.steps[int(loc[1])].key, *loc[2:]]
-        elif loc[0] in {"audience", "trigger"}:
+        elif loc[0] == "audience":
+            loc = [audience.place(".".join(loc))]
+        elif loc[0] == "trigger":
             loc = loc[1:]
         name = ".".join(loc)
         # A mistake in braces is one of the words as a whole: it is shown at the text.
@@ -250,24 +245,11 @@ def _page(
     status: int = 200,
     **more: Any,
 ) -> Response:
-    section = SECTION + key
-    segments = get_segments()
     values = {
-        "problems": {},
-        "changes": [],
-        "looked": False,
-        "conflict": False,
-        "broken": journeys.broken(session).get(section),
         "key": key,
         "journey": journey,
-        "fields": fields,
-        "base": base,
-        "newest": repository.newest(session, section),
-        "names": staff.names(session),
-        "stages": STAGES,
-        "segments": [(one, segments.name(one, desk.staff.language)) for one in segments.keys],
+        "choices": audience.choices(fields, desk.staff.language),
         "placeholders": journey_rules.PLACEHOLDERS,
-        "word": lambda group, one: word(group, one, desk.staff.language),
         **more,
     }
-    return desk.page("journey_edit.html", status, **values)
+    return form_page(desk, session, "journey_edit.html", SECTION + key, fields, base, status, **values)

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
+from rapport.console import settings_audience as audience
 from rapport.console.desk import Desk, allowed
 from rapport.console.i18n import mark
 from rapport.console.insight import as_csv
@@ -27,7 +28,6 @@ from rapport.privacy.personal import masked_name
 from rapport.profiles import repository as profiles
 from rapport.shop.facts import get_facts
 from rapport.staff.rules import May
-from rapport.value.segments import get_segments
 
 routes = APIRouter()
 MyDesk = Annotated[Desk, Depends(allowed(May.INSIGHT))]
@@ -106,7 +106,7 @@ def overview(desk: MyDesk) -> Response:
         begins=BEGINS,
         verdicts=VERDICTS,
         days=OF_THE_LIST,
-        audience=lambda journey: audience(desk, journey),
+        audience=lambda journey: audience.told(desk, journey.audience),
         nothing=not any(line.entered for line in lines),
     )
 
@@ -156,7 +156,7 @@ def show(desk: MyDesk, key: str, days: int = 90) -> Response:
         begins=BEGINS,
         goals=GOALS,
         variants=VARIANTS,
-        audience=audience(desk, journey),
+        audience=audience.told(desk, journey.audience),
         days=days,
         choices=DAYS,
         funnel=Drawn(funnel, draw(funnel)),
@@ -183,23 +183,6 @@ def download(desk: MyDesk, key: str, days: int = 90) -> Response:
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{key}-{days}.csv"'},
     )
-
-
-def audience(desk: Desk, journey: Journey) -> str:
-    """Whom it is for, in words."""
-    asked, _ = journey.audience, desk.gettext
-    names = {key: get_segments().name(key, desk.staff.language) for key in get_segments().keys}
-    parts = [
-        ", ".join(word("stage", stage, desk.staff.language) for stage in asked.stages),
-        ", ".join(names.get(segment, segment) for segment in asked.segments),
-        ", ".join(asked.tiers),
-        ", ".join(asked.interests),
-    ]
-    if asked.min_orders:
-        parts.append(_("from %(num)s orders on", num=asked.min_orders))
-    if asked.max_orders is not None:
-        parts.append(_("up to %(num)s orders", num=asked.max_orders))
-    return "; ".join(part for part in parts if part) or _("everybody")
 
 
 def _line(key: str, journey: Journey, found: Results) -> Line:

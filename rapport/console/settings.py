@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from functools import partial
+from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from rapport.console import settings_preview as preview
 from rapport.console import settings_words as words
-from rapport.console.desk import Desk, allowed
+from rapport.console.desk import Desk
 from rapport.console.settings_forms import FORMS, Fields, Form, Reader, moved, spans, stored
+from rapport.console.settings_frame import (
+    SettingsDesk,
+    form_page,
+    history_page,
+    restored,
+    saved_or_again,
+    version_number,
+)
 from rapport.edits import effective, repository, rules, service
 from rapport.kit import clock
 from rapport.kit.errors import ConflictError, NotFoundError
@@ -24,12 +32,9 @@ from rapport.shop.facts import SECTIONS, Effective, ShopFacts, get_facts, with_s
 from rapport.shop.hours import WEEKDAYS, is_open, opens_next
 from rapport.shop.knowledge import SECTION as ANSWER
 from rapport.staff import repository as staff
-from rapport.staff.rules import May
 
 routes = APIRouter()
-SettingsDesk = Annotated[Desk, Depends(allowed(May.SETTINGS))]
 PATH = "/console/settings"
-LONGEST_NOTE = 200
 
 
 @dataclass(frozen=True)
@@ -96,12 +101,9 @@ def change(desk: SettingsDesk, section: str) -> Response:
             said = preview.spoken(section, typed.facts)
             return _page(desk, session, form, fields, base, spoken=said, changes=changes)
     value = stored(typed.facts, SECTIONS[section])
-    try:
-        save(desk, section, base, value)
-    except ConflictError:
-        with desk.reading() as session:
-            return _page(desk, session, form, fields, base, 409, conflict=True)
-    return desk.go(f"{PATH}/{section}", desk.gettext("Saved. The bot says it from now on."))
+    done = desk.gettext("Saved. The bot says it from now on.")
+    again = partial(_page, desk, form=form, fields=fields, base=base)
+    return saved_or_again(desk, section, base, value, f"{PATH}/{section}", done, again)
 
 
 @routes.get("/settings/{section}/history")
@@ -128,79 +130,6 @@ def restore(desk: SettingsDesk, section: str) -> Response:
                     desk.gettext("That version doesn't fit any more: %(why)s", why=error.errors()[0]["msg"])
                 ) from None
     return restored(desk, section, value, number, f"{PATH}/{section}/history", desk.gettext(form.title))
-
-
-def save(
-    desk: Desk,
-    section: str,
-    base: int,
-    value: Any,
-    note: str | None = None,
-    then: Callable[[Session], object] | None = None,
-) -> None:
-    """Saves a version, notes it, and does what else belongs to it. Raises ConflictError."""
-    note = desk.field("note", LONGEST_NOTE) if note is None else note
-    with desk.writing() as session:
-        edit = service.save(session, section, base, value, desk.staff.id, note)
-        what = "change settings" if value is not None else "settings back to file"
-        desk.note(session, what, "settings", section, version=edit.version)
-        if then:
-            then(session)
-
-
-def restored(
-    desk: Desk,
-    section: str,
-    value: Any,
-    number: int,
-    path: str,
-    title: str,
-    then: Callable[[Session], object] | None = None,
-) -> Response:
-    """Saves an earlier value as a new version. Raises ConflictError."""
-    note = desk.gettext("As in version %(number)s", number=number) if number else ""
-    try:
-        save(desk, section, version_number(desk, "base"), value, note, then)
-    except ConflictError:
-        raise ConflictError(desk.gettext(words.CHANGED)) from None
-    said = desk.gettext("%(title)s: version %(number)s counts again.", title=title, number=number)
-    return desk.go(path, said if number else desk.gettext("%(title)s: the file counts again.", title=title))
-
-
-def history_page(
-    desk: Desk,
-    session: Session,
-    section: str,
-    title: str,
-    back: str,
-    file: Any,
-    has_file: bool = True,
-) -> Response:
-    """The versions of any section with what each changed; `file` is what the file says, if there is one."""
-    edits = service.history(session, section)
-    values = [file if edit.value is None else edit.value for edit in edits]
-    # What was before the oldest that is shown is not known if there are more than that.
-    before = [*values[1:], file if edits and edits[-1].version == 1 else None]
-    versions = [
-        (edit, words.lines(desk, rules.differences(old, value)) if old is not None else [])
-        for edit, value, old in zip(edits, values, before, strict=False)
-    ]
-    return desk.page(
-        "settings_history.html",
-        section=section,
-        heading=title,
-        back=back,
-        versions=versions,
-        names=staff.names(session),
-        has_file=has_file,
-        base=edits[0].version if edits else 0,
-    )
-
-
-def version_number(desk: Desk, name: str) -> int:
-    """A version a form carries; 0 when it carries none."""
-    typed = desk.field(name, 9)
-    return int(typed) if typed.isascii() and typed.isdigit() else 0
 
 
 def _form(section: str) -> Form:
@@ -231,21 +160,12 @@ def _page(
 ) -> Response:
     facts, now = get_facts(), clock.now()
     values = {
-        "problems": {},
-        "spoken": None,
-        "changes": [],
-        "conflict": False,
-        "broken": effective.facts(session).broken.get(form.key),
         "form": form,
-        "fields": fields,
         "rows": range(int(fields.get("rows", "0"))),
-        "base": base,
-        "newest": repository.newest(session, form.key),
-        "names": staff.names(session),
         "weekdays": [(day, words.LABELS[day]) for day in WEEKDAYS],
         "spans": spans(fields),
         "is_open": is_open(facts, now),
         "opens": opens_next(facts, now),
         **more,
     }
-    return desk.page("settings_section.html", status, **values)
+    return form_page(desk, session, "settings_section.html", form.key, fields, base, status, **values)

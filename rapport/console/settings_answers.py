@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from functools import partial
+from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from rapport.console import settings_words as words
-from rapport.console.desk import Desk, allowed
-from rapport.console.settings import history_page, restored, save, version_number
+from rapport.console.desk import Desk
+from rapport.console.settings_frame import (
+    SettingsDesk,
+    form_page,
+    history_page,
+    restored,
+    saved_or_again,
+    version_number,
+)
 from rapport.edits import effective, repository, rules, service
-from rapport.kit.errors import ConflictError, NotFoundError
+from rapport.kit.errors import NotFoundError
 from rapport.kit.languages import LANGUAGES
 from rapport.kit.settings import get_settings
 from rapport.shop import knowledge
 from rapport.shop.knowledge import SECTION
-from rapport.staff import repository as staff
-from rapport.staff.rules import May
 
 routes = APIRouter()
-SettingsDesk = Annotated[Desk, Depends(allowed(May.SETTINGS))]
 PATH = "/console/settings/answers"
 LONGEST = 2000
 
@@ -71,12 +76,9 @@ def change(desk: SettingsDesk, key: str) -> Response:
         if desk.field("do") != "save":
             changes = words.lines(desk, rules.differences(before, fields))
             return _page(desk, session, key, fields, base, spoken=spoken, changes=changes)
-    try:
-        save(desk, SECTION + key, base, fields)
-    except ConflictError:
-        with desk.reading() as session:
-            return _page(desk, session, key, fields, base, 409, conflict=True)
-    return desk.go(f"{PATH}/{key}", desk.gettext("Saved. The bot says it from now on."))
+    said = desk.gettext("Saved. The bot says it from now on.")
+    again = partial(_page, desk, key=key, fields=fields, base=base)
+    return saved_or_again(desk, SECTION + key, base, fields, f"{PATH}/{key}", said, again)
 
 
 @routes.get("/settings/answers/{key}/history")
@@ -127,19 +129,9 @@ def _page(
     status: int = 200,
     **more: Any,
 ) -> Response:
-    section = SECTION + key
     values = {
-        "problems": {},
-        "spoken": None,
-        "changes": [],
-        "conflict": False,
-        "broken": effective.broken(session)[1].get(section),
         "heading": _title(key),
-        "fields": fields,
-        "base": base,
-        "newest": repository.newest(session, section),
-        "names": staff.names(session),
         "placeholders": knowledge.placeholder_names(effective.facts(session).facts),
         **more,
     }
-    return desk.page("settings_answer.html", status, **values)
+    return form_page(desk, session, "settings_answer.html", SECTION + key, fields, base, status, **values)

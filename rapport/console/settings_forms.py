@@ -21,6 +21,7 @@ from rapport.shop.hours import MINUTES_A_DAY, WEEKDAYS, Span, clock_time
 Fields = dict[str, str]
 MOST_ROWS = 40
 NO_MONEY = mark("Write an amount, such as 49.90.")
+NO_PERCENT = mark("Write a number, such as 2.5.")
 # Places for the hours of a day: before and after a break, and as many as a file may have.
 SPANS = 2
 MOST_SPANS = 4
@@ -54,6 +55,16 @@ class Reader:
             self.problems[name] = NO_MONEY
             return 0
 
+    def share(self, name: str) -> float | None:
+        """A percentage as a share of 1; None when nothing stands there."""
+        if not (typed := self.text(name)):
+            return None
+        try:
+            return float(typed.rstrip("% ").replace(",", ".")) / 100
+        except ValueError:
+            self.problems[name] = NO_PERCENT
+            return None
+
     def rows(self) -> range:
         typed = self.text("rows")
         return range(min(int(typed), MOST_ROWS) if typed.isascii() and typed.isdigit() else 0)
@@ -69,6 +80,11 @@ class Form:
     show: Callable[[Any, str, str], Fields]
     read: Callable[[Reader], Any]
     rows: bool = False  # it has rows that are added, removed and moved
+
+
+def shown_share(share: float) -> str:
+    """A share of 1 as a percentage to type."""
+    return f"{share * 100:g}"
 
 
 def slug(text: str, taken: set[str], otherwise: str) -> str:

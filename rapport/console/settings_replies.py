@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
 from rapport.console import settings_words as words
-from rapport.console.desk import Desk, allowed
+from rapport.console.desk import Desk
 from rapport.console.i18n import mark
-from rapport.console.settings import history_page, version_number
+from rapport.console.settings_frame import SettingsDesk, history_page, version_number
 from rapport.edits import service as edits
 from rapport.kit import clock
 from rapport.kit.errors import ConflictError, InvalidInputError, RapportError
@@ -21,10 +21,8 @@ from rapport.replies.models import CannedReply
 from rapport.shop.facts import get_facts
 from rapport.shop.placeholders import PlaceholderError
 from rapport.staff import repository as staff
-from rapport.staff.rules import May
 
 routes = APIRouter()
-SettingsDesk = Annotated[Desk, Depends(allowed(May.SETTINGS))]
 PATH = "/console/settings/replies"
 # Of the history, see rapport/edits/.
 SECTION = "reply."
@@ -215,6 +213,8 @@ def _page(
         "names": names,
         "problems": {},
         "spoken": None,
+        "changes": None,
+        "broken": None,
         "conflict": False,
         "base": reply.version if reply else 0,
         "reply": reply,

@@ -60,7 +60,10 @@ SAID = {
     "a surprise needs a chance (0 to 1, per customer and month) and a budget_minor": mark(
         "A surprise needs a budget."
     ),
-    "give exactly one of percent, amount_minor and gift": mark("This is missing."),
+    "give exactly one of percent, amount_minor and gift": mark(
+        "Exactly one of percent, amount and present is needed."
+    ),
+    "max_orders is below min_orders": mark("The most is below the least."),
 }
 LABELS = {
     "title": mark("Title"),
@@ -103,6 +106,10 @@ LABELS = {
     "audience": mark("For whom"),
     "stages": mark("Stages"),
     "segments": mark("Segments"),
+    "tiers": mark("Levels"),
+    "interests": mark("Interests"),
+    "gift": mark("Present"),
+    "chance": mark("Chance"),
     "min_orders": mark("Orders, at least"),
     "max_orders": mark("Orders, at most"),
     "trigger": mark("Beginning"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -24,15 +25,17 @@ FIELD = re.compile(
 )
 
 
-def form(page: str) -> dict[str, str]:
-    """What stands in the fields of a page's form."""
+def form(page: str) -> dict[str, Any]:
+    """What stands in the fields of a page's form; of boxes, a list of those that are ticked."""
     main = page.partition("<main")[2]
-    found: dict[str, str] = {}
+    found: dict[str, Any] = {}
     for match in FIELD.finditer(main):
         name = match["name"] or match["area"]
-        if 'type="checkbox"' in (match["all"] or "") and " checked" not in match["all"]:
-            continue
-        found[name] = unescape(match["value"] if match["name"] else match["text"])
+        value = unescape(match["value"] if match["name"] else match["text"])
+        if 'type="checkbox"' not in (match["all"] or ""):
+            found[name] = value
+        elif " checked" in match["all"]:
+            found[name] = [*found.get(name, []), value]
     return found
 
 

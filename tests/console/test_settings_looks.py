@@ -33,6 +33,22 @@ def _save_a_price(page: Page) -> None:
     page.wait_for_selector("text=Saved.")
 
 
+def _make_an_offer(page: Page) -> None:
+    """Makes a new offer like another, looks at what customers hear, and ends it."""
+    page.get_by_role("link", name="Loyal customers").click()
+    page.get_by_role("link", name="Make a new one like this").click()
+    page.get_by_label("Name, for you").fill(f"Winter {HOSTILE}")
+    page.get_by_label("Ridge").check()
+    page.get_by_role("button", name="Preview").click()
+    assert "15" in page.locator(".bubble[lang=nb]").inner_text()
+    assert_accessible(page)
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.wait_for_selector("text=Customers get it from now on")
+    page.get_by_role("button", name="End this offer").click()
+    page.wait_for_selector("text=Codes given stay good")
+    assert_accessible(page)
+
+
 @pytest.mark.parametrize(("width", "dark", "paths"), [(1280, False, WIDE), (375, True, NARROW)])
 def test_a_price_is_changed_and_all_pages_are_accessible(
     open_page: OpenPage,
@@ -53,6 +69,9 @@ def test_a_price_is_changed_and_all_pages_are_accessible(
         assert_accessible(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
         assert page.title() != "owned"
+        if path == "/offers":
+            _make_an_offer(page)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.goto(f"{running.url}/console/settings/delivery/history")
     page.get_by_role("button", name="Back to the file").click()
     page.wait_for_selector("text=the file counts again")

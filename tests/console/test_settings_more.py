@@ -1,14 +1,11 @@
-"""Canned replies, offers and answers in the console."""
+"""Canned replies and answers in the console."""
 
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
-from rapport.kit.database import read_scope, session_scope
-from rapport.loyalty.offers import sync
-from rapport.loyalty.offers.models import Offer
-from rapport.loyalty.offers.rulebook import get_rulebook
+from rapport.kit.database import read_scope
 from rapport.replies import service as replies
 from rapport.shop.facts import get_facts
 from rapport.shop.knowledge import get_knowledge
@@ -59,52 +56,6 @@ def test_a_reply_from_its_preview_to_the_archive(mia: StaffClient, engine: Engin
     mia.post(f"{one}/up")
     with read_scope(engine) as session:
         assert [found.id for found in replies.offered(session)] == [number]
-
-
-def test_an_offer_is_changed_at_once_and_comes_back(mia: StaffClient, engine: Engine) -> None:
-    path = "/console/settings/offers/welcome"
-    with session_scope(engine) as session:
-        sync.sync(session, get_rulebook())
-    for rule in get_rulebook().offers:
-        one = f"/console/settings/offers/{rule.key}"
-        assert "Nothing." in mia.post(one, **{**form(mia.page(one)), "do": "preview"}).text, rule.key
-    fields = form(mia.page(path)) | {"percent": "12", "ends": "2026-12-24T18:00", "cap": "50"}
-    seen = mia.post(path, **{**fields, "do": "preview"}).text
-    assert "<del>" in seen
-    assert mia.post(path, **{**fields, "do": "save"}).status_code == 200
-
-    def row() -> tuple[int, str | None, int | None]:
-        with read_scope(engine) as session:
-            offer = session.scalars(select(Offer).where(Offer.key == "welcome")).one()
-            return offer.percent, offer.ends_at.isoformat() if offer.ends_at else None, offer.cap
-
-    assert row() == (12, "2026-12-24T17:00:00+00:00", 50)
-    [welcome] = [rule for rule in get_rulebook().offers if rule.key == "welcome"]
-    assert welcome.percent == 12
-    assert "12%" in mia.page("/console/settings/offers")
-    mia.post(f"{path}/restore", version="0", base="1")
-    assert row() == (10, None, None)
-    assert "Back to the shop's file." in mia.text(f"{path}/history")
-
-
-WRONG = (
-    ("welcome", {"percent": "101"}, "percent"),
-    ("welcome", {"percent": ""}, ""),
-    ("welcome", {"starts": "2026-02-02T00:00", "ends": "2026-02-01T00:00"}, ""),
-    ("welcome", {"ends": "soon"}, "ends"),
-    ("welcome", {"budget_minor": "100"}, ""),
-    ("welcome", {"minimum_minor": "99999999999"}, "minimum_minor"),
-    ("surprise", {"budget_minor": ""}, ""),
-    ("birthday", {"name": ""}, "name"),
-)
-
-
-def test_offers_are_checked_by_the_rulebook(mia: StaffClient) -> None:
-    for key, typed, place in WRONG:
-        path = f"/console/settings/offers/{key}"
-        answer = mia.post(path, **{**form(mia.page(path)), **typed, "do": "save"})
-        assert answer.status_code == 422, (key, typed)
-        assert f'id="mistake-{place}"' in answer.text, (key, typed)
 
 
 def test_an_answer_is_found_changed_and_brought_back(mia: StaffClient) -> None:

@@ -32,20 +32,25 @@ LARGEST_MINIMUM = 2_147_483_647
 ONCE_EACH = frozenset({"standing", "referral"})
 
 
-# An edited offer is the section "offer.<its key>": other contents of some of these fields.
+# An edited offer is the section "offer.<its key>": other contents of some of these fields. One that was made
+# in the console is there whole, with its `key`.
 SECTION = "offer."
 EDITED = (
     "name",
     "percent",
     "amount_minor",
+    "gift",
     "minimum_minor",
     "max_discount_minor",
     "starts",
     "ends",
     "valid_days",
+    "audience",
     "cap",
     "per_customer",
     "budget_minor",
+    "chance",
+    "after_days",
     "keep_margin",
     "active",
 )
@@ -60,6 +65,14 @@ class AudienceRule(Facts):
     segments: tuple[Key, ...] = ()
     tiers: tuple[Key, ...] = ()
     interests: tuple[str, ...] = ()
+
+    @field_validator("tiers")
+    @classmethod
+    def _levels_of_the_club(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        levels = (info.context or {}).get("tiers", value)
+        if unknown := [name for name in value if name not in levels]:
+            raise ValueError(f"{unknown[0]} is no level of the club in shop.yml ({', '.join(levels)})")
+        return value
 
     @model_validator(mode="after")
     def _some_number(self) -> AudienceRule:
@@ -203,7 +216,7 @@ def load_rulebook(path: Path, facts: ShopFacts) -> Rulebook:
     """The offers in the file at `path`. Raises ConfigurationError with one line per mistake."""
     try:
         content = yaml.safe_load(path.read_text("utf-8")) or {}
-        book = Rulebook.model_validate(content, context={"zone": ZoneInfo(facts.timezone)})
+        return Rulebook.model_validate(content, context=_context(facts))
     except OSError as error:
         raise ConfigurationError(f"Cannot read the shop's offers: {path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -211,9 +224,11 @@ def load_rulebook(path: Path, facts: ShopFacts) -> Rulebook:
     except ValidationError as error:
         lines = [f"{_where(content, item['loc'])}{item['msg']}" for item in error.errors()]
         raise ConfigurationError(f"{path} is wrong:\n  " + "\n  ".join(lines)) from None
-    if wrong := list(_unknown_names(book, facts)):
-        raise ConfigurationError(f"{path} is wrong:\n  " + "\n  ".join(wrong))
-    return book
+
+
+def _context(facts: ShopFacts) -> dict[str, Any]:
+    """What the shop's facts say that offers are checked by."""
+    return {"zone": ZoneInfo(facts.timezone), "tiers": [tier.key for tier in facts.club.tiers]}
 
 
 def _where(content: Any, loc: tuple[str | int, ...]) -> str:
@@ -224,16 +239,6 @@ def _where(content: Any, loc: tuple[str | int, ...]) -> str:
         if isinstance(entry, dict) and isinstance(entry.get("key"), str):
             parts = [f"offer {entry['key']}", *parts[2:]]
     return f"{'.'.join(parts)}: " if parts else ""
-
-
-def _unknown_names(book: Rulebook, facts: ShopFacts) -> list[str]:
-    tiers = {tier.key for tier in facts.club.tiers}
-    return [
-        f"offer {offer.key}.audience.tiers: {name} is no level of the club in shop.yml ({', '.join(tiers)})"
-        for offer in book.offers
-        for name in offer.audience.tiers
-        if name not in tiers
-    ]
 
 
 class RulebookFile:
@@ -285,19 +290,20 @@ def edited(book: Rulebook, facts: ShopFacts, edits: Edits) -> tuple[Rulebook, di
 
 
 def with_offer(book: Rulebook, facts: ShopFacts, key: str, change: dict[str, Any]) -> Rulebook:
-    """The offers with another content of some fields of one of them, checked whole.
+    """The offers with another content of some fields of one of them, or with one more, checked whole.
 
-    Raises ValueError when there is none of that key, and pydantic's ValidationError.
+    One more is a change that tells its `key` and all the rest. Raises ValueError when there is none of that
+    key, and pydantic's ValidationError.
     """
     content = book.model_dump(mode="json")
     offers = {offer["key"]: offer for offer in content["offers"]}
-    if key not in offers:
+    if key in offers:
+        offers[key].update({name: value for name, value in change.items() if name in EDITED})
+    elif change.get("key") == key:
+        content["offers"].append(change)
+    else:
         raise ValueError(f"there is no offer {key} in the file")
-    offers[key].update({name: value for name, value in change.items() if name in EDITED})
-    changed = Rulebook.model_validate(content, context={"zone": ZoneInfo(facts.timezone)})
-    if wrong := _unknown_names(changed, facts):
-        raise ValueError(wrong[0])
-    return changed
+    return Rulebook.model_validate(content, context=_context(facts))
 
 
 def _ours(edits: Edits) -> dict[str, Any]:

@@ -331,6 +331,11 @@ def whole_steps(points: int, minimum: int, step: int) -> int:
     return 0 if points < minimum else minimum + (points - minimum) // step * step
 
 
+def nobodys_code(prefix: str) -> str:
+    """How a code looks, for samples: `FJ-XXXX-XXXX`."""
+    return "-".join([prefix, *["X" * CODE_GROUP_LENGTH] * CODE_GROUPS])
+
+
 def plain_code(code: str) -> str:
     """A code without what people add or leave out: `fj 7kqm–x2pa` → `FJ7KQMX2PA`."""
     return re.sub(r"[\W_]", "", code).upper()

@@ -14,17 +14,13 @@ from rapport.loyalty.offers import issuing, lookups, people
 from rapport.loyalty.offers import repository as offers
 from rapport.loyalty.offers import rules as offer_rules
 from rapport.loyalty.offers.models import GOOD, Coupon
-from rapport.loyalty.offers.rules import CODE_GROUP_LENGTH, CODE_GROUPS, OfferTerms
+from rapport.loyalty.offers.rules import OfferTerms
 from rapport.outreach.journeys import repository, rules
 from rapport.shop.facts import get_facts
 
 # What a journey gives codes of. Who is surprised is drawn where presents are given, points are paid with, and
 # who brought a friend is known elsewhere: of these a journey only tells.
 GIVEN = frozenset({"standing", "birthday", "anniversary", "recovery"})
-
-
-# What stands in a sample in place of a code's letters.
-NOBODYS = "X" * CODE_GROUP_LENGTH
 
 
 @dataclass(frozen=True)
@@ -78,7 +74,7 @@ def sample_present(session: Session, occasion: str, now: datetime) -> Coupon | N
 def _made_up(offer: OfferTerms, now: datetime) -> Coupon:
     terms, facts = offer.terms, get_facts()
     return Coupon(
-        code=f"{facts.coupon_prefix}-{'-'.join([NOBODYS] * CODE_GROUPS)}",
+        code=offer_rules.nobodys_code(facts.coupon_prefix),
         kind=terms.kind,
         percent=terms.percent,
         amount_minor=terms.amount_minor,

@@ -16,7 +16,7 @@ from rapport.kit.errors import ConfigurationError
 from rapport.kit.settings import ROOT
 from rapport.loyalty.offers import audit, service, sync
 from rapport.loyalty.offers.models import Offer
-from rapport.loyalty.offers.rulebook import Rulebook, RulebookFile, load_rulebook
+from rapport.loyalty.offers.rulebook import Rulebook, RulebookFile, load_rulebook, with_offer
 from rapport.shop.facts import get_facts
 from tests.loyalty.offers import shop
 from tests.loyalty.offers.shop import NOW
@@ -182,3 +182,14 @@ def test_each_database_gets_the_file_once(sqlite_engine: Engine, postgres_engine
         assert changes is not None
         assert "welcome" in changes.added
         assert sync.follow_file(engine) is None
+
+
+def test_part_of_an_offer_that_is_gone_is_no_offer() -> None:
+    """Else a change of some fields would become an offer for everybody when its file's offer is taken out."""
+    book, facts = load_rulebook(ROOT / "offers.yml", get_facts()), get_facts()
+    part = {"name": "Gone", "percent": 90}
+    for change in (part, {**part, "key": "another"}):
+        with pytest.raises(ValueError, match="there is no offer gone"):
+            with_offer(book, facts, "gone", change)
+    made = with_offer(book, facts, "gone", {**part, "key": "gone"}).offers[-1]
+    assert (made.key, made.percent) == ("gone", 90)
