@@ -134,6 +134,7 @@ PAGES: dict[str, Queries] = {
     "/settings/replies/{reply_id}/history": ONCE,
     "/settings/offers": ONCE,
     "/settings/offers/{key}": {"": {"key": "welcome"}},
+    "/settings/offers/{key}/copy": {"": {"key": "welcome"}},
     "/settings/offers/{key}/history": {"": {"key": "welcome"}},
     "/settings/answers": ONCE,
     "/settings/answers/{key}": {"": {"key": "place_order"}},
