@@ -30,6 +30,7 @@ from rapport.loyalty.offers.rulebook import SECTION as OFFER
 from rapport.replies import service as replies
 from rapport.shop.facts import SECTIONS, Effective, ShopFacts, get_facts, with_section
 from rapport.shop.hours import WEEKDAYS, is_open, opens_next
+from rapport.shop.knowledge import CARE
 from rapport.shop.knowledge import SECTION as ANSWER
 from rapport.staff import repository as staff
 
@@ -53,19 +54,19 @@ def overview(desk: SettingsDesk) -> Response:
         newest = {edit.section: edit for edit in repository.newest_of_all(session)}
         broken = effective.broken(session)[1]
         values: dict[str, Any] = {
-            "forms": FORMS.values(),
+            "forms": list(FORMS.values()),
             "newest": newest,
             "broken": broken,
             "names": staff.names(session),
             "edited_offers": _count(newest, OFFER),
-            "edited_answers": _count(newest, ANSWER),
+            "edited_answers": _count(newest, (ANSWER, CARE)),
             "offers": len(effective.offers(session)[0].offers),
             "replies": len(replies.offered(session)),
         }
         return desk.page("settings.html", **values)
 
 
-def _count(newest: dict[str, Any], prefix: str) -> int:
+def _count(newest: dict[str, Any], prefix: str | tuple[str, ...]) -> int:
     return sum(section.startswith(prefix) and edit.value is not None for section, edit in newest.items())
 
 

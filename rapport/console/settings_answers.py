@@ -1,7 +1,8 @@
-"""The bot's answers about the shop: found by words, changed in four languages, with a preview."""
+"""The bot's answers about the shop and its care tips: found by words, changed in four languages."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
@@ -25,40 +26,53 @@ from rapport.kit.errors import NotFoundError
 from rapport.kit.languages import LANGUAGES
 from rapport.kit.settings import get_settings
 from rapport.shop import knowledge
-from rapport.shop.knowledge import SECTION
+from rapport.shop import repository as products
+from rapport.shop import service as shop
+from rapport.shop.facts import get_facts
+from rapport.shop.knowledge import CARE, SECTION
 
 routes = APIRouter()
 PATH = "/console/settings/answers"
 LONGEST = 2000
+Texts = dict[str, str]
 
 
 @routes.get("/settings/answers")
 def overview(desk: SettingsDesk, q: str = "") -> Response:
-    """All answers, or those whose key or text has the words looked for."""
+    """All answers and care tips, or those whose title or text has the words looked for.
+
+    Who looks for a category or product without tips can write some.
+    """
     wanted = q.strip()[:100]
     with desk.reading() as session:
         texts = _texts(session)
+        titles = _titles(desk, session, texts)
         found = {
-            key: answer[desk.staff.language]
-            for key, answer in texts.items()
-            if wanted.casefold() in " ".join([key.replace("_", " "), *answer.values()]).casefold()
+            section: texts[section].get(desk.staff.language, "")
+            for section, title in titles.items()
+            if wanted.casefold() in " ".join([section, title, *texts[section].values()]).casefold()
         }
-        edited = {section for section in repository.values(session) if section.startswith(SECTION)}
+        without = f"{CARE}{wanted}"
+        if without in texts or "/" in wanted or not _is_known(session, without):
+            without = ""
         return desk.page(
             "settings_answers.html",
             answers=found,
+            titles=titles,
             total=len(texts),
-            edited=edited,
+            edited=repository.values(session),
             wanted=wanted,
-            prefix=SECTION,
+            without=without,
+            address=_address,
         )
 
 
 @routes.get("/settings/answers/{key}")
 def show(desk: SettingsDesk, key: str) -> Response:
     with desk.reading() as session:
-        fields = _answer(_texts(session), key)
-        return _page(desk, session, key, fields, service.version_of(session, SECTION + key))
+        section, fields = _answer(session, key)
+        base = service.version_of(session, section)
+        return _page(desk, session, section=section, fields=fields, base=base)
 
 
 @routes.post("/settings/answers/{key}")
@@ -67,71 +81,97 @@ def change(desk: SettingsDesk, key: str) -> Response:
     base = version_number(desk, "base")
     fields = {code: desk.field(code, LONGEST) for code in LANGUAGES}
     with desk.reading() as session:
-        before = _answer(_texts(session), key)
+        section, before = _answer(session, key)
+        again = partial(_page, desk, section=section, fields=fields, base=base)
         try:
             spoken = knowledge.spoken(fields, effective.facts(session).facts)
         except ValidationError as error:
-            problems = words.problems(desk, error.errors(), skip=0)
-            return _page(desk, session, key, fields, base, 422, problems=problems)
+            return again(session, status=422, problems=words.problems(desk, error.errors(), skip=0))
         if desk.field("do") != "save":
-            changes = words.lines(desk, rules.differences(before, fields))
-            return _page(desk, session, key, fields, base, spoken=spoken, changes=changes)
+            return again(session, spoken=spoken, changes=words.lines(desk, rules.differences(before, fields)))
     said = desk.gettext("Saved. The bot says it from now on.")
-    again = partial(_page, desk, key=key, fields=fields, base=base)
-    return saved_or_again(desk, SECTION + key, base, fields, f"{PATH}/{key}", said, again)
+    return saved_or_again(desk, section, base, fields, _address(section), said, again)
 
 
 @routes.get("/settings/answers/{key}/history")
 def history(desk: SettingsDesk, key: str) -> Response:
     """Who changed what, when."""
-    file = _answer(knowledge.written(get_settings().knowledge_dir), key)
     with desk.reading() as session:
-        return history_page(desk, session, SECTION + key, _title(key), f"{PATH}/{key}", file)
+        section, _ = _answer(session, key)
+        file = knowledge.written(get_settings().knowledge_dir).get(section, {})
+        return history_page(desk, session, section, _title(desk, session, section), _address(section), file)
 
 
 @routes.post("/settings/answers/{key}/restore")
 def restore(desk: SettingsDesk, key: str) -> Response:
-    """An earlier version once more; version 0 is the file."""
+    """An earlier version once more; version 0 is the file, which may have no such tips."""
     number = version_number(desk, "version")
     with desk.reading() as session:
-        _answer(_texts(session), key)
-        value = service.version(session, SECTION + key, number).value if number else None
-    return restored(desk, SECTION + key, value, number, f"{PATH}/{key}/history", _title(key))
+        section, _ = _answer(session, key)
+        title = _title(desk, session, section)
+        value = service.version(session, section, number).value if number else None
+    return restored(desk, section, value, number, f"{_address(section)}/history", title)
 
 
-def _texts(session: Session) -> dict[str, dict[str, str]]:
-    """The answers with their placeholders, as they count now."""
+def _texts(session: Session) -> dict[str, Texts]:
+    """What the bot says by section, with its placeholders, as it counts now."""
     texts = knowledge.written(get_settings().knowledge_dir)
     broken = effective.broken(session)[1]
     for section, value in repository.values(session).items():
-        key = section.removeprefix(SECTION)
-        if section.startswith(SECTION) and key in texts and section not in broken:
-            texts[key] = value
+        if section not in broken and (section in texts or section.startswith(CARE)):
+            texts[section] = value
     return texts
 
 
-def _answer(texts: dict[str, dict[str, str]], key: str) -> dict[str, str]:
-    if key not in texts:
+def _answer(session: Session, key: str) -> tuple[str, Texts]:
+    """(the section, its texts; none of tips that are yet to be written). Raises NotFoundError."""
+    section = key if key.startswith(CARE) else f"{SECTION}{key}"
+    texts = _texts(session)
+    if section not in texts and not _is_known(session, section):
         raise NotFoundError("There is no such answer.")
-    return texts[key]
+    return section, texts.get(section, {})
 
 
-def _title(key: str) -> str:
-    return key.replace("_", " ").capitalize()
+def _is_known(session: Session, section: str) -> bool:
+    """Whether care tips are of a category or product there is."""
+    about = section.removeprefix(CARE)
+    return section.startswith(CARE) and shop.topic_name(session, about, LANGUAGES[0]) is not None
+
+
+def _address(section: str) -> str:
+    return f"{PATH}/{section.removeprefix(SECTION)}"
+
+
+def _title(desk: Desk, session: Session, section: str) -> str:
+    return _titles(desk, session, [section])[section]
+
+
+def _titles(desk: Desk, session: Session, sections: Collection[str]) -> dict[str, str]:
+    about = [section.removeprefix(CARE) for section in sections if section.startswith(CARE)]
+    names = products.product_names(session, desk.staff.language, about)
+    titles = {}
+    for section in sections:
+        key = section.removeprefix(SECTION).removeprefix(CARE)
+        if section.startswith(CARE):
+            name = get_facts().category_name(key, desk.staff.language) or names.get(key, key)
+            titles[section] = desk.gettext("Care tips: %(name)s", name=name)
+        else:
+            titles[section] = key.replace("_", " ").capitalize()
+    return titles
 
 
 def _page(
     desk: Desk,
     session: Session,
-    key: str,
-    fields: dict[str, str],
+    section: str,
+    fields: Texts,
     base: int,
     status: int = 200,
     **more: Any,
 ) -> Response:
     values = {
-        "heading": _title(key),
+        "heading": _title(desk, session, section),
         "placeholders": knowledge.placeholder_names(effective.facts(session).facts),
         **more,
     }
-    return form_page(desk, session, "settings_answer.html", SECTION + key, fields, base, status, **values)
+    return form_page(desk, session, "settings_answer.html", section, fields, base, status, **values)

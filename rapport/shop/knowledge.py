@@ -29,8 +29,10 @@ from rapport.shop.phrases import MAX_WORDS, words
 log = logging.getLogger(__name__)
 
 CARE_FILE = "care.yml"
-# An edited answer is the section "answer.<key of the entry>".
+# An edited answer is the section "answer.<key of the entry>"; care tips are "care.<category or SKU>", also
+# where the files have none.
 SECTION = "answer."
+CARE = "care."
 # What an entry of the same name answers (data/stories/knowledge.yml); without one there would be no answer.
 INTENTS = (
     "create_account",
@@ -192,17 +194,19 @@ def load_knowledge(folder: Path, facts: ShopFacts, edits: Edits = NOTHING) -> Kn
 
 
 def edited(knowledge: Knowledge, facts: ShopFacts, edits: Edits) -> tuple[Knowledge, dict[str, list[str]]]:
-    """(what is known with the edited answers, why some of them don't fit, by section)."""
-    ours = {section: value for section, value in edits.items() if section.startswith(SECTION)}
+    """(what is known with the edited answers and care tips, why some of them don't fit, by section)."""
+    ours = {section: value for section, value in edits.items() if section.startswith((SECTION, CARE))}
     context = {language: _placeholders(facts, language) for language in LANGUAGES}
 
     def apply(known: Knowledge, section: str, value: Any) -> Knowledge:
+        answer = Answer.model_validate(value, context=context)
+        if section.startswith(CARE):
+            care = {**known.care, section.removeprefix(CARE): answer}
+            return known.model_copy(update={"care": care})
         key = section.removeprefix(SECTION)
         if key not in known.entries:
             raise ValueError(f"there is no entry {key} in the files")
-        entry = known.entries[key].model_copy(
-            update={"answer": Answer.model_validate(value, context=context)}
-        )
+        entry = known.entries[key].model_copy(update={"answer": answer})
         return known.model_copy(update={"entries": {**known.entries, key: entry}})
 
     return merged(knowledge, ours, apply)
@@ -216,19 +220,20 @@ def spoken(texts: dict[str, str], facts: ShopFacts) -> dict[str, str]:
 
 
 def misfits(folder: Path, facts: ShopFacts, edits: Edits) -> dict[str, list[str]]:
-    """Why some of the edited answers don't fit, by section."""
-    known = {key: Entry.model_construct() for key in written(folder)}
+    """Why some of the edited answers and care tips don't fit, by section."""
+    known = {section.removeprefix(SECTION): Entry.model_construct() for section in written(folder)}
     return edited(Knowledge.model_construct(entries=known, care={}), facts, edits)[1]
 
 
 def written(folder: Path) -> dict[str, dict[str, str]]:
-    """The answers as they stand in the files, with their placeholders, by the entries' keys."""
-    return {
-        key: dict(entry["answer"])
-        for path in _files(folder)
-        if path.name != CARE_FILE
-        for key, entry in _read(path).items()
-    }
+    """The answers and care tips as they stand in the files, with their placeholders, by section."""
+    texts: dict[str, dict[str, str]] = {}
+    for path in _files(folder):
+        if path.name == CARE_FILE:
+            texts |= {f"{CARE}{key}": dict(tips) for key, tips in _read(path).items()}
+        else:
+            texts |= {f"{SECTION}{key}": dict(entry["answer"]) for key, entry in _read(path).items()}
+    return texts
 
 
 def placeholder_names(facts: ShopFacts) -> tuple[str, ...]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine
 
-from rapport.kit.database import read_scope
+from rapport.kit.database import read_scope, session_scope
 from rapport.replies import service as replies
 from rapport.shop.facts import get_facts
 from rapport.shop.knowledge import get_knowledge
+from rapport.shop.models import Product, ProductText
 from tests.console.client import StaffClient
 from tests.console.conftest import Logged
 from tests.console.test_settings import HOSTILE, form
@@ -56,6 +57,31 @@ def test_a_reply_from_its_preview_to_the_archive(mia: StaffClient, engine: Engin
     mia.post(f"{one}/up")
     with read_scope(engine) as session:
         assert [found.id for found in replies.offered(session)] == [number]
+
+
+def test_care_tips_are_changed_and_written_for_a_product_that_had_none(
+    mia: StaffClient, engine: Engine
+) -> None:
+    path = "/console/settings/answers"
+    with session_scope(engine) as session:
+        axe = Product(sku="AX-1", category="climbing", price_minor=1, currency="NOK")
+        session.add(axe)
+        session.flush()
+        session.add(ProductText(product_id=axe.id, language="en", name=f"Axe {HOSTILE}"))
+    assert "Write care tips" not in mia.page(path, q="AX-2")
+    assert "Write care tips for AX-1" in mia.text(path, q="AX-1")
+    one = f"{path}/care.AX-1"
+    assert mia.get(f"{path}/care.AX-2").status_code == 404
+    typed = {"en": f"• Ask {{shop}}. {HOSTILE}", "es": "• Afílalo.", "nb": "• Slip den."}
+    assert 'id="mistake-ro"' in mia.post(one, **{**form(mia.page(one)), **typed, "do": "save"}).text
+    mia.post(one, **{**form(mia.page(one)), **typed, "ro": "• Ascute-l.", "do": "save"})
+    assert get_knowledge().care["AX-1"].en == f"• Ask {get_facts().name}. {HOSTILE}"
+    assert "<script>alert" not in mia.page(path, q="AX-1")
+    mia.post(f"{one}/restore", version="0", base="1")
+    assert "AX-1" not in get_knowledge().care
+    tents = f"{path}/care.tents"
+    mia.post(tents, **{**form(mia.page(tents)), "nb": "• Luft det.", "do": "save"})
+    assert get_knowledge().care["tents"].nb == "• Luft det."
 
 
 def test_an_answer_is_found_changed_and_brought_back(mia: StaffClient) -> None:
