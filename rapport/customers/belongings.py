@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Table, exists, or_, select, update
+from sqlalchemy import ColumnElement, Table, delete, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -19,6 +19,7 @@ import rapport.mentions.models
 import rapport.outreach.journeys.models
 import rapport.outreach.models
 import rapport.outreach.policy.models
+import rapport.preferences.models
 import rapport.shop.models
 import rapport.site.models
 import rapport.value.models  # noqa: F401
@@ -27,9 +28,9 @@ from rapport.kit.database import Base
 
 Ids = list[int | str]
 
-# What a prospect may have, and what changes hands. Of what they both like the prospect keeps their own, and
-# so it is with a journey both were sent on for the same; how they want to be contacted becomes one
-# (refusals.py).
+# What a prospect may have, and what changes hands. Of what there can be once of a customer (what they like, a
+# product they wait for, a journey they were sent on for the same reason) the prospect keeps their own where
+# both have it; how they want to be contacted becomes one (refusals.py).
 MOVED = (
     "identity",
     "consent_event",
@@ -42,14 +43,28 @@ MOVED = (
     "verification",
     # What they were sent counts for how often they may be written to.
     "contact_decision",
+    "site_visitor",
+    "site_event",
+    "subscription",
 )
-INTEREST, POLICY = "interest", "contact_policy"
+ONCE = ("interest", "stock_wish")
+POLICY = "contact_policy"
 # An entry, and its steps, which go with it.
 JOURNEY, STEP = "journey_entry", "journey_step"
-# Somebody with one of these is known for more than writing from an app.
+# Somebody with one of these is known for more than writing from an app. As such a one is merged into nobody,
+# none of it ever changes hands: what they bought and were paid back, the account they have in a shop, their
+# points and level, what they were given, whom they brought along or who brought them, what that makes them
+# worth, and who was merged into them.
 STANDING_KINDS = ("email", "phone")
+STANDING = (
+    *(("order", "customer_id"), ("refund", "customer_id"), ("external_ref", "customer_id")),
+    *(("account", "customer_id"), ("membership", "customer_id"), ("membership", "merged_into_id")),
+    *(("tier_history", "customer_id"), ("coupon", "customer_id"), ("customer_value", "customer_id")),
+    *(("referral", "referrer_id"), ("referral", "referee_id"), ("referral_code", "customer_id")),
+    ("customer_merge", "into_id"),
+)
 # Having been merged is nothing that somebody has.
-_PAST = ("customer_merge", "from_id")
+PAST = ("customer_merge", "from_id")
 
 
 def has_standing(session: Session, customer_id: int) -> bool:
@@ -57,13 +72,7 @@ def has_standing(session: Session, customer_id: int) -> bool:
     account in a shop, points, codes, somebody who was merged into them …
     """
     identity = _table("identity").c
-    theirs = [
-        exists().where(column == customer_id)
-        for table in Base.metadata.sorted_tables
-        if table.name not in (*MOVED, INTEREST, POLICY, JOURNEY, STEP)
-        for column in _owners(table)
-        if (table.name, column.name) != _PAST
-    ]
+    theirs = [exists().where(_table(name).c[column] == customer_id) for name, column in STANDING]
     known = exists().where(identity.customer_id == customer_id, identity.kind.in_(STANDING_KINDS))
     return bool(session.scalar(select(or_(known, *theirs))))
 
@@ -100,8 +109,9 @@ def give(session: Session, from_id: int, into_id: int) -> dict[str, Ids]:
     moved = {name: ids_of(session, name, from_id) for name in MOVED}
     for name, ids in moved.items():
         _hand_over(session, name, ids, from_id, into_id)
-    liked = ids_of(session, INTEREST, from_id)
-    moved[INTEREST] = _hand_over_interests(session, liked, from_id, into_id)
+    _forget_fulfilled(session, from_id, into_id)
+    for name in ONCE:
+        moved[name] = _hand_over_each(session, name, ids_of(session, name, from_id), from_id, into_id)
     moved[JOURNEY] = _hand_over_journeys(session, ids_of(session, JOURNEY, from_id), from_id, into_id)
     session.expire_all()
     return {name: ids for name, ids in moved.items() if ids}
@@ -116,7 +126,8 @@ def give_back(session: Session, from_id: int, to_id: int, moved: Mapping[str, Id
         if name == "contact_point":
             _part(session, moved.get(name, []), from_id)
         _hand_over(session, name, moved.get(name, []), from_id, to_id)
-    _hand_over_interests(session, moved.get(INTEREST, []), from_id, to_id)
+    for name in ONCE:
+        _hand_over_each(session, name, moved.get(name, []), from_id, to_id)
     _hand_over_journeys(session, moved.get(JOURNEY, []), from_id, to_id)
     session.expire_all()
 
@@ -168,22 +179,30 @@ def _hand_over(session: Session, name: str, ids: Sequence[int | str], from_id: i
         )
 
 
-def _hand_over_interests(session: Session, ids: Sequence[int | str], from_id: int, to_id: int) -> Ids:
-    """One by one: a topic that the other likes as well, perhaps since this very moment, stays."""
-    interest = _table(INTEREST)
+def _hand_over_each(session: Session, name: str, ids: Sequence[int | str], from_id: int, to_id: int) -> Ids:
+    """One by one: what the other has as well, perhaps since this very moment, stays."""
     handed = []
-    for interest_id in ids:
-        topic = select(interest.c.topic).where(interest.c.id == interest_id).scalar_subquery()
-        liked = select(interest.c.topic).where(interest.c.customer_id == to_id)
-        if session.scalar(select(topic.in_(liked))):
-            continue
+    for one in ids:
         try:
             with session.begin_nested():
-                _hand_over(session, INTEREST, [interest_id], from_id, to_id)
+                _hand_over(session, name, [one], from_id, to_id)
         except IntegrityError:
             continue
-        handed.append(interest_id)
+        handed.append(one)
     return handed
+
+
+def _forget_fulfilled(session: Session, from_id: int, into_id: int) -> None:
+    """Who was told of a product before waits for it once more, if the other does."""
+    wish = _table("stock_wish")
+    waits = select(wish.c.product_id).where(wish.c.customer_id == from_id, wish.c.fulfilled_at.is_(None))
+    session.execute(
+        delete(wish).where(
+            wish.c.customer_id == into_id,
+            wish.c.fulfilled_at.is_not(None),
+            wish.c.product_id.in_(waits),
+        )
+    )
 
 
 def _hand_over_journeys(session: Session, ids: Sequence[int | str], from_id: int, to_id: int) -> Ids:
@@ -199,16 +218,6 @@ def _hand_over_journeys(session: Session, ids: Sequence[int | str], from_id: int
             continue
         handed.append(entry_id)
     return handed
-
-
-def _owners(table: Table) -> list[Any]:
-    """The columns of a table that name a customer."""
-    return [
-        column
-        for column in table.columns
-        for key in column.foreign_keys
-        if key.column.table.name == "customer"
-    ]
 
 
 def _key(table: Table) -> ColumnElement[Any]:

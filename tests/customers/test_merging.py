@@ -33,7 +33,9 @@ from rapport.loyalty.points import service as points
 from rapport.outreach.journeys.models import JourneyEntry, JourneyStep
 from rapport.outreach.policy import service as policy
 from rapport.outreach.policy.models import ContactDecision
-from rapport.shop.models import Order
+from rapport.preferences.models import Subscription
+from rapport.shop.models import Order, Product
+from rapport.site.models import SiteEvent, SiteVisitor, StockWish
 from tests.channels import people
 from tests.channels.people import TELEGRAM, WHATSAPP
 from tests.loyalty.threads import at_once
@@ -175,11 +177,65 @@ def test_who_was_written_to_in_an_app_can_be_merged_and_that_counts(session: Ses
 
 def test_every_table_that_names_a_customer_is_thought_of(session: Session, ann: int) -> None:
     assert migrations.newest()  # its models are all there are
-    known = {table.name for table in Base.metadata.sorted_tables if belongings._owners(table)}
-    theirs = (belongings.INTEREST, belongings.POLICY, belongings.JOURNEY, belongings.STEP)
-    assert {*belongings.MOVED, *theirs} <= known
+    known = {
+        (table.name, column.name)
+        for table in Base.metadata.sorted_tables
+        for column in table.columns
+        if "customer" in {key.column.table.name for key in column.foreign_keys}
+    }
+    handed = (*belongings.MOVED, *belongings.ONCE, belongings.POLICY, belongings.JOURNEY, belongings.STEP)
+    thought_of = [*((name, "customer_id") for name in handed), *belongings.STANDING, belongings.PAST]
+    # A new one: does it change hands, or is who has it more than a prospect?
+    assert sorted(known) == sorted(thought_of)
     assert not belongings.has_standing(session, a_prospect(session))
     assert belongings.has_standing(session, ann)
+
+
+def test_what_they_did_on_the_site_and_wait_for_goes_along(session: Session, ann: int) -> None:
+    """Of what both wait for the customer keeps theirs, and waits once more for what they were told of."""
+    prospect = a_prospect(session)
+    both, told, only = (
+        Product(sku=sku, price_minor=1, currency="NOK", stock=0) for sku in ("both", "told", "only")
+    )
+    subscription = Subscription(
+        customer_id=prospect,
+        mailbox_hash="m",
+        client_hash="c",
+        purposes=["alerts"],
+        language="en",
+        wording_version="1",
+        source="page",
+    )
+    visitor = SiteVisitor(key_hash="v", customer_id=prospect)
+    session.add_all([both, told, only, subscription, visitor])
+    session.flush()
+    session.add(
+        SiteEvent(
+            visitor_id=visitor.id,
+            customer_id=prospect,
+            kind="view",
+            product_id=both.id,
+            day=NOW.date(),
+            at=NOW,
+        )
+    )
+    session.add(StockWish(product_id=told.id, customer_id=ann, source="chat", fulfilled_at=NOW))
+    session.add(StockWish(product_id=both.id, customer_id=ann, source="chat"))
+    for product in (both, told, only):
+        session.add(StockWish(product_id=product.id, customer_id=prospect, source="chat"))
+        session.flush()
+    assert merging.is_prospect(session, prospect)
+    done = merging.merge(session, prospect, ann, "link")
+    for table in (SiteVisitor, SiteEvent, Subscription):
+        assert owners(session, table) == [ann], table
+    waiting = select(StockWish.product_id).where(
+        StockWish.customer_id == ann, StockWish.fulfilled_at.is_(None)
+    )
+    assert set(session.scalars(waiting)) == {both.id, told.id, only.id}
+    merging.undo(session, done.id)
+    for table in (SiteVisitor, SiteEvent, Subscription):
+        assert owners(session, table) == [prospect], table
+    assert session.scalars(waiting).all() == [both.id]
 
 
 def order_of(session: Session, customer_id: int) -> None:
