@@ -7,7 +7,7 @@
   const HOME = new URL("api/site/", new URL(".", script?.src || location.href));
   const KEY = "rapport-site";
   const FORGET = "rapport-site-forget";
-  const MOST = 50; // events in one request
+  const MOST = 50; // events in one request, and ids of before that are remembered
   const PATIENCE = 500; // ms, in which events are gathered
   const TRIES = 5;
 
@@ -89,7 +89,8 @@
       tries = 0;
       if (used && same && !entry.known) save({ ...entry, known: true });
     } else if (status === 409) {
-      if (same) save({ id: random() }); // it is another customer's
+      // It is a customer's who does not show that it is they: somebody else may sit here by now.
+      if (same) save({ id: random(), known: loggedIn, before: [...(entry.before ?? []), entry.id].slice(-MOST) });
       again(events);
     } else if (status === 401) {
       if (token === used) token = null;
@@ -148,7 +149,7 @@
     clearTimeout(timer);
     const entry = load(KEY) ?? memory;
     save(null);
-    if (entry?.id) forget([...(load(FORGET) ?? []), entry.id]);
+    if (entry?.id) forget([...(load(FORGET) ?? []), ...(entry.before ?? []), entry.id]);
   };
 
   /** Pages that log in without being loaded anew; null when somebody logs out. */

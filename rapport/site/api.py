@@ -54,7 +54,9 @@ class SiteEvents:
         return router
 
     async def events(self, request: Request, body: EventsRequest) -> Response:
-        """Keeps what a visitor did; the same again changes nothing. 409: they are another customer's."""
+        """Keeps what a visitor did; the same again changes nothing. 409: they are a customer's, who does not
+        show here that it is they; begin with a new id.
+        """
         self._limit(request, body.visitor)
         page = service.Page(
             origin=request.headers.get("origin"),

@@ -50,8 +50,9 @@ def receive(
 ) -> None:
     """Keep what a visitor did. `customer_id`: who has just shown that it is they.
 
-    What this visitor did before becomes theirs. A visitor who is one customer's is never another's: raises
-    ConflictError then, and keeps nothing. Nothing is kept of a visitor who is to be forgotten.
+    What this visitor did before becomes theirs. Of a visitor who is one customer's nothing more is kept
+    unless it is they, as somebody else may sit there by now: raises ConflictError. Nor is anything kept of
+    one who is to be forgotten.
     """
     visitor = repository.locked_visitor(session, key_hash, now)
     if visitor.forgotten_at is not None:
@@ -95,13 +96,12 @@ def wish(session: Session, customer_id: int, product: Product, source: str, now:
 
 
 def _name(session: Session, visitor: SiteVisitor, customer_id: int | None) -> None:
-    if customer_id is None or visitor.customer_id == customer_id:
-        return
-    if visitor.customer_id is not None:
-        raise ConflictError("This visitor is somebody else. Begin with a new one.")
-    visitor.customer_id = customer_id
-    session.flush()
-    repository.give_events(session, visitor.id, customer_id)
+    if visitor.customer_id not in (None, customer_id):
+        raise ConflictError("Somebody else may sit there by now. Begin with a new visitor.")
+    if customer_id is not None and visitor.customer_id is None:
+        visitor.customer_id = customer_id
+        session.flush()
+        repository.give_events(session, visitor.id, customer_id)
 
 
 def _keep(

@@ -65,17 +65,20 @@ def test_a_visitor_is_one_customer_s_and_stays_it(engine: Engine, browse: Browse
     other.does(view("TENT"))
     browser.does(view("BOOTS"), identity_token=token_of("ann@example.com"))
     ann = known(engine, "ann@example.com")
-    browser.does(cart("TENT"))  # the page's token has expired: the browser is still hers
+    browser.does(cart("TENT"), identity_token=token_of("ann@example.com"))
     assert [event.customer_id for event in all_events(engine)] == [ann, None, ann, ann]
 
-    refused = browser.send(view("BOOTS"), identity_token=token_of("bob@example.com"))
-    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/conflict")
-    assert [event.customer_id for event in all_events(engine)] == [ann, None, ann, ann]
+    # Somebody else, or nobody who shows who they are: the page's token has expired.
+    for shown in ({"identity_token": token_of("bob@example.com")}, {}):
+        refused = browser.send(view("BOOTS"), **shown)
+        assert (refused.status_code, refused.json()["type"]) == (409, "/problems/conflict")
+        assert [event.customer_id for event in all_events(engine)] == [ann, None, ann, ann]
 
     browser.visitor = browse().visitor  # what the script does then
+    browser.does(view("TENT"))
+    assert all_events(engine)[-1].customer_id is None
     browser.does(view("BOOTS"), identity_token=token_of("bob@example.com"))
     bob = known(engine, "bob@example.com")
-    browser.does(view("TENT"))
     assert [event.customer_id for event in all_events(engine)] == [ann, None, ann, ann, bob, bob]
     assert ann != bob
 
@@ -111,6 +114,24 @@ def test_a_verified_chat_names_the_visitor_while_it_is_verified(
     browser.does(view("TENT"), chat_token=token)
     assert [event.customer_id for event in all_events(engine)] == [ann.id]
 
+    # The hour ends, or the chat begins anew, or somebody else gives a code in it: nothing more is hers.
+    with session_scope(engine) as session:
+        session.get_one(Conversation, chat.id).verified_until = clock.now() - timedelta(seconds=1)
+    anew = app.chat().headers["Authorization"].removeprefix("Bearer ")
+    for shown in ({"chat_token": token}, {"chat_token": anew}, {}):
+        assert browser.send(view("BOOTS"), **shown).status_code == 409
+    with session_scope(engine) as session:
+        bob = Customer()
+        session.add(bob)
+        session.flush()
+        conversation = session.get_one(Conversation, chat.id)
+        conversation.customer_id, conversation.verified_until = bob.id, clock.now() + timedelta(minutes=1)
+    assert browser.send(view("BOOTS"), chat_token=token).status_code == 409
+    assert [event.customer_id for event in all_events(engine)] == [ann.id]
+    browser.visitor = browse().visitor
+    browser.does(view("BOOTS"), chat_token=token)
+    assert [event.customer_id for event in all_events(engine)] == [ann.id, bob.id]
+
 
 def test_who_takes_it_back_is_forgotten_also_by_what_was_under_way(engine: Engine, browse: Browse) -> None:
     browser, other = browse(), browse()
@@ -133,7 +154,7 @@ def test_a_wish_is_a_consent_of_who_has_shown_who_they_are(engine: Engine, brows
     browser.does(wish | {"email": "not an address"})
     assert all_wishes(engine) == []
     browser.does(wish, wish, identity_token=token_of("ann@example.com"))
-    browser.does(wish)  # the browser is hers, but who sits there has not shown it
+    assert browser.send(wish).status_code == 409  # who sits there has not shown that it is she
     ann = known(engine, "ann@example.com")
     assert [(one.customer_id, one.email, one.seen_out) for one in all_wishes(engine)] == [(ann, None, True)]
     with session_scope(engine) as session:
@@ -284,9 +305,9 @@ def test_journeys_that_rest_on_it_are_left_when_it_is_gone(engine: Engine, brows
     with session_scope(engine) as session:
         for journey in ("cart_left", "viewed_product", "back_in_stock"):
             enter(session, Found(ann, journey, clock.now()), journey)
-    browser.does(cart("TENT", "BOOTS"))
+    browser.does(cart("TENT", "BOOTS"), identity_token=token_of("ann@example.com"))
     assert running_ones() == {"cart_left", "viewed_product", "back_in_stock"}
-    browser.does(cart())
+    browser.does(cart(), identity_token=token_of("ann@example.com"))
     assert running_ones() == {"viewed_product", "back_in_stock"}
     browser.forget()
     assert running_ones() == {"back_in_stock"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,7 +19,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from rapport.customers.models import Identity
+from rapport.conversations.models import Conversation
+from rapport.customers.models import Customer, Identity
+from rapport.kit import clock
 from rapport.kit.database import session_scope
 from rapport.kit.settings import Settings
 from rapport.shop.models import ProductText
@@ -195,6 +198,30 @@ def test_two_customers_at_one_computer_stay_two(sqlite_engine: Engine, visit: Vi
         addresses = {one.customer_id: one.value for one in session.scalars(select(Identity))}
         assert len(session.scalars(select(SiteVisitor)).all()) == 3
     assert addresses == {1: "ann@example.com", 2: "bob@example.com"}
+
+
+def test_who_the_chat_knew_is_not_who_sits_there_later(
+    app: RunningApp, sqlite_engine: Engine, visit: Visit
+) -> None:
+    chat = app.chat()
+    saved = json.dumps({"token": chat.headers["Authorization"].removeprefix("Bearer ")})
+    with session_scope(sqlite_engine) as session:
+        session.add(Customer(id=1))
+        session.flush()
+        conversation = session.get_one(Conversation, chat.id)
+        conversation.customer_id, conversation.verified_until = 1, clock.now() + timedelta(minutes=1)
+    visit.opens()
+    visit.run(f"() => localStorage.setItem('rapport-chat', '{saved}')")
+    visit.opens(consent="granted")
+    visit.until(lambda: owners(sqlite_engine) == [1])
+    first = visit.visitor()
+    visit.run("() => localStorage.removeItem('rapport-chat')")  # a new chat
+    visit.opens("BOOTS", consent="granted")
+    visit.until(lambda: owners(sqlite_engine) == [1, None])
+    assert visit.visitor() != first
+    # Taking it back is for all that this browser told.
+    visit.run("() => rapport.consent(false)")
+    visit.until(lambda: not all_events(sqlite_engine))
 
 
 def test_it_tries_again_and_never_breaks_the_page(sqlite_engine: Engine, visit: Visit) -> None:
