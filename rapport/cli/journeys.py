@@ -24,7 +24,7 @@ from rapport.loyalty.offers.rulebook import get_rulebook
 from rapport.outreach.journeys import lift, results, service, tasks
 from rapport.outreach.journeys.definition import Journey
 from rapport.outreach.journeys.lift import Difference, Group
-from rapport.outreach.journeys.results import StepResult
+from rapport.outreach.journeys.results import Fates, StepResult
 from rapport.outreach.journeys.trying import Planned
 from rapport.shop.facts import get_facts
 
@@ -144,12 +144,13 @@ def show_results(
     with read_scope(_database()) as session:
         journey = service.journey(session, key)
         found = results.of(session, key, journey, currency, now - timedelta(days=days), now)
+        fates = results.fates(session, key, now - timedelta(days=days))
     if not found.entered:
         console.print("Nobody has entered this journey yet.")
         return
     entered = ", ".join(f"{count} {variant}" for variant, count in sorted(found.entered.items()))
     console.print(f"entered: {entered}; on their way: {found.running}")
-    console.print(_steps_table(found.steps))
+    console.print(_steps_table(found.steps, fates))
     if journey.goal == "none":
         return
     _show_lift(found.written_to, found.control, journey, currency)
@@ -187,11 +188,12 @@ def _interval(found: Difference | None) -> str:
     return f" ({found.value:+.1%} of people, 95 % interval {found.low:+.1%} to {found.high:+.1%})"
 
 
-def _steps_table(steps: Mapping[str, StepResult]) -> Table:
-    table = Table("step", "waiting", "sent", "did not arrive", "not sent", "left before")
+def _steps_table(steps: Mapping[str, StepResult], fates: Fates) -> Table:
+    table = Table("step", "waiting", "sent", "what became of it", "not sent", "left before")
     for key, step in steps.items():
-        counts = (step.sent, step.lost, step.skipped, step.left)
-        table.add_row(key, str(step.waiting), *(_counts(some) for some in counts))
+        became = "; ".join(f"{channel}: {_reasons(some)}" for channel, some in fates.get(key, {}).items())
+        sent, skipped, left = (_counts(some) for some in (step.sent, step.skipped, step.left))
+        table.add_row(key, str(step.waiting), sent, became, skipped, left)
     return table
 
 

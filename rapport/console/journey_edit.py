@@ -52,7 +52,9 @@ def show(desk: SettingsDesk, key: str) -> Response:
 
 @routes.post("/journeys/{key}/edit")
 def change(desk: SettingsDesk, key: str) -> Response:
-    """Shows what changes, or saves it. Who is on the journey already gets the new words from then on."""
+    """Shows what changes, or saves it. Who is on the journey already gets the new words from then on, at the
+    times they entered with.
+    """
     base = version_number(desk, "base")
     fields = {name: desk.field(name, LONGEST) for name in desk.form if name not in {"csrf", "do"}}
     fields |= audience.sent(desk)
@@ -72,7 +74,7 @@ def change(desk: SettingsDesk, key: str) -> Response:
             return again(session, changes=changes)
     # Only what is other than in the file, so that the rest follows it.
     value = _other(_content(load_all()[key]), _content(after))
-    said = desk.gettext("Saved. It counts for everything that is sent from now on.")
+    said = desk.gettext("Saved. It counts from now on; what already waits keeps its time.")
     return saved_or_again(desk, SECTION + key, base, value, f"{PATH}/{key}", said, again)
 
 

@@ -140,6 +140,7 @@ def show(desk: MyDesk, key: str, days: int = 90) -> Response:
     with desk.reading() as session:
         journey = service.journey(session, key)
         found = _results(session, key, journey, days)
+        fates = results.fates(session, key, clock.now() - timedelta(days=days))
         waiting = results.waiting(session, key, WAITING)
         broken = service.broken(session).get(SECTION + key)
     names = _names(desk, [step.customer_id for step in waiting])
@@ -152,6 +153,7 @@ def show(desk: MyDesk, key: str, days: int = 90) -> Response:
         key=key,
         journey=journey,
         found=found,
+        fates=fates,
         broken=broken,
         begins=BEGINS,
         goals=GOALS,

@@ -112,6 +112,8 @@ WORDS: dict[str, dict[str, str]] = {
         "switched_off": mark("The journey was switched off"),
         "too_late": mark("It would have come too late"),
         "left": mark("They were taken off the journey"),
+        "called_back": mark("They wanted nothing more before it left"),
+        "failed": mark("A mistake of ours kept it from being decided"),
     },
     "case": {
         "complaint": mark("Complaint"),

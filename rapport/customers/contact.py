@@ -17,6 +17,7 @@ from rapport.customers.models import ContactPolicy
 from rapport.customers.service import note, record_consent
 from rapport.kit import clock
 from rapport.kit.errors import InvalidInputError
+from rapport.outreach.journeys import recall
 
 
 @dataclass(frozen=True)
@@ -97,11 +98,11 @@ def paused_until(session: Session, customer_id: int) -> datetime | None:
 
 
 def pause(session: Session, customer_id: int, until: datetime, message_key: str | None = None) -> None:
-    """Send nothing unasked until then."""
+    """Send nothing unasked until then. What waits to be sent is decided again after it, if not too late."""
     policy = locked_policy(session, customer_id)
     policy.paused_until = until
     changed(policy, message_key)
-    silence.cancel_unasked(session, customer_id)
+    silence.cancel_unasked(session, customer_id, pause=until)
 
 
 def resume(session: Session, customer_id: int, message_key: str | None = None) -> bool:
@@ -113,6 +114,7 @@ def resume(session: Session, customer_id: int, message_key: str | None = None) -
         return False
     policy.paused_until = None
     changed(policy, message_key)
+    recall.go_on(session, customer_id)
     return True
 
 

@@ -111,8 +111,10 @@ def _keep_silent(session: Session, customer_id: int, all_at_once: bool) -> None:
     """What they refuse now, and was queued for either before, is not sent any more."""
     policy = repository.policy_of(session, customer_id)
     paused = policy is not None and policy.paused_until is not None and policy.paused_until > clock.now()
-    if all_at_once or paused:
+    if all_at_once:
         silence.cancel_unasked(session, customer_id)
+    elif policy is not None and paused:
+        silence.cancel_unasked(session, customer_id, pause=policy.paused_until)
     elif policy is not None and policy.refused_channels:
         silence.cancel_unasked(session, customer_id, policy.refused_channels)
 

@@ -18,7 +18,7 @@ from rapport.customers import repository as customers
 from rapport.outreach.journeys.definition import load_all
 from rapport.outreach.journeys.models import JourneyStep
 from rapport.outreach.models import OutboxMessage
-from rapport.outreach.policy import rules, service
+from rapport.outreach.policy import repository, rules, service
 from rapport.outreach.policy.rules import Decision, Touch
 
 EMAIL, OTHER = "email", "other"
@@ -60,6 +60,7 @@ def of_delivery(session: Session, delivery: Delivery, now: datetime) -> Decision
         .where(Message.conversation_id == delivery.conversation_id, Message.sequence == delivery.sequence)
     ).one_or_none()
     kind, _, number = ((found.provider_id if found else None) or "").partition(":")
+    number = number.partition(":")[0]  # after it: how often it was called back
     step = session.get(JourneyStep, int(number)) if kind == JOURNEY and number.isdecimal() else None
     if found is None or step is None:
         return fresh
@@ -83,6 +84,9 @@ def _again(
 
 
 def _noted(session: Session, step: JourneyStep | None, decision: Decision) -> Decision:
+    """What is not sent now is written down; what never is, was not sent."""
     if decision.outcome != "send" and step is not None:
-        service.record(session, step, decision, {"waited": True})
+        repository.add(session, step, decision, {"waited": True})
+        if decision.outcome == "never":
+            step.status, step.reason = "skipped", decision.reason
     return decision

@@ -107,6 +107,8 @@ def test_who_complained_meanwhile_does_not_get_it(engine: Engine, sender: Sender
         delivery = session.scalars(select(Delivery)).one()
         assert (delivery.status, delivery.last_error) == ("failed", "not any more: open_complaint")
         assert session.scalars(select(ContactDecision.reason)).all() == ["open_complaint"]
+        step = session.scalars(select(JourneyStep)).one()
+        assert (step.status, step.reason) == ("skipped", "open_complaint")
     assert telegram.accepted == []
 
 

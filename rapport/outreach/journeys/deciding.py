@@ -6,7 +6,7 @@ policy, then whether there is anything to say. Whatever comes of it is written d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -17,6 +17,7 @@ from rapport.loyalty.points import service as ledger
 from rapport.outreach.journeys import delivery, entering, giving, repository, rules, still, words
 from rapport.outreach.journeys.definition import Journey, Step, waits
 from rapport.outreach.journeys.models import JourneyEntry, JourneyStep
+from rapport.outreach.policy import repository as decisions
 from rapport.outreach.policy import service as policy
 from rapport.outreach.policy.rules import Decision
 from rapport.shop.facts import get_facts
@@ -33,7 +34,7 @@ def decide(
     if decision.outcome == "send" and journey is not None and (step := journey.step(row.step)) is not None:
         return _send(session, row, entry, journey, step, decision, now)
     if decision.reason in rules.EXITS:
-        policy.record(session, row, decision)
+        decisions.add(session, row, decision)
         entering.end(session, entry.id, decision.reason, now)
         return decision
     return _not_sent(session, row, journey, decision, now)
@@ -137,7 +138,7 @@ def _send(
         return _not_sent(session, row, journey, Decision("never", error.reason), now)
     attempt.commit()
     row.status, row.channel, row.reason, row.decided_at = "sent", channel, decision.reason, now
-    policy.record(session, row, decision)
+    decisions.add(session, row, decision)
     _go_on(session, row, journey, now)
     return decision
 
@@ -172,11 +173,23 @@ def said_to(
         raise NothingToSayError(rules.NO_WORDS) from None
 
 
+def failed(
+    session: Session, row: JourneyStep, journeys: Mapping[str, Journey], now: datetime
+) -> Decision | None:
+    """A mistake of ours kept a step from being decided: it is tried again (None), but not for ever."""
+    row.failures += 1
+    wait = rules.after_failure(row.failures)
+    if wait is not None:
+        row.due_at = now + wait
+        return None
+    return _not_sent(session, row, journeys.get(row.journey), Decision("never", rules.FAILED), now)
+
+
 def _not_sent(
     session: Session, row: JourneyStep, journey: Journey | None, decision: Decision, now: datetime
 ) -> Decision:
     """Put off, or never."""
-    policy.record(session, row, decision)
+    decisions.add(session, row, decision)
     row.reason = decision.reason
     if decision.outcome == "later":
         row.due_at = decision.until or row.due_at

@@ -53,9 +53,9 @@ class NoWayError(Exception):
         self.reason = reason
 
 
-def key_of(step_id: int) -> str:
-    """What makes a step be handed over once."""
-    return f"journey:{step_id}"
+def key_of(row: JourneyStep) -> str:
+    """What makes a step be handed over once, and once more each time it was called back."""
+    return f"journey:{row.id}:{row.repeats}" if row.repeats else f"journey:{row.id}"
 
 
 def hand_over(
@@ -86,7 +86,7 @@ def _mail(session: Session, row: JourneyStep, words: Rendered, purpose: str | No
         raise NoWayError("no_channel")
     outreach.enqueue(
         session,
-        key=key_of(row.id),
+        key=key_of(row),
         purpose=purpose or letter.OTHER,
         customer_id=row.customer_id,
         step_id=row.id,
@@ -96,7 +96,7 @@ def _mail(session: Session, row: JourneyStep, words: Rendered, purpose: str | No
         language=words.language,
         expires_at=min(now + MAIL_LASTS, words.code_ends or now + MAIL_LASTS),
     )
-    return f"outbox:{repository.outbox_id(session, key_of(row.id))}"
+    return f"{repository.OUTBOX}:{repository.outbox_id(session, key_of(row))}"
 
 
 def _call(session: Session, row: JourneyStep, words: Rendered) -> str:
@@ -112,9 +112,9 @@ def _call(session: Session, row: JourneyStep, words: Rendered) -> str:
         language=words.language,
         customer_id=row.customer_id,
         contact=f"{name}, {number}"[:200] if name else number,
-        message_key=key_of(row.id),
+        message_key=key_of(row),
     )
-    return f"case:{opening.begin(session, case).id}"
+    return f"{repository.CASE}:{opening.begin(session, case).id}"
 
 
 def _message(
@@ -135,7 +135,7 @@ def _message(
     content: dict[str, object] = {"journey": row.journey, "step": row.step}
     buttons = [intent_button(intent, words.language) for intent in step.next]
     if step.ask == "satisfaction":
-        buttons = insight.noted_question(session, conversation, words.language, key_of(row.id))
+        buttons = insight.noted_question(session, conversation, words.language, key_of(row))
     content |= talk.content_of(buttons, None, None)
     if len(step.next) == 1:
         content["next"] = step.next[0]  # a yes to it, said in words, means this
@@ -152,7 +152,7 @@ def _message(
         sequence=sequence,
         author="bot",
         channel=conversation.channel,
-        provider_id=key_of(row.id),
+        provider_id=key_of(row),
         status="untold",
         text=words.short,
         content=content,
@@ -164,4 +164,4 @@ def _message(
     session.flush()
     outbound.queue(session, conversation, [{"sequence": sequence}], asked=False)
     events.announce(session, conversation.id)
-    return f"message:{message.id}"
+    return f"{repository.MESSAGE}:{message.id}"

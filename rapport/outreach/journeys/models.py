@@ -50,7 +50,8 @@ class JourneyStep(Base):
 
     `status`: waiting (until `due_at`, which the policy may put off) → sent (handed over; `channel` and
     `reference` say where: outbox:<id>, message:<id>, case:<id>), skipped (`reason`: why not) or left.
-    `planned_at`: when it was to come before anything put it off.
+    `planned_at`: when it was to come before anything put it off. `failures`: how often a mistake of ours kept
+    it from being decided. `repeats`: how often a pause called it back after it was handed over.
     """
 
     __tablename__ = "journey_step"
@@ -74,3 +75,5 @@ class JourneyStep(Base):
     channel: Mapped[str | None] = mapped_column(String(20))
     reference: Mapped[str | None] = mapped_column(String(60))
     decided_at: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(default=0)
+    repeats: Mapped[int] = mapped_column(default=0)

@@ -6,15 +6,17 @@ customer's, and then no step of theirs is decided.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, exists, func, literal_column, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, literal_column, select, update
 from sqlalchemy.orm import Session, aliased
 
-from rapport.channels.models import ContactPoint
-from rapport.conversations.models import Conversation
+from rapport.cases import calls
+from rapport.cases.models import Case
+from rapport.channels.models import ContactPoint, Delivery
+from rapport.conversations.models import Conversation, Message
 from rapport.customers.models import ConsentEvent, Customer, Identity
 from rapport.kit.upsert import insert
 from rapport.loyalty.offers.models import GOOD, Coupon, Offer
@@ -23,6 +25,9 @@ from rapport.outreach.models import OutboxMessage
 from rapport.shop.models import Order, Product, Refund
 from rapport.shop.repository import KEPT
 
+# What a step that was sent refers to: <kind>:<id>.
+OUTBOX, MESSAGE, CASE = "outbox", "message", "case"
+PAUSED = "paused"
 # Word for word the condition of the index, or SQLite need not use it.
 WAITING: ColumnElement[Any] = literal_column("journey_step.status = 'waiting'")
 
@@ -130,11 +135,67 @@ def claim(session: Session, now: datetime) -> JourneyStep | None:
     return session.scalar(_CLAIM, {"now": now}, execution_options={"populate_existing": True})
 
 
-def put_off(session: Session, step_id: int, until: datetime) -> None:
-    """A step that waits is not due before then."""
+def waiting_step(session: Session, step_id: int) -> JourneyStep | None:
+    """The step for this session alone, if it waits and nobody else has it in hand."""
+    query = select(JourneyStep).where(JourneyStep.id == step_id, JourneyStep.status == "waiting")
+    return session.scalar(
+        query.with_for_update(skip_locked=True), execution_options={"populate_existing": True}
+    )
+
+
+def sent_steps(session: Session, customer_id: int, since: datetime) -> Sequence[JourneyStep]:
+    """What was handed over for a customer since then."""
+    query = select(JourneyStep).where(
+        JourneyStep.customer_id == customer_id, JourneyStep.decided_at > since, JourneyStep.status == "sent"
+    )
+    return session.scalars(query.execution_options(populate_existing=True)).all()
+
+
+def called_back(session: Session, references: Collection[str], since: datetime) -> set[str]:
+    """Those of what steps refer to that was cancelled since then, and never left."""
+    ids: dict[str, list[int]] = {}
+    for reference in references:
+        kind, _, number = reference.partition(":")
+        ids.setdefault(kind, []).append(int(number))
+    mails = select(OutboxMessage.id).where(
+        OutboxMessage.id.in_(ids.get(OUTBOX, [])),
+        OutboxMessage.status == "failed",
+        OutboxMessage.cancelled_at >= since,
+    )
+    messages = (
+        select(Message.id)
+        .join(
+            Delivery,
+            and_(Delivery.conversation_id == Message.conversation_id, Delivery.sequence == Message.sequence),
+        )
+        .where(
+            Message.id.in_(ids.get(MESSAGE, [])),
+            Delivery.status == "cancelled",
+            Delivery.parts_sent == 0,
+            Delivery.cancelled_at >= since,
+        )
+    )
+    withdrawn = select(Case.id).where(
+        Case.id.in_(ids.get(CASE, [])), Case.outcome == calls.OUTCOME, Case.resolved_at >= since
+    )
+    queries = {OUTBOX: mails, MESSAGE: messages, CASE: withdrawn}
+    return {
+        f"{kind}:{found}"
+        for kind, query in queries.items()
+        if kind in ids
+        for found in session.scalars(query)
+    }
+
+
+def move_paused(session: Session, customer_id: int, until: datetime) -> None:
+    """What waits for the end of the customer's pause is due then."""
     session.execute(
         update(JourneyStep)
-        .where(JourneyStep.id == step_id, JourneyStep.status == "waiting")
+        .where(
+            JourneyStep.customer_id == customer_id,
+            JourneyStep.status == "waiting",
+            JourneyStep.reason == PAUSED,
+        )
         .values(due_at=until)
         .execution_options(synchronize_session=False)
     )

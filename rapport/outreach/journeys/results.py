@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Float, case, cast, exists, func, select
+from sqlalchemy import BigInteger, ColumnElement, Float, String, and_, case, cast, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
-from rapport.conversations.models import Conversation
+from rapport.channels.models import Delivery
+from rapport.conversations.models import Conversation, Message
 from rapport.customers.models import ConsentEvent
 from rapport.customers.rules import NEWSLETTER
 from rapport.insight.counting import seconds
@@ -25,18 +26,15 @@ from rapport.shop.models import Order
 from rapport.shop.repository import KEPT
 
 DAY_SECONDS = 86_400
-# How a mail ends that did not arrive, or perhaps did not.
-LOST = ("failed", "bounced", "unknown")
+# By step and channel: how many are queued, sent, delivered, failed, bounced, cancelled or unknown.
+Fates = Mapping[str, Mapping[str, Mapping[str, int]]]
 
 
 @dataclass
 class StepResult:
-    """What became of one step: `skipped` and `left` by their reasons, `sent` by channel. `lost`: mails that
-    were sent and did not arrive (failed, bounced) or perhaps did not (unknown).
-    """
+    """What became of one step: `skipped` and `left` by their reasons, `sent` by channel."""
 
     waiting: int = 0
-    lost: Counter[str] = field(default_factory=Counter)
     sent: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
     left: Counter[str] = field(default_factory=Counter)
@@ -101,6 +99,34 @@ def of(
     return Results(entered, left, running, _steps(session, key, journey, since), groups, early or 0)
 
 
+def fates(session: Session, key: str, since: datetime) -> Fates:
+    """What became of the mails and messages of who entered since then, as far as somebody told us."""
+    number, again = cast(JourneyStep.id, String), cast(JourneyStep.repeats, String)
+    # What it was handed over by: delivery.key_of.
+    its_key = "journey:" + case((JourneyStep.repeats > 0, number + ":" + again), else_=number)
+    steps = (
+        select(JourneyStep)
+        .join(JourneyEntry, JourneyEntry.id == JourneyStep.entry_id)
+        .where(*_of(key, since), JourneyStep.status == "sent")
+    )
+    mails = steps.join(OutboxMessage, OutboxMessage.key == its_key)
+    messages = steps.join(
+        Message, and_(Message.channel == JourneyStep.channel, Message.provider_id == its_key)
+    ).join(
+        Delivery,
+        and_(Delivery.conversation_id == Message.conversation_id, Delivery.sequence == Message.sequence),
+    )
+    told = case((Delivery.delivered_at.is_not(None), "delivered"), else_=Delivery.status)
+    found: defaultdict[str, defaultdict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+    for query, fate in ((mails, OutboxMessage.status), (messages, told)):
+        counted = query.with_only_columns(JourneyStep.step, JourneyStep.channel, fate, func.count())
+        counted = counted.group_by(JourneyStep.step, JourneyStep.channel, fate)
+        for step, channel, name, count in session.execute(counted):
+            # Being handed over is being on its way.
+            found[step][channel or ""]["queued" if name == "sending" else name] += count
+    return found
+
+
 def waiting(session: Session, key: str, limit: int) -> list[Waiting]:
     """The steps of this journey that come next, the soonest first."""
     query = select(JourneyStep.customer_id, JourneyStep.step, JourneyStep.due_at).where(
@@ -145,15 +171,6 @@ def _steps(session: Session, key: str, journey: Journey, since: datetime) -> dic
                 result.skipped[reason or ""] += count
             case _:
                 result.left[reason or ""] += count
-    lost = session.execute(
-        select(JourneyStep.step, OutboxMessage.status, func.count())
-        .join(JourneyEntry, JourneyEntry.id == JourneyStep.entry_id)
-        .join(OutboxMessage, OutboxMessage.step_id == JourneyStep.id)
-        .where(*_of(key, since), OutboxMessage.status.in_(LOST))
-        .group_by(JourneyStep.step, OutboxMessage.status)
-    )
-    for step, status, count in lost:
-        found[step].lost[status] += count
     return found
 
 

@@ -31,7 +31,9 @@ PRESENTS = frozenset({"birthday", "anniversary", "surprise", "recovery"})
 EXITS = ("bought", "lost_interest", "returned", "used")
 NOT_FOR_THEM, NO_OFFER, NO_WORDS = "not_for_them", "no_offer", "no_words"
 SWITCHED_OFF, TOO_LATE, LEFT = "switched_off", "too_late", "left"
-REASONS = (*EXITS, NOT_FOR_THEM, NO_OFFER, NO_WORDS, SWITCHED_OFF, TOO_LATE, LEFT)
+# They said no before it left; it could not be decided because of a mistake of ours.
+CALLED_BACK, FAILED = "called_back", "failed"
+REASONS = (*EXITS, NOT_FOR_THEM, NO_OFFER, NO_WORDS, SWITCHED_OFF, TOO_LATE, LEFT, CALLED_BACK, FAILED)
 
 # A step that could not be sent for so long after it was due is not worth it any more.
 GIVE_UP_AFTER = timedelta(days=14)
@@ -39,8 +41,10 @@ GIVE_UP_AFTER = timedelta(days=14)
 SOON = timedelta(minutes=1)
 # A person of ours has the conversation it would go into.
 STAFF_AGAIN = timedelta(hours=1)
-# It could not be decided because of a mistake of ours: the others come first.
+# It could not be decided because of a mistake of ours: the others come first, and it is tried again after
+# this, then after twice as long; so often, which takes a day and a half.
 AFTER_TROUBLE = timedelta(minutes=15)
+MOST_FAILURES = 8
 
 _NAME = re.compile(r"(?:,? )?\{name\}")
 
@@ -98,6 +102,11 @@ def in_time(decision: Decision, planned_at: datetime, now: datetime) -> Decision
     if is_too_late(planned_at, until):
         return replace(decision, outcome="never", until=None)
     return replace(decision, until=until)
+
+
+def after_failure(failures: int) -> timedelta | None:
+    """How long after the last of so many failures a step is tried again; None if not any more."""
+    return None if failures >= MOST_FAILURES else AFTER_TROUBLE * 2 ** (failures - 1)
 
 
 def language(*wishes: str | None, of_shop: str) -> str:

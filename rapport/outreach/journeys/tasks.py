@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from rapport.kit import clock
 from rapport.kit.database import DATABASE_AWAY, read_scope, session_scope
-from rapport.outreach.journeys import deciding, finding, repository, rules, service
+from rapport.outreach.journeys import deciding, finding, repository, service
 from rapport.outreach.journeys.triggers import KINDS, QUICK
 
 log = logging.getLogger(__name__)
@@ -72,14 +72,14 @@ def decide_next(engine: Engine) -> str | None:
     with read_scope(engine) as session:  # most of the time there is nothing, and looking takes no write lock
         if not repository.something_due(session, now):
             return None
-    step_id: int | None = None
+    step_id, journeys = None, service.journeys()
     try:
         with session_scope(engine) as session:
             row = repository.claim(session, now)
             if row is None:
                 return None
             step_id, journey = row.id, row.journey
-            decision = deciding.decide(session, row, service.journeys(), now)
+            decision = deciding.decide(session, row, journeys, now)
     except DATABASE_AWAY:
         raise
     except Exception as error:
@@ -89,7 +89,9 @@ def decide_next(engine: Engine) -> str | None:
         trace = "".join(traceback.format_tb(error.__traceback__))
         log.error("Step %d cannot be decided: %s\n%s", step_id, type(error).__name__, trace)
         with session_scope(engine) as session:
-            repository.put_off(session, step_id, now + rules.AFTER_TROUBLE)
+            row = repository.waiting_step(session, step_id)
+            if row is not None:
+                deciding.failed(session, row, journeys, now)
         return "failed"
     outcome = decision.outcome if decision is not None else "busy"
     log.info("Step %d (%s): %s%s", step_id, journey, outcome, f", {decision.reason}" if decision else "")

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import CompoundSelect, func, select, union_all
+from sqlalchemy import ColumnElement, CompoundSelect, Select, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from rapport.cases.models import Case
 from rapport.channels.models import ContactPoint
 from rapport.conversations.models import Conversation
 from rapport.customers.models import ConsentEvent, ContactPolicy, Customer, Identity
+from rapport.kit import clock
+from rapport.outreach.journeys.models import JourneyStep
 from rapport.outreach.policy.models import ContactDecision
+from rapport.outreach.policy.rules import Decision
 from rapport.value.models import CustomerValue
 
 SENT = "send"
@@ -93,15 +96,13 @@ def _by_customer(rows: Iterable[Any]) -> Mapping[int, list[Any]]:
 
 
 def sent_since(session: Session, customer_id: int, since: datetime) -> Sequence[datetime]:
-    """When they were written to unasked, newest first."""
+    """When they were written to unasked, newest first: each step once, and none that was called back."""
+    last = func.max(ContactDecision.at)
     return session.scalars(
-        select(ContactDecision.at)
-        .where(
-            ContactDecision.customer_id == customer_id,
-            ContactDecision.at > since,
-            ContactDecision.outcome == SENT,
-        )
-        .order_by(ContactDecision.at.desc())
+        _sent(last, customer_id)
+        .where(ContactDecision.at > since)
+        .group_by(func.coalesce(ContactDecision.step_id, -ContactDecision.id))
+        .order_by(last.desc())
     ).all()
 
 
@@ -138,9 +139,34 @@ def _talks(customer_id: int) -> CompoundSelect[tuple[str]]:
 # --- decisions ---------------------------------------------------------------------------------------------
 
 
-def add(session: Session, decision: ContactDecision) -> None:
-    session.add(decision)
+class Step(Protocol):
+    """What `add` needs of a journey's step."""
+
+    id: int
+    customer_id: int
+    journey: str
+    step: str
+
+
+def add(
+    session: Session, step: Step, decision: Decision, facts: Mapping[str, Any] | None = None
+) -> ContactDecision:
+    """Write down a decision about a step, with what it rests on (and `facts` that others know of it)."""
+    row = ContactDecision(
+        customer_id=step.customer_id,
+        journey=step.journey,
+        step=step.step,
+        step_id=step.id,
+        outcome=decision.outcome,
+        reason=decision.reason,
+        channel=decision.channel,
+        until=decision.until,
+        facts={**decision.facts, **(facts or {})},
+        at=clock.now(),
+    )
+    session.add(row)
     session.flush()
+    return row
 
 
 def decisions(session: Session, customer_id: int, limit: int) -> Sequence[ContactDecision]:
@@ -154,8 +180,16 @@ def decisions(session: Session, customer_id: int, limit: int) -> Sequence[Contac
 
 
 def last_sent(session: Session, customer_id: int) -> datetime | None:
-    return session.scalar(
-        select(func.max(ContactDecision.at)).where(
-            ContactDecision.customer_id == customer_id, ContactDecision.outcome == SENT
+    return session.scalar(_sent(func.max(ContactDecision.at), customer_id))
+
+
+def _sent(what: ColumnElement[datetime], customer_id: int) -> Select[datetime]:
+    return (
+        select(what)
+        .outerjoin(JourneyStep, JourneyStep.id == ContactDecision.step_id)
+        .where(
+            ContactDecision.customer_id == customer_id,
+            ContactDecision.outcome == SENT,
+            or_(ContactDecision.step_id.is_(None), JourneyStep.status == "sent"),
         )
     )

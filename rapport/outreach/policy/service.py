@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from rapport.channels import registry
 from rapport.customers.rules import DEFAULT_PER_MONTH, IMPORTED_WORDING
-from rapport.kit import clock
 from rapport.kit.errors import NotFoundError
 from rapport.mentions import service as mentions
 from rapport.outreach import repository as outbox
@@ -24,15 +23,6 @@ from rapport.shop.hours import WEEKDAYS
 EMAIL = "email"
 # A step that is put off again and again has several decisions, of which one is told.
 LOOKED_AT = 40
-
-
-class Step(Protocol):
-    """What `record` needs of a journey's step."""
-
-    id: int
-    customer_id: int
-    journey: str
-    step: str
 
 
 def decide(
@@ -53,26 +43,6 @@ def decide(
         decided.until,
         facts=rules.basis(facts, touch, decided.channel, now),
     )
-
-
-def record(
-    session: Session, step: Step, decision: Decision, facts: Mapping[str, Any] | None = None
-) -> ContactDecision:
-    """Write down a decision about a step, with what it rests on (and `facts` that others know of it)."""
-    row = ContactDecision(
-        customer_id=step.customer_id,
-        journey=step.journey,
-        step=step.step,
-        step_id=step.id,
-        outcome=decision.outcome,
-        reason=decision.reason,
-        channel=decision.channel,
-        until=decision.until,
-        facts={**decision.facts, **(facts or {})},
-        at=clock.now(),
-    )
-    repository.add(session, row)
-    return row
 
 
 def decisions_of(session: Session, customer_id: int, limit: int = 20) -> Sequence[ContactDecision]:

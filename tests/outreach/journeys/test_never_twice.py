@@ -24,7 +24,7 @@ from rapport.customers import contact
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
 from rapport.kit.settings import ROOT
-from rapport.outreach.journeys import deciding, finding, tasks
+from rapport.outreach.journeys import deciding, finding, rules, tasks
 from rapport.outreach.journeys.definition import Journey
 from rapport.outreach.journeys.models import JourneyEntry, JourneyStep
 from rapport.outreach.journeys.triggers import Found
@@ -172,10 +172,11 @@ def test_a_clock_that_jumps_decides_nothing_twice_and_loses_nothing(engine: Engi
     ]
 
 
-def test_what_cannot_be_decided_lets_the_others_pass(
-    engine: Engine, use: Use, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("mended", [True, False])
+def test_what_cannot_be_decided_lets_the_others_pass_and_is_given_up_at_last(
+    engine: Engine, use: Use, monkeypatch: pytest.MonkeyPatch, mended: bool
 ) -> None:
-    first, *_ = crowd(engine, use(journey(step())), 3)
+    first, *_ = crowd(engine, use(journey(step(), step("second", after_days=9))), 3)
     decide = deciding.decide
 
     def decide_but_one(
@@ -188,8 +189,19 @@ def test_what_cannot_be_decided_lets_the_others_pass(
     with monkeypatch.context() as patch:
         patch.setattr(deciding, "decide", decide_but_one)
         assert tasks.decide_due(engine) == {"failed": 1, "send": 2}
-    with clock.freeze(NOW + timedelta(hours=1)):
-        assert tasks.decide_due(engine) == {"send": 1}
+        tries = 1
+        for hours in range(1, 24 if mended else 72):
+            with clock.freeze(NOW + timedelta(hours=hours)):
+                tries += tasks.decide_due(engine)["failed"]
+    with clock.freeze(NOW + timedelta(hours=72)):
+        assert tasks.decide_due(engine) == ({"send": 1} if mended else {})
+        assert steps(engine)[0] == (
+            ("first", "sent", "allowed") if mended else ("first", "skipped", "failed")
+        )
+    assert tries == (7 if mended else rules.MOST_FAILURES)
+    assert decisions(engine)[-1][1:] == (("send", "allowed") if mended else ("never", "failed"))
+    with clock.freeze(NOW + 13 * DAY):
+        assert tasks.decide_due(engine) == {"send": 3}  # the steps after it come all the same
 
 
 def test_a_database_that_is_away_is_not_the_steps_fault(
@@ -281,7 +293,7 @@ def test_a_refusal_in_the_middle_of_deciding_sends_nothing_at_all(engine: Engine
     with smtp(server) as mailer:
         send_due(engine, mailer)
     assert server.taken == []
-    assert [reason for _, _, reason in steps(engine)] == ["allowed"] * 3 + ["no_consent"] * (PEOPLE - 3)
+    assert [reason for _, _, reason in steps(engine)] == ["called_back"] * 3 + ["no_consent"] * (PEOPLE - 3)
 
 
 def test_refusals_while_workers_decide_and_send_leave_nothing_to_send(engine: Engine, use: Use) -> None:
@@ -307,4 +319,4 @@ def test_refusals_while_workers_decide_and_send_leave_nothing_to_send(engine: En
         send_due(engine, mailer)
     assert server.taken == []
     assert {mail.status for mail in mails(engine)} <= {"failed"}
-    assert {reason for _, _, reason in steps(engine)} <= {"allowed", "no_consent"}
+    assert {reason for _, _, reason in steps(engine)} <= {"called_back", "no_consent"}

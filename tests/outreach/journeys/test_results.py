@@ -7,15 +7,19 @@ from datetime import timedelta
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from rapport.channels.models import Delivery
+from rapport.conversations.models import Conversation, Message
 from rapport.customers.models import Customer
 from rapport.kit.database import read_scope, session_scope
 from rapport.outreach.journeys import results
 from rapport.outreach.journeys.definition import load_all
+from rapport.outreach.journeys.delivery import key_of
 from rapport.outreach.journeys.lift import Group
 from rapport.outreach.journeys.models import JourneyEntry, JourneyStep
 from rapport.outreach.models import OutboxMessage
 from rapport.shop.models import Order
 from tests.outreach.journeys.walk import NOW
+from tests.plans import read_whole, statements
 
 DAY = timedelta(days=1)
 KEY, JOURNEY = "win_back", load_all()["win_back"]
@@ -123,30 +127,67 @@ def test_how_far_people_got(engine: Engine) -> None:
             )
             session.add(step)
             session.flush()
-        # The last mail came back.
-        mailed = session.query(JourneyStep).filter_by(channel="email").order_by(JourneyStep.id.desc()).first()
-        assert mailed is not None
-        session.add(
-            OutboxMessage(
-                key="k",
-                purpose="newsletter",
-                asked=False,
-                customer_id=mailed.customer_id,
-                step_id=mailed.id,
-                language="en",
-                message_id="<1@x>",
-                status="bounced",
-            )
-        )
     seen = found(engine)
     assert list(seen.steps) == ["question", "offer"]
     question = seen.steps["question"]
-    assert question.sent == {"email": 2, "telegram": 1} and question.lost == {"bounced": 1}
+    assert question.sent == {"email": 2, "telegram": 1}
     assert (question.skipped, question.left, question.waiting) == ({"no_consent": 1}, {"bought": 1}, 1)
     assert (seen.running, seen.left, seen.groups) == (1, {"bought": 1}, {})
     with read_scope(engine) as session:
         [next_one] = results.waiting(session, KEY, 10)
         assert next_one.step == "question"
+
+
+def sent(session: Session, channel: str, status: str, repeats: int = 0, **more: object) -> None:
+    """Something that was sent to somebody, and what became of it."""
+    who = enter(session, "a", 5)
+    entry_id = session.query(JourneyEntry.id).filter_by(customer_id=who).scalar()
+    step = JourneyStep(
+        entry_id=entry_id,
+        customer_id=who,
+        step="question",
+        status="sent",
+        channel=channel,
+        repeats=repeats,
+        **STEP,
+    )
+    session.add(step)
+    session.flush()
+    key = key_of(step)
+    if channel == "email":
+        about = {"purpose": "newsletter", "asked": False, "customer_id": who, "language": "en"}
+        session.add(OutboxMessage(key=key, message_id=key, status=status, **about))
+        return
+    talk = Conversation(channel=channel, language="en")
+    session.add(talk)
+    session.flush()
+    message = Message(conversation_id=talk.id, sequence=1, author="bot", channel=channel, provider_id=key)
+    message.status, message.text, message.language = "done", "Hi", "en"
+    session.add(message)
+    session.add(Delivery(conversation_id=talk.id, sequence=1, channel=channel, status=status, **more))
+    session.flush()
+
+
+def test_what_became_of_what_was_sent_is_told_for_each_way(engine: Engine) -> None:
+    with session_scope(engine) as session:
+        for status in ("sent", "sent", "bounced", "queued", "sending"):
+            sent(session, "email", status)
+        sent(session, "email", "unknown", repeats=1)
+        sent(session, "telegram", "sent")
+        sent(session, "whatsapp", "sent", delivered_at=NOW)
+        sent(session, "whatsapp", "sent", delivered_at=NOW, read_at=NOW, repeats=2)
+        for status in ("failed", "unknown", "cancelled", "sending"):
+            sent(session, "whatsapp", status)
+    with statements(engine) as asked, read_scope(engine) as session:
+        assert results.fates(session, KEY, SINCE) == {
+            "question": {
+                "email": {"sent": 2, "bounced": 1, "queued": 2, "unknown": 1},
+                "telegram": {"sent": 1},
+                "whatsapp": {"delivered": 2, "failed": 1, "unknown": 1, "cancelled": 1, "queued": 1},
+            }
+        }
+        assert results.fates(session, "another", SINCE) == {}
+    assert all(read_whole(engine, one) == [] for one in asked)
 
 
 def test_every_goal_can_be_asked_for(engine: Engine) -> None:

@@ -23,7 +23,7 @@ from rapport.mentions.models import Mention
 from rapport.outreach import repository as outbox
 from rapport.outreach import rules as outreach_rules
 from rapport.outreach.journeys.models import JourneyEntry, JourneyStep
-from rapport.outreach.policy import service
+from rapport.outreach.policy import repository, service
 from rapport.outreach.policy.models import ContactDecision
 from rapport.outreach.policy.rules import Touch
 from rapport.value.models import CustomerValue
@@ -286,9 +286,10 @@ def test_a_decision_is_kept_with_what_it_rests_on(session: Session, ann: int) ->
     session.add(step)
     session.flush()
     wishes(session, ann, paused_until=NOW + DAY)
-    service.record(session, step, service.decide(session, ann, NEWS, NOW))
+    repository.add(session, step, service.decide(session, ann, NEWS, NOW))
     with clock.freeze(NOW + DAY):
-        service.record(session, step, service.decide(session, ann, NEWS, NOW + DAY), {"variant": "a"})
+        repository.add(session, step, service.decide(session, ann, NEWS, NOW + DAY), {"variant": "a"})
+        step.status = "sent"
     sent, later = service.decisions_of(session, ann)
     consent = session.scalars(select(ConsentEvent.id)).one()
     assert (later.outcome, later.reason, later.until) == ("later", "paused", NOW + DAY)
