@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from rapport.console import settings_preview as preview
 from rapport.console import settings_words as words
 from rapport.console.desk import Desk
+from rapport.console.i18n import mark
 from rapport.console.settings_forms import FORMS, Fields, Form, Reader, moved, spans, stored
 from rapport.console.settings_frame import (
     SettingsDesk,
@@ -27,6 +28,7 @@ from rapport.edits import effective, repository, rules, service
 from rapport.kit import clock
 from rapport.kit.errors import ConflictError, NotFoundError
 from rapport.loyalty.offers.rulebook import SECTION as OFFER
+from rapport.outreach.journeys import service as journeys
 from rapport.replies import service as replies
 from rapport.shop.facts import SECTIONS, Effective, ShopFacts, get_facts, with_section
 from rapport.shop.hours import WEEKDAYS, is_open, opens_next
@@ -36,6 +38,7 @@ from rapport.staff import repository as staff
 
 routes = APIRouter()
 PATH = "/console/settings"
+LOST_LEVEL = mark("“%(offer)s” is for a level that would be gone: %(level)s.")
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def change(desk: SettingsDesk, section: str) -> Response:
         now = effective.facts(session)
         if form.rows and (after := moved(fields, do)) is not None:
             return _page(desk, session, form, after, base)
-        typed = _read(desk, form, fields, now)
+        typed = _read(desk, session, form, fields, now)
         if typed.facts is None:
             return _page(desk, session, form, fields, base, 422, problems=typed.problems)
         if do != "save":
@@ -123,13 +126,16 @@ def restore(desk: SettingsDesk, section: str) -> Response:
     form, number = _form(section), version_number(desk, "version")
     with desk.reading() as session:
         value = service.version(session, section, number).value if number else None
-        if value is not None:
-            try:
-                with_section(effective.facts(session).facts, section, value)
-            except ValidationError as error:
-                raise ConflictError(
-                    desk.gettext("That version doesn't fit any more: %(why)s", why=error.errors()[0]["msg"])
-                ) from None
+        now = effective.facts(session)
+        after = stored(now.file, SECTIONS[section]) if value is None else value
+        try:
+            facts = with_section(now.facts, section, after)
+        except ValidationError as error:
+            raise ConflictError(
+                desk.gettext("That version doesn't fit any more: %(why)s", why=error.errors()[0]["msg"])
+            ) from None
+        if lost := _lost_level(session, facts):
+            raise ConflictError(desk.gettext(LOST_LEVEL, offer=lost[0], level=lost[1]))
     return restored(desk, section, value, number, f"{PATH}/{section}/history", desk.gettext(form.title))
 
 
@@ -139,7 +145,7 @@ def _form(section: str) -> Form:
     return FORMS[section]
 
 
-def _read(desk: Desk, form: Form, fields: Fields, now: Effective) -> Typed:
+def _read(desk: Desk, session: Session, form: Form, fields: Fields, now: Effective) -> Typed:
     reader = Reader(fields, desk.staff.language, now.facts.currency)
     value = form.read(reader)
     problems = {name: desk.gettext(said) for name, said in reader.problems.items()}
@@ -147,7 +153,18 @@ def _read(desk: Desk, form: Form, fields: Fields, now: Effective) -> Typed:
         facts = with_section(now.facts, form.key, value)
     except ValidationError as error:
         return Typed(value, None, words.problems(desk, error.errors()) | problems)
+    if lost := _lost_level(session, facts):
+        problems[""] = desk.gettext(LOST_LEVEL, offer=lost[0], level=lost[1])
     return Typed(value, None if problems else facts, problems)
+
+
+def _lost_level(session: Session, facts: ShopFacts) -> tuple[str, str] | None:
+    """(an offer or a journey, the level it is for that there is no more), if there is one."""
+    levels = {tier.key for tier in facts.club.tiers}
+    asked = [(offer.name, offer.audience) for offer in effective.offers(session)[0].offers]
+    asked += [(journey.name, journey.audience) for journey in journeys.journeys(session).values()]
+    lost = [(name, key) for name, audience in asked for key in audience.tiers if key not in levels]
+    return lost[0] if lost else None
 
 
 def _page(

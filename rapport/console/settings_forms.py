@@ -221,6 +221,30 @@ def _read_refunds(reader: Reader) -> Any:
     return {"days": reader.optional("days"), "how": reader.texts("how")}
 
 
+def _show_club(value: Any, currency: str, language: str) -> Fields:
+    numbers = {name: part for name, part in value.items() if name != "tiers"}
+    return _show(numbers, currency, language) | _show(value["tiers"], currency, language)
+
+
+def _read_club(reader: Reader) -> Any:
+    taken: set[str] = set()
+    return {
+        **{name: reader.money(name) for name in ("per_minor", "point_value_minor")},
+        **{
+            name: reader.optional(name)
+            for name in ("points", "expires_after_days", "grace_days", "tier_days")
+        },
+        "tiers": [
+            {
+                "key": slug(reader.text(f"{row}.key") or reader.text(f"{row}.name.en"), taken, "level"),
+                "from_points": reader.optional(f"{row}.from_points"),
+                "name": reader.texts(f"{row}.name"),
+            }
+            for row in reader.rows()
+        ],
+    }
+
+
 FORMS = {
     form.key: form
     for form in (
@@ -255,6 +279,14 @@ FORMS = {
             mark("How long things can be sent back, and how."),
             _show,
             _read_refunds,
+        ),
+        Form(
+            "club",
+            mark("Customer club"),
+            mark("How points are earned, what they are worth, and the levels."),
+            _show_club,
+            _read_club,
+            rows=True,
         ),
     )
 }

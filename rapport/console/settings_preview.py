@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from actions import words
 from actions.terms import terms
 from rapport.conversations.texts import load_response
 from rapport.kit import clock
-from rapport.kit.format import counted, money
+from rapport.kit.format import counted, money, number
 from rapport.kit.languages import LANGUAGES
 from rapport.kit.settings import ROOT
 from rapport.loyalty.offers import rules as offer_rules
@@ -33,6 +36,7 @@ SAID = {
     "delivery": "utter_delivery_options",
     "payment": "utter_payment_methods",
     "refunds": "utter_refund_policy",
+    "club": "utter_club",
 }
 
 
@@ -83,8 +87,28 @@ def _spoken(section: str, facts: ShopFacts, language: str) -> str:
         "email": facts.contact.email,
         "phone": facts.contact.phone,
         "hours": facts.opening_hours(language, clock.now()),
+        "shop": facts.name,
+        "points_per": number(facts.club.points, language),
+        "currency_unit": money(facts.club.per_minor, facts.currency, language),
+        "point_value": money(facts.club.point_value_minor, facts.currency, language),
     }
+    if section == "club":
+        said = fill(_response(SAID[section], OF_OFFERS)[language], values)
+        return "\n".join([said, *_levels(facts, language)])
     return fill(_response(SAID[section], RESPONSES)[language], values)
+
+
+def _levels(facts: ShopFacts, language: str) -> Iterator[str]:
+    """What somebody hears who has just come to a level, of each."""
+    for tier, following in pairwise([*facts.club.tiers, None]):
+        assert tier is not None
+        name = tier.name.of(language)
+        if following is None:
+            yield words.line("tier_top", language, tier=name)
+        else:
+            missing = words.points(following.from_points - tier.from_points, language)
+            above = following.name.of(language)
+            yield words.line("tier_next", language, tier=name, points=missing, next=above)
 
 
 def _bullets(lines: list[str]) -> str:

@@ -63,6 +63,10 @@ SAID = {
     "give exactly one of percent, amount_minor and gift": mark(
         "Exactly one of percent, amount and present is needed."
     ),
+    "the first must begin at 0 points": mark("The first level must begin at 0 points."),
+    "each must ask for more points than the one before it": mark(
+        "Each level must ask for more points than the one before it."
+    ),
     "max_orders is below min_orders": mark("The most is below the least."),
 }
 LABELS = {
@@ -106,6 +110,13 @@ LABELS = {
     "audience": mark("For whom"),
     "stages": mark("Stages"),
     "segments": mark("Segments"),
+    "points": mark("Points"),
+    "per_minor": mark("For each full"),
+    "point_value_minor": mark("What a point is worth"),
+    "expires_after_days": mark("Days a point can be spent"),
+    "grace_days": mark("Days more for points that come back"),
+    "tier_days": mark("Days whose points count for a level"),
+    "from_points": mark("From so many points on"),
     "tiers": mark("Levels"),
     "interests": mark("Interests"),
     "gift": mark("Present"),
@@ -144,11 +155,13 @@ def problems(desk: Desk, errors: Iterable[Mapping[str, Any]], skip: int = 1) -> 
 
 
 def _field(loc: list[str]) -> str:
-    """The hours of a day are one field, and so are the closed days of a row."""
+    """The hours of a day are one field, and so are the closed days of a row; levels are rows."""
     if loc and loc[0] in {"mon", "tue", "wed", "thu", "fri", "sat", "sun"}:
         return loc[0]
     if loc and loc[0] == "closed":
         return ".".join(loc[1:2])
+    if loc and loc[0] == "tiers":
+        loc = loc[1:]
     return ".".join(loc)
 
 

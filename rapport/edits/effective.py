@@ -20,8 +20,7 @@ def facts(session: Session) -> shop.Effective:
 def offers(session: Session, without: str = "") -> tuple[rulebook.Rulebook, dict[str, list[str]]]:
     """(the offers with all edits that fit, why others don't); `without` one section's."""
     edits = {section: value for section, value in repository.values(session).items() if section != without}
-    file = shop.load_facts(get_settings().shop_file)
-    return rulebook.edited(rulebook.get_rulebook_file(), file, edits)
+    return rulebook.edited(rulebook.get_rulebook_file(), facts(session).facts, edits)
 
 
 def broken(session: Session) -> tuple[int, dict[str, list[str]]]:

@@ -347,6 +347,7 @@ SECTIONS = {
     "delivery": "delivery",
     "payment": "payment_methods",
     "refunds": "refunds",
+    "club": "club",
 }
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, select
 
 from rapport.edits import repository, service
 from rapport.kit.database import read_scope, session_scope
+from rapport.loyalty.offers.rulebook import get_rulebook
 from rapport.shop.facts import SECTIONS, get_facts
 from rapport.staff.models import AuditEvent
 from tests.actions.conftest import new_chat
@@ -113,6 +114,12 @@ WRONG = (
     ("payment", {"0.name.es": "{name}"}, "0.name.es"),
     ("refunds", {"days": "-1"}, "days"),
     ("refunds", {"how.nb": ""}, "how.nb"),
+    ("club", {"per_minor": "0"}, "per_minor"),
+    ("club", {"points": ""}, "points"),
+    ("club", {"tier_days": "-1"}, "tier_days"),
+    ("club", {"1.name.ro": ""}, "1.name.ro"),
+    ("club", {"0.from_points": "1"}, ""),
+    ("club", {"2.from_points": "500"}, ""),
 )
 
 
@@ -146,6 +153,34 @@ def test_hours_are_told_in_words_before_they_are_saved(mia: StaffClient) -> None
         assert said in seen, said
     mia.post(path, **{**fields, "do": "save"})
     assert "lørdag kl. 10–24" in get_facts().opening_hours("nb")
+
+
+def test_levels_of_the_club_are_named_added_and_kept_while_an_offer_is_for_them(mia: StaffClient) -> None:
+    path = "/console/settings/club"
+    fields = form(mia.page(path))
+    assert (fields["per_minor"], fields["0.from_points"]) == ("10", "0")
+    fields = form(mia.post(path, **{**fields, "do": "add"}).text)
+    fields |= {f"3.name.{code}": f"Peak {HOSTILE}" for code in ("en", "es", "nb", "ro")}
+    fields |= {"3.from_points": "5000", "point_value_minor": "0,5", "1.name.nb": "Høyfjell"}
+    seen = mia.post(path, **{**fields, "do": "preview"}).text
+    assert "Høyfjell. 1\N{NO-BREAK SPACE}000 poeng til" in seen
+    assert "<script>alert" not in seen
+    mia.post(path, **{**fields, "do": "save"})
+    club = get_facts().club
+    assert [tier.key for tier in club.tiers][:3] == ["trail", "ridge", "summit"], "keys stay"
+    assert (club.tiers[3].from_points, club.point_value_minor) == (5000, 50)
+    # An offer for the new level keeps it from being taken away, and from a version without it.
+    new, offer = club.tiers[3].key, "/console/settings/offers/loyal"
+    mia.post(offer, **{**form(mia.page(offer)), "tiers": [new], "do": "save"})
+    without = form(mia.post(path, **{**form(mia.page(path)), "do": "remove.3"}).text)
+    refused = mia.post(path, **{**without, "do": "save"})
+    assert refused.status_code == 422
+    assert "“Loyal customers” is for a level that would be gone" in refused.text
+    assert mia.post(f"{path}/restore", version="0", base="1").status_code == 409
+    assert [rule.audience.tiers for rule in get_rulebook().offers if rule.key == "loyal"] == [(new,)]
+    mia.post(f"{offer}/restore", version="0", base="1")
+    mia.post(path, **{**without, "do": "save"})
+    assert len(get_facts().club.tiers) == 3
 
 
 def test_the_second_of_two_editors_is_told_and_nothing_is_overwritten(mia: StaffClient) -> None:
@@ -186,7 +221,7 @@ def test_an_edit_that_fits_no_more_is_told_on_the_pages(mia: StaffClient, engine
 
 
 def test_unknown_sections_are_not_there(mia: StaffClient, app: FastAPI) -> None:
-    assert mia.get("/console/settings/club").status_code == 404
+    assert mia.get("/console/settings/valuation").status_code == 404
     assert mia.post("/console/settings/contact/restore", version="7", base="0").status_code == 404
 
 

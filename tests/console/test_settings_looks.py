@@ -16,7 +16,7 @@ from tests.running import RunningApp
 HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
 # In both widths and both colours; of each kind of page there is one in test_every_page.py.
 WIDE = ("/hours", "/refunds", "/delivery/history", "/offers/birthday")
-NARROW = ("/hours", "/delivery/history", "/answers/warranty", "/offers")
+NARROW = ("/hours", "/delivery/history", "/answers/warranty", "/club", "/offers")
 
 
 def _save_a_price(page: Page) -> None:

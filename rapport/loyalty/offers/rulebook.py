@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterable
 from datetime import date, datetime, time
 from functools import cache
 from pathlib import Path
@@ -18,7 +19,7 @@ from rapport.edits.source import NOTHING, Edits, get_edits
 from rapport.kit.errors import ConfigurationError
 from rapport.kit.settings import get_settings
 from rapport.loyalty.offers.rules import EXCLUSIVE, Audience
-from rapport.shop.facts import Facts, Minor, ShopFacts, load_facts
+from rapport.shop.facts import Club, Facts, Minor, ShopFacts, get_facts, load_facts
 
 log = logging.getLogger(__name__)
 
@@ -226,9 +227,10 @@ def load_rulebook(path: Path, facts: ShopFacts) -> Rulebook:
         raise ConfigurationError(f"{path} is wrong:\n  " + "\n  ".join(lines)) from None
 
 
-def _context(facts: ShopFacts) -> dict[str, Any]:
-    """What the shop's facts say that offers are checked by."""
-    return {"zone": ZoneInfo(facts.timezone), "tiers": [tier.key for tier in facts.club.tiers]}
+def _context(facts: ShopFacts, offers: Iterable[OfferRule] = ()) -> dict[str, Any]:
+    """What the shop's facts say that offers are checked by. A level that `offers` name already may stay."""
+    named = [name for offer in offers for name in offer.audience.tiers]
+    return {"zone": ZoneInfo(facts.timezone), "tiers": [*(tier.key for tier in facts.club.tiers), *named]}
 
 
 def _where(content: Any, loc: tuple[str | int, ...]) -> str:
@@ -303,7 +305,7 @@ def with_offer(book: Rulebook, facts: ShopFacts, key: str, change: dict[str, Any
         content["offers"].append(change)
     else:
         raise ValueError(f"there is no offer {key} in the file")
-    return Rulebook.model_validate(content, context=_context(facts))
+    return Rulebook.model_validate(content, context=_context(facts, book.offers))
 
 
 def _ours(edits: Edits) -> dict[str, Any]:
@@ -313,6 +315,7 @@ def _ours(edits: Edits) -> dict[str, Any]:
 class _Edited(NamedTuple):
     file: Rulebook
     edits: dict[str, Any]
+    club: Club
     book: Rulebook
 
 
@@ -328,12 +331,12 @@ def get_rulebook() -> Rulebook:
     file, edits = get_rulebook_file(), get_edits()
     if edits is NOTHING or not (ours := _ours(edits)):
         return file
-    known = _last
-    if known is None or known.file is not file or known.edits != ours:
-        book, broken = edited(file, load_facts(get_settings().shop_file), edits)
+    known, facts = _last, get_facts()
+    if known is None or known.file is not file or known.edits != ours or known.club != facts.club:
+        book, broken = edited(file, facts, edits)
         for section, why in broken.items():
             log.warning("What was edited under %s is left out: %s", section, "; ".join(why))
-        known = _last = _Edited(file, ours, book)
+        known = _last = _Edited(file, ours, facts.club, book)
     return known.book
 
 
