@@ -228,19 +228,3 @@ def record_consent(
     session.flush()
     if not granted:
         silence.cancel_unasked(session, customer_id, (channel,))
-
-
-def may_mail(session: Session, customer_id: int, purpose: str) -> bool:
-    """Whether this customer may get an unasked mail for this purpose.
-
-    Only with a consent on record that was not withdrawn, and not while they refuse mail or paused contact. A
-    code someone just asked for is no such mail and does not ask here.
-    """
-    consent = repository.latest_consent(session, customer_id, purpose, "email")
-    if consent is None or not consent.granted:
-        return False
-    policy = repository.policy_of(session, customer_id)
-    if policy is None:
-        return True
-    paused = policy.paused_until is not None and policy.paused_until > clock.now()
-    return not paused and "email" not in policy.refused_channels

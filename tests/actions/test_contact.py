@@ -20,6 +20,7 @@ from rapport.outreach import service as outreach
 from rapport.outreach.models import OutboxMessage
 from rapport.preferences import links
 from tests.actions.conftest import ANN, NOW, Chat, rows
+from tests.customers.asking import agrees_to_mail
 
 EVERY_LANGUAGE = pytest.mark.parametrize("language", LANGUAGES)
 PAGE = "utter_choices_page"
@@ -155,7 +156,7 @@ def test_joining_says_how_often_and_how_to_leave(
         )
         assert event.source == f"chat:{anns_chat.id}:m1"
         assert event.wording_version
-        assert service.may_mail(session, ann, "newsletter")
+        assert agrees_to_mail(session, ann)
 
 
 @EVERY_LANGUAGE
@@ -262,7 +263,7 @@ def test_refusing_mail_stops_what_is_queued(engine: Engine, anns_chat: Chat, sub
     anns_chat.run("action_set_channel", channel=[], refused_channel=["email"])
     assert queued(engine) == []
     with read_scope(engine) as session:
-        assert not service.may_mail(session, subscribed, "newsletter")
+        assert not agrees_to_mail(session, subscribed)
 
 
 @EVERY_LANGUAGE

@@ -13,10 +13,11 @@ from rapport.connectors.order_events import apply
 from rapport.connectors.report import Report
 from rapport.connectors.woocommerce.orders import events
 from rapport.customers.models import ConsentEvent, Customer, Identity
-from rapport.customers.service import find_by_identity, may_mail, record_consent
+from rapport.customers.service import find_by_identity, record_consent
 from rapport.kit.database import read_scope, session_scope
 from rapport.shop.models import Order
 from tests.connectors.fake_shops import woo_order
+from tests.customers.asking import agrees_to_mail
 
 HEADER = "id,email,phone,name,language,country,birthday,newsletter,consent source,consent date"
 FILE = f"""{HEADER}
@@ -36,11 +37,11 @@ def _import(engine: Engine, tmp_path: Path, content: str, consent_source: str | 
     return importers.run(plan, engine)
 
 
-def _may_mail(engine: Engine, address: str) -> bool:
+def _agrees(engine: Engine, address: str) -> bool:
     with read_scope(engine) as session:
         customer = find_by_identity(session, "email", address)
         assert customer is not None
-        return may_mail(session, customer.id, "newsletter")
+        return agrees_to_mail(session, customer.id)
 
 
 def test_who_they_are(engine: Engine, tmp_path: Path) -> None:
@@ -78,9 +79,9 @@ def test_where_their_clock_is(engine: Engine, tmp_path: Path) -> None:
 
 def test_only_consent_with_a_source_counts(engine: Engine, tmp_path: Path) -> None:
     _import(engine, tmp_path, FILE)
-    assert _may_mail(engine, "kari@example.com")
+    assert _agrees(engine, "kari@example.com")
     for address in ("lucia@example.com", "andrei@example.com", "emma@example.com"):
-        assert not _may_mail(engine, address)
+        assert not _agrees(engine, address)
     with read_scope(engine) as session:
         event = session.scalars(select(ConsentEvent).where(ConsentEvent.granted)).one()
         assert (event.source, event.at.date().isoformat()) == ("checkout", "2024-02-01")
@@ -88,8 +89,8 @@ def test_only_consent_with_a_source_counts(engine: Engine, tmp_path: Path) -> No
 
 def test_the_source_may_be_given_for_all(engine: Engine, tmp_path: Path) -> None:
     _import(engine, tmp_path, FILE, consent_source="spring fair 2024")
-    assert _may_mail(engine, "lucia@example.com")
-    assert not _may_mail(engine, "emma@example.com")
+    assert _agrees(engine, "lucia@example.com")
+    assert not _agrees(engine, "emma@example.com")
 
 
 def test_again_changes_nothing(engine: Engine, tmp_path: Path) -> None:
@@ -126,20 +127,20 @@ def test_a_file_does_not_overrule_a_refusal(
             at=datetime(2024, 6, 1, tzinfo=UTC),
         )
     _import(engine, tmp_path, f"{HEADER}\n1,kari@example.com,,,,,,yes,checkout,{consented}\n")
-    assert _may_mail(engine, "kari@example.com") is allowed
+    assert _agrees(engine, "kari@example.com") is allowed
 
 
 def test_a_refusal_in_the_file_counts(engine: Engine, tmp_path: Path) -> None:
     _import(engine, tmp_path, FILE)
     report = _import(engine, tmp_path, f"{HEADER}\n1,kari@example.com,,,,,,no,,\n")
     assert report.added["refusals"] == 1
-    assert not _may_mail(engine, "kari@example.com")
+    assert not _agrees(engine, "kari@example.com")
 
 
 def test_just_addresses(engine: Engine, tmp_path: Path) -> None:
     report = _import(engine, tmp_path, "E-post\nola@example.com\nola@example.com\n")
     assert report.added["customers"] == 1
-    assert not _may_mail(engine, "ola@example.com")
+    assert not _agrees(engine, "ola@example.com")
 
 
 def test_names_in_parts(engine: Engine, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from rapport.kit.errors import InvalidInputError
 from rapport.kit.settings import Settings
 from rapport.outreach import service as outreach
 from rapport.outreach.models import OutboxMessage
+from tests.customers.asking import agrees_to_mail
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ANN = "ann@example.com"
@@ -104,10 +105,10 @@ def test_goodbye_and_the_way_back(session: Session, ann: int) -> None:
     gone = policy(session, ann)
     assert (gone.refused_channels, gone.preferred_channel, gone.paused_until) == ([*REFUSABLE], None, None)
     assert repository.stage_of(session, ann) == "know"
-    assert not service.may_mail(session, ann, "newsletter")
+    assert not agrees_to_mail(session, ann)
     with clock.freeze(NOW + timedelta(seconds=1)):
         choices.agree(session, ann, [MAIL], SAID)
-        assert service.may_mail(session, ann, "newsletter")
+        assert agrees_to_mail(session, ann)
     assert "email" not in policy(session, ann).refused_channels
 
 

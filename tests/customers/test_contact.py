@@ -18,6 +18,7 @@ from rapport.kit.errors import InvalidInputError
 from rapport.kit.settings import Settings
 from rapport.outreach import service as outreach
 from rapport.outreach.models import OutboxMessage
+from tests.customers.asking import agrees_to_mail
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ANN = "ann@example.com"
@@ -233,17 +234,17 @@ def test_joining_is_proved_and_happens_once(session: Session, ann: int) -> None:
     assert not contact.subscribe(session, ann, "c:2")
     assert consents(session) == [("newsletter", "email", True, "chat:c:1")]
     assert contact.is_subscribed(session, ann)
-    assert service.may_mail(session, ann, "newsletter")
+    assert agrees_to_mail(session, ann)
 
 
 def test_who_joins_no_longer_refuses_mail(session: Session, ann: int) -> None:
     contact.subscribe(session, ann, "c:1")
     contact.set_channels(session, ann, refused=["email", "sms"])
-    assert not service.may_mail(session, ann, "newsletter")
+    assert not agrees_to_mail(session, ann)
     assert contact.subscribe(session, ann, "c:2")
     assert contact.subscribe(session, ann, "c:2")
     assert policy(session, ann).refused_channels == ["sms"]
-    assert service.may_mail(session, ann, "newsletter")
+    assert agrees_to_mail(session, ann)
     assert len(consents(session)) == 2
 
 

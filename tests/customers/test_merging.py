@@ -38,6 +38,7 @@ from rapport.shop.models import Order, Product
 from rapport.site.models import SiteEvent, SiteVisitor, StockWish
 from tests.channels import people
 from tests.channels.people import TELEGRAM, WHATSAPP
+from tests.customers.asking import agrees_to_mail
 from tests.loyalty.threads import at_once
 from tests.outreach.journeys.walk import begin, journey
 
@@ -351,7 +352,7 @@ def test_a_stop_before_anybody_knew_who_it_is_counts(session: Session, ann: int)
     assert contact.is_subscribed(session, ann)
     merging.merge(session, prospect, ann, "link")
     assert not contact.is_subscribed(session, ann)
-    assert not service.may_mail(session, ann, "win_back")
+    assert not agrees_to_mail(session, ann, "win_back")
     assert mail not in people.waiting(session)
     assert code in people.waiting(session)
 
@@ -365,10 +366,10 @@ def test_a_withdrawn_consent_counts_whoever_said_it_first(session: Session, ann:
             consent(session, customer_id, granted)
     mail = people.queue_mail(session, ANN)
     done = merging.merge(session, prospect, ann, "link")
-    assert not service.may_mail(session, ann, "newsletter")
+    assert not agrees_to_mail(session, ann)
     assert mail not in people.waiting(session)
     merging.undo(session, done.id)
-    assert service.may_mail(session, ann, "newsletter")
+    assert agrees_to_mail(session, ann)
     assert not contact.is_subscribed(session, prospect)
 
 

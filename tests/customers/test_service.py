@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 
 from rapport.conversations.models import Conversation
 from rapport.customers import contact, service
-from rapport.customers.models import ContactPolicy, Customer, Interest
+from rapport.customers.models import Customer, Interest
 from rapport.customers.service import Preferences
 from rapport.kit import clock
 from rapport.kit.errors import NotFoundError
+from tests.customers.asking import agrees_to_mail
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -119,37 +120,12 @@ def consent(session: Session, customer_id: int, granted: bool, at: datetime, pur
     )
 
 
-def test_nobody_is_mailed_without_consent(session: Session) -> None:
-    ann, bob = a_customer(session), a_customer(session, "bob@example.com")
-    assert not service.may_mail(session, ann.id, "news")
-    consent(session, ann.id, True, NOW)
-    assert service.may_mail(session, ann.id, "news")
-    assert not service.may_mail(session, ann.id, "offers")
-    assert not service.may_mail(session, bob.id, "news")
-
-
 def test_the_latest_word_counts(session: Session) -> None:
     ann = a_customer(session)
     consent(session, ann.id, True, NOW)
     consent(session, ann.id, False, NOW + timedelta(days=1))
-    assert not service.may_mail(session, ann.id, "news")
+    assert not agrees_to_mail(session, ann.id, "news")
     consent(session, ann.id, True, NOW - timedelta(days=1))  # an older record imported later changes nothing
-    assert not service.may_mail(session, ann.id, "news")
+    assert not agrees_to_mail(session, ann.id, "news")
     consent(session, ann.id, True, NOW + timedelta(days=1))  # said at the same moment: the later entry
-    assert service.may_mail(session, ann.id, "news")
-
-
-def test_a_refusal_or_pause_outweighs_consent(session: Session) -> None:
-    ann = a_customer(session)
-    consent(session, ann.id, True, NOW)
-    policy = ContactPolicy(customer_id=ann.id, refused_channels=["email"])
-    session.add(policy)
-    session.flush()
-    assert not service.may_mail(session, ann.id, "news")
-    policy.refused_channels = ["sms"]
-    assert service.may_mail(session, ann.id, "news")
-    with clock.freeze(NOW):
-        policy.paused_until = NOW + timedelta(days=1)
-        assert not service.may_mail(session, ann.id, "news")
-        policy.paused_until = NOW
-        assert service.may_mail(session, ann.id, "news")
+    assert agrees_to_mail(session, ann.id, "news")

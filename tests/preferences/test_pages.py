@@ -28,6 +28,7 @@ from rapport.preferences import html
 from rapport.preferences import service as preferences
 from rapport.preferences.visitors import Visitors
 from rapport.shop.models import Product, ProductText
+from tests.customers.asking import agrees_to_mail
 from tests.preferences.conftest import ANN, Visitor, link_in, path_to
 
 MAIL, TIPS = ("newsletter", "email"), ("tips", "email")
@@ -236,11 +237,11 @@ def test_goodbye_and_the_way_back(visitor: Visitor, ann: int, engine: Engine) ->
     assert queued(engine) == []
     with session_scope(engine) as session:
         assert repository.stage_of(session, ann) == "know"
-        assert not service.may_mail(session, ann, "newsletter")
+        assert not agrees_to_mail(session, ann)
     back = visitor.save(path, consent=["newsletter:email"])
     assert "From now on by e-mail: News and offers." in back.text
     with session_scope(engine) as session:
-        assert service.may_mail(session, ann, "newsletter")
+        assert agrees_to_mail(session, ann)
         assert "phone" in contact.wishes(session, ann).refused
 
 
