@@ -23,7 +23,7 @@ from rapport.console.settings_frame import (
     saved_or_again,
     version_number,
 )
-from rapport.edits import rules, service
+from rapport.edits import effective, rules, service
 from rapport.kit.errors import ConflictError
 from rapport.kit.languages import LANGUAGES
 from rapport.outreach.journeys import rules as journey_rules
@@ -63,6 +63,9 @@ def change(desk: SettingsDesk, key: str) -> Response:
         typed = _read(journey, fields)
         again = partial(_page, desk, key=key, journey=journey, fields=fields, base=base)
         problems = audience.unknown(desk, session, typed["audience"], journey.audience)
+        for step in journey.steps:
+            if step.offer and typed["steps"][step.key]["offer"] not in _offers(session, step.offer):
+                problems[f"{step.key}.offer"] = desk.gettext("There is no such offer.")
         try:
             after = with_changes(load_all(), key, typed)
         except ValidationError as error:
@@ -128,6 +131,14 @@ def preview(desk: SettingsDesk, key: str) -> Response:
     )
 
 
+def _offers(session: Session, given: str) -> dict[str, str]:
+    """What a step may give codes of, by key: the offers for the same occasion, and the one it gives now."""
+    offers = effective.offers(session)[0].offers
+    occasion = next((rule.occasion for rule in offers if rule.key == given), "standing")
+    fit = {rule.key: rule.name for rule in offers if rule.active and rule.occasion == occasion}
+    return {given: given, **fit}
+
+
 def _content(journey: Journey) -> dict[str, Any]:
     """What can be changed, as it is stored."""
     content = journey.model_dump(mode="json")
@@ -162,6 +173,7 @@ def _fields(journey: Journey) -> Fields:
     fields["only"] = ", ".join(journey.trigger.only)
     for step in journey.steps:
         fields[f"{step.key}.after_days"] = f"{step.after_days:g}"
+        fields[f"{step.key}.offer"] = step.offer or ""
         for variant, said in (("words", step.words), ("b", step.b)):
             if said is not None:
                 for code in LANGUAGES:
@@ -175,6 +187,7 @@ def _read(journey: Journey, fields: Fields) -> dict[str, Any]:
     steps = {
         step.key: {
             "after_days": fields.get(f"{step.key}.after_days") or 0,
+            "offer": fields.get(f"{step.key}.offer") if step.offer else None,
             **{
                 variant: {
                     code: _said(said.of(code), fields, f"{step.key}.{variant}.{code}") for code in LANGUAGES
@@ -251,6 +264,7 @@ def _page(
         "key": key,
         "journey": journey,
         "choices": audience.choices(fields, desk.staff.language),
+        "offers": {step.key: _offers(session, step.offer) for step in journey.steps if step.offer},
         "placeholders": journey_rules.PLACEHOLDERS,
         **more,
     }

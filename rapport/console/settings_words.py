@@ -128,6 +128,7 @@ LABELS = {
     "a_day": mark("People a day"),
     "only": mark("Only what of these was bought"),
     "steps": mark("Steps"),
+    "offer": mark("Offer"),
     "after_days": mark("Days to wait"),
     "words": mark("Words"),
     "b": mark("Second wording"),

@@ -60,6 +60,7 @@ def test_a_change_is_previewed_saved_and_taken_back(manager: StaffClient, engine
     given = {"segments": ["at_risk"]}
     del fields["segments"]
     changed = fields | {"question.words.nb.subject": "Hei igjen", "offer.after_days": "21", "control": "30"}
+    changed["offer.offer"] = "loyal"
     looked = manager.post(f"{PATH}/edit", **changed, **given, do="preview").text
     assert "Hei igjen" in looked and "What changes" in looked
     with read_scope(engine) as session:
@@ -68,6 +69,7 @@ def test_a_change_is_previewed_saved_and_taken_back(manager: StaffClient, engine
     with read_scope(engine) as session:
         now = service.journey(session, "win_back")
         assert now.steps[0].words.nb.subject == "Hei igjen" and now.steps[1].after_days == 21
+        assert now.steps[1].offer == "loyal"
         assert now.control == 0.3 and now.audience.segments == ("at_risk",) and now.audience.min_orders == 2
         assert now.steps[0].words.en == load_all()["win_back"].steps[0].words.en
     assert manager.post(f"{PATH}/edit", **changed, **given, do="save").status_code == 409  # an old page
@@ -84,10 +86,17 @@ def test_mistakes_are_shown_at_their_fields(manager: StaffClient) -> None:
         "question.words.es.subject": "",
         "control": "lots",
         "offer.after_days": "-1",
+        "offer.offer": "birthday",  # of another occasion
     }
     answer = manager.post(f"{PATH}/edit", **wrong, do="save")
     assert answer.status_code == 422
-    for place in ("question.words.en.text", "question.words.es.subject", "control", "offer.after_days"):
+    for place in (
+        "question.words.en.text",
+        "question.words.es.subject",
+        "control",
+        "offer.after_days",
+        "offer.offer",
+    ):
         assert f'id="mistake-{place}"' in answer.text, place
     assert "There is no placeholder {nonsense}" in unescape(answer.text)
 

@@ -23,6 +23,7 @@ HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)>'
 FIELD = re.compile(
     r'<input(?=[^>]* name="(?P<name>[^"]+)")(?=[^>]* value="(?P<value>[^"]*)")(?P<all>[^>]*)>'
     r'|<textarea name="(?P<area>[^"]+)"[^>]*>(?P<text>[^<]*)</textarea>'
+    r'|<select name="(?P<select>[^"]+)"[^>]*>.*?<option value="(?P<chosen>[^"]*)" selected>'
 )
 
 
@@ -31,8 +32,8 @@ def form(page: str) -> dict[str, Any]:
     main = page.partition("<main")[2]
     found: dict[str, Any] = {}
     for match in FIELD.finditer(main):
-        name = match["name"] or match["area"]
-        value = unescape(match["value"] if match["name"] else match["text"])
+        name = match["name"] or match["area"] or match["select"]
+        value = unescape(match["value"] or match["text"] or match["chosen"] or "")
         if 'type="checkbox"' not in (match["all"] or ""):
             found[name] = value
         elif " checked" in match["all"]:

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 SECTION = "journey."
 EDITED = ("active", "control", "audience")
 EDITED_OF_TRIGGER = ("days", "minutes", "a_day", "only")
-EDITED_OF_STEPS = ("after_days", "words", "b")
+EDITED_OF_STEPS = ("after_days", "offer", "words", "b")
 
 Journeys = dict[str, Journey]
 
