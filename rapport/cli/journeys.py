@@ -116,6 +116,10 @@ def run(
         _show_planned(trial.planned)
     else:
         console.print("Nothing is due for anybody now.")
+    if trial.cut:
+        console.print(
+            "There are more: only so many steps, and so many people for each journey, are looked at."
+        )
     if trial.control:
         console.print(f"{trial.control} more would get nothing, to compare with")
     for key, reasons in trial.barred.items():

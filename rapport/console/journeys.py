@@ -126,6 +126,7 @@ def dry_run(desk: SettingsDesk) -> Response:
         planned=planned,
         count=len(trial.planned),
         control=trial.control,
+        cut=trial.cut,
         barred=trial.barred,
         names=names,
         journeys=journeys,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -9,11 +10,15 @@ from sqlalchemy import Engine, func, select
 
 from rapport.console.journeys import BEGINS, GOALS, VERDICTS
 from rapport.console.names import WORDS
-from rapport.kit.database import read_scope
+from rapport.customers.models import Customer
+from rapport.kit import clock
+from rapport.kit.database import read_scope, session_scope
 from rapport.outreach.journeys import rules, service
 from rapport.outreach.journeys.definition import load_all
-from rapport.outreach.journeys.models import JourneyEntry
+from rapport.outreach.journeys.delivery import key_of
+from rapport.outreach.journeys.models import JourneyEntry, JourneyStep
 from rapport.outreach.journeys.triggers import KINDS
+from rapport.outreach.models import OutboxMessage
 from rapport.outreach.policy.models import ContactDecision
 from rapport.outreach.policy.rules import REASONS
 from rapport.staff.models import AuditEvent
@@ -21,6 +26,7 @@ from tests.console.client import StaffClient
 from tests.console.conftest import Logged
 from tests.console.lives import EMAIL, live
 from tests.console.test_settings import form
+from tests.loyalty.offers.shop import order
 
 PATH = "/console/journeys/win_back"
 
@@ -53,6 +59,30 @@ def test_all_of_them_and_one(manager: StaffClient, engine: Engine) -> None:
             select(AuditEvent).where(AuditEvent.subject == "journey", AuditEvent.subject_id == "win_back")
         ).first()
         assert look is not None and look.details == {"customers": [life.customer]}
+
+
+def test_what_became_of_what_was_sent_and_what_failed(manager: StaffClient, engine: Engine) -> None:
+    life = live(engine)
+    with session_scope(engine) as session:
+        step = session.scalars(select(JourneyStep).where(JourneyStep.status == "waiting")).one()
+        step.status, step.channel, step.step = "sent", "email", "question"
+        again = JourneyStep(
+            entry_id=step.entry_id,
+            customer_id=life.customer,
+            journey=step.journey,
+            step="offer",
+            trigger_key=step.trigger_key,
+            planned_at=step.planned_at,
+            due_at=step.due_at,
+            status="skipped",
+            reason="failed",
+        )
+        session.add(again)
+        about = {"purpose": "newsletter", "asked": False, "customer_id": life.customer, "language": "en"}
+        session.add(OutboxMessage(key=key_of(step), message_id="<1@x>", status="bounced", **about))
+    shown = manager.text(PATH)
+    assert "E-mail: 1 Came back: 1" in shown
+    assert "A mistake of ours kept it from being decided: 1" in shown
 
 
 def test_a_change_is_previewed_saved_and_taken_back(manager: StaffClient, engine: Engine) -> None:
@@ -107,8 +137,20 @@ def test_what_somebody_would_get_and_who_would(manager: StaffClient, engine: Eng
     assert "Lucía Moreno" in seen and "Hace tiempo que no nos haces un pedido" in seen
     assert "A complaint is open" in seen
     assert "No customer has this" in manager.post(f"{PATH}/preview", customer="no@example.com").text
+    with session_scope(engine) as session:
+        for number in range(3):
+            buyer = Customer(name=f"B{number}")
+            session.add(buyer)
+            session.flush()
+            order(
+                session,
+                buyer.id,
+                clock.now() - timedelta(days=9),
+                delivered_at=clock.now() - timedelta(days=5),
+            )
     tried = manager.post("/console/journeys/try").text
     assert "Nothing was sent" in tried or "Nothing is due" in tried
+    assert "3 people more fit, but may not be written to" in tried and "They did not agree to it: 3" in tried
     with read_scope(engine) as session:
         assert session.scalar(select(func.count()).select_from(ContactDecision)) == 0
         assert session.scalar(select(func.count()).select_from(JourneyEntry)) == 1

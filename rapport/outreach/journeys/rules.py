@@ -122,11 +122,6 @@ def misplaced_name(text: str) -> str | None:
     return None
 
 
-def missing(text: str, values: Mapping[str, str]) -> set[str]:
-    """The placeholders of a text that there is no value for; {name} can be left out."""
-    return placeholders.used(text) - values.keys() - {"name"}
-
-
 def filled(text: str, values: Mapping[str, str]) -> str:
     """The text with its placeholders replaced. Raises KeyError for one that has no value."""
     if "name" not in values:

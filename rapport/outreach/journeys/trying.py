@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import heapify, heappop, heappush
-from itertools import islice
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -53,11 +52,12 @@ class Planned:
 class Trial:
     """What would happen now: the steps in the order in which they would be decided; how many would begin a
     journey and get nothing, to compare with (`control`); by journey, how many fit but cannot be reached, and
-    so do not begin it, by the reason.
+    so do not begin it, by the reason. `cut`: there were more than were looked at.
     """
 
     planned: list[Planned] = field(default_factory=list)
     control: int = 0
+    cut: bool = False
     barred: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
 
@@ -96,7 +96,7 @@ def dry_run(session: Session, journeys: dict[str, Journey], now: datetime) -> Tr
     It only reads, so that nobody waits for it. What it says of codes does not count those it tells of itself.
     """
     trial = Trial()
-    walks = [_walk_of(session, row) for row in repository.due(session, now, MOST)]
+    walks = [_walk_of(session, row) for row in repository.due(session, now, MOST + 1)]
     for key, journey in journeys.items():
         for entry in _entering(session, key, journey, trial, now):
             steps = entering.steps_of(entry, journey)
@@ -127,7 +127,10 @@ def _entering(
     """Those who would begin the journey; who fits but cannot be reached is counted."""
     room, seen = triggers.room(session, key, journey, now), set[int]()
     found = ((one, barred) for batch, barred in finding.found(session, key, journey, now) for one in batch)
-    for one, barred in islice(found, MOST):
+    for number, (one, barred) in enumerate(found):
+        if number == MOST:
+            trial.cut = True
+            break
         who = one.customer_id
         again = who in seen and journey.again_days > 0
         if again or not entering.fits(session, key, journey, who, now):
@@ -153,7 +156,10 @@ def _walk(
     sent: defaultdict[int, list[datetime]] = defaultdict(list)
     queue = [(walk.due_at, number, walk) for number, walk in enumerate(walks) if walk.due_at <= now]
     heapify(queue)
-    while queue and len(trial.planned) < MOST:
+    while queue:
+        if len(trial.planned) == MOST:
+            trial.cut = True
+            break
         _, number, walk = heappop(queue)
         row, journey = walk.steps.pop(0), journeys.get(walk.entry.journey)
         decision = _decide(session, row, walk.entry, journey, sent[row.customer_id], now)

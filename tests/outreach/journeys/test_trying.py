@@ -16,7 +16,7 @@ from rapport.customers import contact
 from rapport.customers.models import Customer, Identity
 from rapport.kit.database import read_scope, session_scope
 from rapport.loyalty.offers.models import Coupon
-from rapport.outreach.journeys import deciding, rules, service, tasks
+from rapport.outreach.journeys import deciding, rules, service, tasks, trying
 from rapport.outreach.journeys.trying import Trial
 from rapport.outreach.policy.models import ContactDecision
 from rapport.value.models import CustomerValue
@@ -134,6 +134,27 @@ def test_no_more_are_shown_than_may_enter_in_a_day(engine: Engine, use: Use) -> 
     assert len(trial.planned) == 3
     assert tasks.run(engine) == "3 entered, 3 send"
     assert tried(engine).planned == []
+
+
+def test_it_says_when_there_are_more_than_it_looked_at(
+    sqlite_engine: Engine, use: Use, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = use(journey(step()))
+    with session_scope(sqlite_engine) as session:
+        for number in range(3):
+            buyer(session, number, agrees=number > 0)
+    for most, cut in ((3, False), (2, True)):
+        monkeypatch.setattr(trying, "MOST", most)
+        trial = tried(sqlite_engine)
+        assert (trial.cut, len(trial.planned), trial.barred["test"].total()) == (cut, most - 1, 1)
+    with session_scope(sqlite_engine) as session:
+        for number in range(3, 6):
+            begin(session, one, person(session, f"{number}@example.com"))
+    monkeypatch.setattr(trying, "MOST", 5)
+    assert not tried(sqlite_engine).cut
+    monkeypatch.setattr(trying, "MOST", 4)
+    trial = tried(sqlite_engine)
+    assert (trial.cut, len(trial.planned)) == (True, 4)
 
 
 def test_nobody_waits_for_it_and_it_waits_for_nobody(
