@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
+from functools import lru_cache, partial
 
 from babel.dates import format_date
 
@@ -273,5 +273,6 @@ def _part(part: Period, language: str) -> str:
     return f"{_date(part.first, language)} – {_date(part.last, language)}"
 
 
+@lru_cache(4096)  # each of the charts has the same days
 def _date(day: date, language: str) -> str:
     return format_date(day, "medium", locale=LOCALES[language])

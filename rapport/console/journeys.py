@@ -23,7 +23,7 @@ from rapport.outreach.journeys import lift, results, service
 from rapport.outreach.journeys.definition import Journey
 from rapport.outreach.journeys.edited import SECTION
 from rapport.outreach.journeys.lift import Difference, Group
-from rapport.outreach.journeys.results import Results
+from rapport.outreach.journeys.results import Results, Short
 from rapport.privacy.personal import masked_name
 from rapport.profiles import repository as profiles
 from rapport.shop.facts import get_facts
@@ -93,11 +93,12 @@ class Side:
 @routes.get("/journeys")
 def overview(desk: MyDesk) -> Response:
     """All journeys, how many are on them, and what came of the last days."""
+    now = clock.now()
     with desk.reading() as session:
-        lines = [
-            _line(key, journey, _results(session, key, journey, OF_THE_LIST))
-            for key, journey in service.journeys(session).items()
-        ]
+        journeys = service.journeys(session)
+        currency, since = get_facts().currency, now - timedelta(days=OF_THE_LIST)
+        found = results.in_short(session, journeys, currency, since, now)
+        lines = [_line(key, journey, found[key]) for key, journey in journeys.items()]
         broken = service.broken(session)
     return desk.page(
         "journeys.html",
@@ -188,17 +189,10 @@ def download(desk: MyDesk, key: str, days: int = 90) -> Response:
     )
 
 
-def _line(key: str, journey: Journey, found: Results) -> Line:
+def _line(key: str, journey: Journey, found: Short) -> Line:
     compared = journey.goal != "none" and any(found.groups.values())
-    return Line(
-        key,
-        journey,
-        sum(found.entered.values()),
-        found.running,
-        sum(sum(step.sent.values()) for step in found.steps.values()),
-        sum(sum(step.skipped.values()) for step in found.steps.values()),
-        lift.verdict(found.written_to, found.control) if compared else None,
-    )
+    verdict = lift.verdict(found.written_to, found.control) if compared else None
+    return Line(key, journey, found.entered, found.running, found.sent, found.skipped, verdict)
 
 
 def _words(found: Results) -> Difference | None:

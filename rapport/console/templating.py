@@ -120,6 +120,8 @@ def _money(minor: int | None, currency: str | None = None, *, language: str) -> 
 def _number(value: float | None, digits: int = 0, *, language: str) -> str:
     if value is None:
         return "–"
+    if isinstance(value, int) and 0 <= value < 1000:
+        return str(value)  # the same in all our languages, and pages of figures have hundreds
     return format_decimal(round(value, digits), locale=LOCALES[language])
 
 

@@ -72,7 +72,7 @@ def show(desk: Teaching) -> Response:
             "training.html",
             tab="training",
             plan=plan,
-            diff=plan.diff(project).splitlines(),
+            diff=plan.diff.splitlines(),
             writable=project.is_writable(),
             measured=bool(projects.held_out_files(project.folder)),
             installed=bot_environment.python().exists(),

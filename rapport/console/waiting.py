@@ -6,13 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
-from sqlalchemy.orm import Session
 
 from rapport.console.desk import Desk, allowed
 from rapport.handoff import queue, rules
 from rapport.handoff.queue import Row
 from rapport.kit import clock
 from rapport.profiles import service as profiles
+from rapport.profiles.service import Person
 from rapport.shop.facts import get_facts
 from rapport.shop.hours import is_open, opens_next
 from rapport.staff import repository as staff
@@ -28,12 +28,13 @@ def show(desk: Annotated[Desk, Depends(allowed(May.ANSWER))]) -> Response:
     with desk.reading() as session:
         lists = queue.lists(session)
         rows: list[Row] = [*lists.waiting, *lists.held, *lists.missed]
+        people = profiles.people_of(session, [row.conversation for row in rows])
         answer = desk.page(
             "waiting.html",
             lists=lists,
             mine=[row for row in lists.held if is_mine(desk, row)],
             others=[row for row in lists.held if not is_mine(desk, row)],
-            shown={row.conversation.id: _shown(desk, session, row) for row in rows},
+            shown={row.conversation.id: _shown(desk, people[row.conversation.id], row) for row in rows},
             staff_names=staff.names(session),
             rules=rules,
             minutes=desk.parts.settings.handoff_minutes,
@@ -52,9 +53,8 @@ def is_mine(desk: Desk, row: Row) -> bool:
     return row.handoff.closed_at is None and row.handoff.staff_id == desk.staff.id
 
 
-def _shown(desk: Desk, session: Session, row: Row) -> tuple[str | None, str]:
+def _shown(desk: Desk, person: Person, row: Row) -> tuple[str | None, str]:
     """(the customer's name, their last words), as far as somebody sees them."""
-    person = profiles.person_of(session, row.conversation)
     sight = person.sight(desk.sees_person(is_mine(desk, row)))
     name = person.customer.name if person.customer else None
     words = " ".join(sight.text((row.words.text if row.words else None) or "").split())

@@ -21,6 +21,8 @@ def _where(condition: str) -> dict[str, Any]:
 
 
 UNTOLD = "told_at IS NULL AND status IN ('kept', 'untold')"
+# What staff may teach: `rules.FALLBACK` and `rules.LOW_CONFIDENCE` of rapport/teaching, as a condition.
+UNCLEAR = "author = 'customer' AND payload IS NULL AND (intent = 'nlu_fallback' OR confidence < 0.5)"
 LISTED = (
     "updated_at",
     "id",
@@ -93,6 +95,8 @@ class Message(Base):
         Index("ix_message_reply_to", "reply_to"),
         # Small as well; `repository.UNTOLD` says it word for word.
         Index("ix_message_untold", "conversation_id", "sequence", **_where(UNTOLD)),
+        # Of all that customers write a few in a hundred.
+        Index("ix_message_unclear", "language", "at", **_where(UNCLEAR)),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

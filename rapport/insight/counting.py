@@ -5,7 +5,7 @@ rules.py; the tests hold the two together. Statements are built once, which cost
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -31,7 +31,7 @@ from sqlalchemy.orm import Session, aliased
 from rapport.cases.models import Case
 from rapport.conversations.models import Conversation, Handoff, Message
 from rapport.insight import rules
-from rapport.insight.models import CountedDay, IntentDay, TalkDay
+from rapport.insight.models import CountedDay, IntentDay, IntentMonth, TalkDay
 from rapport.kit.database import UtcDateTime
 from rapport.kit.upsert import insert as upsert
 
@@ -77,12 +77,15 @@ def count_day(session: Session, day: date, timezone: str, now: datetime) -> tupl
 
 
 def store_day(session: Session, day: date, counted: tuple[Rows, Rows], now: datetime) -> None:
-    """Put these rows in the place of those the day had."""
+    """Put these rows in the place of those the day had, and sum up its month anew."""
     session.execute(delete(TalkDay).where(TalkDay.day == day))
     session.execute(delete(IntentDay).where(IntentDay.day == day))
     for table, rows in zip((TalkDay, IntentDay), counted, strict=True):
         if rows:
             session.execute(insert(table), rows)
+    month = rules.Period(day.replace(day=1), rules.next_month(day) - timedelta(days=1))
+    session.execute(delete(IntentMonth).where(IntentMonth.month == month.first))
+    session.execute(_SUM_UP, {"first": month.first, "last": month.last})
     statement = upsert(session, CountedDay).values(day=day, counted_at=now)
     session.execute(statement.on_conflict_do_update(index_elements=["day"], set_={"counted_at": now}))
 
@@ -98,6 +101,19 @@ def first_message(session: Session) -> datetime | None:
 
 _COUNTED = select(CountedDay.day, CountedDay.counted_at).where(
     CountedDay.day.between(bindparam("first", type_=Date), bindparam("last", type_=Date))
+)
+_month: Any = IntentMonth.__table__
+_SUM_UP = insert(_month).from_select(
+    ["month", "channel", "language", "intent", "messages"],
+    select(
+        bindparam("first", type_=Date),
+        IntentDay.channel,
+        IntentDay.language,
+        IntentDay.intent,
+        cast(func.sum(IntentDay.messages), Integer),
+    )
+    .where(IntentDay.day.between(bindparam("first", type_=Date), bindparam("last", type_=Date)))
+    .group_by(IntentDay.channel, IntentDay.language, IntentDay.intent),
 )
 _FIRST_MESSAGE = select(func.min(Message.at))
 

@@ -14,13 +14,9 @@ from rapport.insight import counting, rules
 from rapport.insight.figures import results, talks
 from rapport.insight.figures.common import Filters, Spans
 from rapport.insight.figures.results import Codes, Work
-from rapport.insight.figures.talks import Scores, Waits
+from rapport.insight.figures.talks import MEASURES, Scores, Waits
 from rapport.insight.rules import Period
 
-MEASURES = (
-    *("talks", "settled", "contained", "from_customers", "from_bot", "from_staff"),
-    *("understood", "not_understood"),
-)
 # So many days that were not counted yet are counted for the page; it names the others.
 MOST_LIVE = 2
 
@@ -94,10 +90,10 @@ def gather(
         if day not in counted and first is not None and rules.day_of(first, timezone) <= day < today
     ]  # fmt: skip
     live = [day for day in (today, *reversed(missing)) if period.first <= day <= period.last][:MOST_LIVE]
-    rows, intents, intents_before = _days(session, period, filters, live, timezone, now)
-    inside = [row for row in rows if row["day"] >= period.first]
-    earlier = [row for row in rows if row["day"] < period.first]
     spans = Spans.of(period, parts, timezone)
+    rows, intents, intents_before = _days(session, period, spans, filters, live, timezone, now)
+    inside = [row for row in rows if row["part"] >= 0]
+    earlier = [row for row in rows if row["part"] < 0]
     waits, waits_before, handoffs = talks.waits(session, spans, filters)
     scores, scores_before, averages = talks.scores(session, spans, filters)
     codes, codes_before, codes_by_part = results.codes(session, spans, currency)
@@ -107,7 +103,7 @@ def gather(
         parts=parts,
         now=Totals(_sums(inside), intents, waits, scores, codes, work),
         before=Totals(_sums(earlier), intents_before, waits_before, scores_before, codes_before, work_before),
-        talks=_by_part(inside, parts),
+        talks=_by_part(inside, len(parts)),
         by_channel=_grouped(inside, "channel"),
         by_language=_grouped(inside, "language"),
         handoffs=handoffs,
@@ -124,15 +120,21 @@ def gather(
 
 
 def _days(
-    session: Session, period: Period, filters: Filters, live: list[date], timezone: str, now: datetime
+    session: Session,
+    period: Period,
+    spans: Spans,
+    filters: Filters,
+    live: list[date],
+    timezone: str,
+    now: datetime,
 ) -> tuple[list[dict[str, Any]], Counts, Counts]:
-    """The rows of the period and the one before, and the intents of each."""
-    stored = talks.talk_days(session, period.before.first, period.last, filters)
-    rows = [row for row in stored if row["day"] not in live]
+    """What was counted of the parts and of the period before, and the intents of each period."""
+    rows = talks.talk_days(session, spans, live, filters)
     intents, before = talks.intents(session, period, live, filters)
     for day in live:
         counted, understood = counting.count_day(session, day, timezone, now)
-        rows += [row for row in counted if _fits(row, filters)]
+        part = bisect_right(spans.days, day) - 2
+        rows += [{**row, "part": part} for row in counted if _fits(row, filters)]
         for row in understood:
             if _fits(row, filters):
                 intents[row["intent"]] = intents.get(row["intent"], 0) + row["messages"]
@@ -151,11 +153,10 @@ def _sums(rows: Iterable[Mapping[str, Any]]) -> Counts:
     return sums
 
 
-def _by_part(rows: Iterable[Mapping[str, Any]], parts: list[Period]) -> list[Counts]:
-    begins = [part.first for part in parts]
-    found: list[list[Mapping[str, Any]]] = [[] for _ in parts]
+def _by_part(rows: Iterable[Mapping[str, Any]], count: int) -> list[Counts]:
+    found: list[list[Mapping[str, Any]]] = [[] for _ in range(count)]
     for row in rows:
-        found[bisect_right(begins, row["day"]) - 1].append(row)
+        found[row["part"]].append(row)
     return [_sums(some) for some in found]
 
 

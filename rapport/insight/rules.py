@@ -169,6 +169,22 @@ class Period:
     def all_days(self) -> list[date]:
         return [self.first + timedelta(days=number) for number in range(self.days)]
 
+    def split_by_months(self) -> tuple[Period, Period, Period]:
+        """The days before the first whole month, the whole months, and the days after them. A part may have
+        no days: it ends before it begins.
+        """
+        begin = self.first if self.first.day == 1 else next_month(self.first)
+        after = self.last + timedelta(days=1)
+        end = max(after.replace(day=1), begin)
+        head_last = min(begin - timedelta(days=1), self.last)
+        months = Period(begin, end - timedelta(days=1))
+        return Period(self.first, head_last), months, Period(max(end, self.first), self.last)
+
+
+def next_month(day: date) -> date:
+    """The first day of the month after."""
+    return (day.replace(day=28) + timedelta(days=4)).replace(day=1)
+
 
 def starts(day: date, timezone: str) -> datetime:
     """When a day begins at the shop, in UTC."""
@@ -211,7 +227,7 @@ def parts(whole: Period) -> list[Period]:
         if weekly:
             last = first + timedelta(days=6 - first.weekday())
         else:
-            last = (first.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+            last = next_month(first) - timedelta(days=1)
         found.append(Period(first, min(last, whole.last)))
         first = found[-1].last + timedelta(days=1)
     return found

@@ -26,6 +26,21 @@ from rapport.shop.models import Order
 from rapport.value.models import CustomerValue
 
 
+def customers(session: Session, ids: Collection[int]) -> dict[int, Customer]:
+    """These customers by their ids."""
+    found = session.scalars(select(Customer).where(Customer.id.in_(ids)))
+    return {customer.id: customer for customer in found}
+
+
+def identities_of(session: Session, ids: Collection[int]) -> dict[int, list[Identity]]:
+    """What these customers are known by."""
+    found: dict[int, list[Identity]] = {}
+    query = select(Identity).where(Identity.customer_id.in_(ids)).order_by(Identity.kind, Identity.id)
+    for identity in session.scalars(query):
+        found.setdefault(identity.customer_id, []).append(identity)
+    return found
+
+
 def identities(session: Session, customer_id: int) -> Sequence[Identity]:
     query = select(Identity).where(Identity.customer_id == customer_id)
     return session.scalars(query.order_by(Identity.kind, Identity.id)).all()
@@ -39,8 +54,10 @@ def contact_points(session: Session, customer_id: int, conversation_id: str | No
     return session.scalars(select(ContactPoint).where(whose).order_by(ContactPoint.id)).all()
 
 
-def contact_point(session: Session, conversation_id: str) -> ContactPoint | None:
-    return session.scalar(select(ContactPoint).where(ContactPoint.conversation_id == conversation_id))
+def contact_points_in(session: Session, conversation_ids: Collection[str]) -> dict[str, ContactPoint]:
+    """Who writes in these conversations from an app."""
+    found = session.scalars(select(ContactPoint).where(ContactPoint.conversation_id.in_(conversation_ids)))
+    return {point.conversation_id: point for point in found}
 
 
 def references(session: Session, customer_id: int) -> Sequence[ExternalRef]:

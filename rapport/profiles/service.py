@@ -5,7 +5,7 @@ What somebody must not see is hidden here: pages get no more than they may show.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -156,11 +156,27 @@ class Profile:
 
 def person_of(session: Session, conversation: Conversation) -> Person:
     """Who a conversation is with: whom it was verified for, else whoever writes from that app."""
-    point = repository.contact_point(session, conversation.id)
-    customer_id = conversation.customer_id or (point.customer_id if point else None)
-    if customer_id is None:
-        return Person(None, (), point)
-    return Person(session.get_one(Customer, customer_id), repository.identities(session, customer_id), point)
+    return people_of(session, [conversation])[conversation.id]
+
+
+def people_of(session: Session, conversations: Collection[Conversation]) -> dict[str, Person]:
+    """Who each of these conversations is with, by its id."""
+    points = repository.contact_points_in(session, [conversation.id for conversation in conversations])
+    whose = {
+        conversation.id: conversation.customer_id
+        or (points[conversation.id].customer_id if conversation.id in points else None)
+        for conversation in conversations
+    }
+    ids = {customer_id for customer_id in whose.values() if customer_id is not None}
+    customers, identities = repository.customers(session, ids), repository.identities_of(session, ids)
+    return {
+        conversation_id: Person(
+            customers[customer_id] if customer_id is not None else None,
+            identities.get(customer_id, ()) if customer_id is not None else (),
+            points.get(conversation_id),
+        )
+        for conversation_id, customer_id in whose.items()
+    }
 
 
 def person(session: Session, customer_id: int) -> Person:

@@ -94,16 +94,24 @@ def plain(example: str) -> str:
     return MARKED.sub(lambda match: match["words"], example)
 
 
-def file_for(texts: Mapping[str, str], kind: str, name: str, language: str) -> str:
-    """The file that holds such examples, or else those of other languages, or else a new one."""
-    second = f"{name}.yml"
+Places = Mapping[tuple[str, str, str | None], str]
+
+
+def places(texts: Mapping[str, str]) -> Places:
+    """(kind, name, language) → the file that holds such examples; with None instead of a language, the last
+    one that holds any.
+    """
+    found: dict[tuple[str, str, str | None], str] = {}
     for file, text in sorted(texts.items()):
         for block in parse(text):
-            if (block.kind, block.name) == (kind, name):
-                if block.language == language:
-                    return file
-                second = file
-    return second
+            found.setdefault((block.kind, block.name, block.language), file)
+            found[block.kind, block.name, None] = file
+    return found
+
+
+def file_for(places: Places, kind: str, name: str, language: str) -> str:
+    """The file that holds such examples, or else those of other languages, or else a new one."""
+    return places.get((kind, name, language)) or places.get((kind, name, None)) or f"{name}.yml"
 
 
 def add(text: str, changes: Iterable[Change]) -> str:

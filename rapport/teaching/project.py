@@ -49,6 +49,20 @@ class Project:
         return tuple(sorted({example.intent for example in self.examples} - {FALLBACK}))
 
     @cached_property
+    def places(self) -> files.Places:
+        """Which file holds what."""
+        return files.places(self.texts)
+
+    @cached_property
+    def synonyms(self) -> dict[str, str]:
+        """Words of customers → what they mean."""
+        found: dict[str, str] = {}
+        for (kind, name, _), listed in files.examples(self.texts.get(ENTITIES, "")).items():
+            for words in listed if kind == "synonym" else ():
+                found.setdefault(words, name)
+        return found
+
+    @cached_property
     def values(self) -> dict[str, tuple[str, ...]]:
         """The entities whose values are listed: name → values."""
         found = files.examples(self.texts.get(ENTITIES, ""))

@@ -6,12 +6,11 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, func, or_, select, update
+from sqlalchemy import CursorResult, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
-from rapport.conversations.models import Conversation, Message
+from rapport.conversations.models import UNCLEAR, Conversation, Message
 from rapport.customers.models import Customer
-from rapport.teaching import rules
 from rapport.teaching.models import Annotation, TrainingRun
 
 
@@ -119,11 +118,10 @@ def not_understood(session: Session, language: str, since: datetime, limit: int)
         .join(Conversation, Conversation.id == Message.conversation_id)
         .join(Customer, Customer.id == Conversation.customer_id, isouter=True)
         .where(
-            Message.author == "customer",
-            Message.payload.is_(None),
+            # Word for word as its index says it.
+            text(UNCLEAR),
             Message.language == language,
             Message.at >= since,
-            or_(Message.intent == rules.FALLBACK, Message.confidence < rules.LOW_CONFIDENCE),
             ~marked.exists(),
         )
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 
 from sqlalchemy.orm import Session
 
@@ -190,53 +191,58 @@ class Problem:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a training would write: the changes, the files with them, and what cannot be taken."""
+    """What a training would write: the changes to the project, and what cannot be taken."""
 
+    project: Project
     changes: tuple[Change, ...]
     taken: tuple[int, ...]
-    texts: Mapping[str, str]
     problems: Mapping[int, Problem]
 
-    def diff(self, project: Project) -> str:
+    @cached_property
+    def texts(self) -> Mapping[str, str]:
+        """All files with the changes."""
+        texts = dict(self.project.texts)
+        for change in self.changes:
+            texts[change.file] = files.add(texts.get(change.file, ""), [change])
+        return texts
+
+    @property
+    def diff(self) -> str:
         """What would be changed, to look at."""
-        return files.diff(project.texts, self.texts)
+        return files.diff(self.project.texts, self.texts)
 
 
 def plan(project: Project, accepted: Sequence[Annotation]) -> Plan:
-    """What becomes of accepted corrections; writes nothing."""
-    known = project.known()
-    texts, problems = dict(project.texts), {}
+    """What becomes of accepted corrections; writes nothing. Raises InvalidInputError for words that would
+    break the format of the files.
+    """
+    known, synonyms = project.known(), dict(project.synonyms)
+    problems: dict[int, Problem] = {}
     changes, taken = [], []
     for annotation in accepted:
+        words = annotation.words
         if annotation.kind == "intent":
-            example = Example(annotation.value, annotation.language, annotation.words)
+            example = Example(annotation.value, annotation.language, words)
             against = known.problem(example)
             if against is not None:
                 problems[annotation.id] = Problem(*against)
                 continue
             known.learn(example)
-            file = files.file_for(project.texts, "intent", example.intent, example.language)
-            change = Change(file, "intent", example.intent, example.language, example.text)
+            file = files.file_for(project.places, "intent", example.intent, example.language)
+            change = Change(file, "intent", example.intent, example.language, words)
         else:
             value = annotation.value.partition("=")[2]
-            listed = files.examples(texts[ENTITIES])
-            other = next(
-                (
-                    name
-                    for (kind, name, _), some in listed.items()
-                    if kind == "synonym" and annotation.words in some
-                ),
-                None,
-            )
+            other = synonyms.get(words)
             if other is not None:
                 what = "known" if other == value else "conflict"
-                problems[annotation.id] = Problem(what, Example(other, annotation.language, annotation.words))
+                problems[annotation.id] = Problem(what, Example(other, annotation.language, words))
                 continue
-            change = Change(ENTITIES, "synonym", value, "", annotation.words)
-        texts[change.file] = files.add(texts.get(change.file, ""), [change])
+            synonyms[words] = value
+            change = Change(ENTITIES, "synonym", value, "", words)
+        files.check_line(change.text)
         changes.append(change)
         taken.append(annotation.id)
-    return Plan(tuple(changes), tuple(taken), texts, problems)
+    return Plan(project, tuple(changes), tuple(taken), problems)
 
 
 def _of_customer(session: Session, message_id: int) -> tuple[Message, Conversation, str | None]:

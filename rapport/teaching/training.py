@@ -101,7 +101,7 @@ class Training:
                 session,
                 self._id,
                 changes=[vars(change) for change in plan.changes],
-                diff=plan.diff(read),
+                diff=plan.diff,
                 base_model=base.name if base else None,
             )
         if not plan.changes:

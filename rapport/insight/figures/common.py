@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import (
     BigInteger,
@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from rapport.conversations.models import Conversation
-from rapport.insight.rules import Period
+from rapport.insight.rules import Period, starts
 from rapport.kit.database import UtcDateTime
 
 # Whether there is a filter by channel and one by language.
@@ -54,14 +54,18 @@ class Filters:
 
 @dataclass(frozen=True)
 class Spans:
-    """The period before (number -1) and the parts of a period (from 0), by the moments between them."""
+    """The period before (number -1) and the parts of a period (from 0), by the days with which they begin and
+    the one after all, and by the moments at which these days do.
+    """
 
+    days: tuple[date, ...]
     moments: tuple[datetime, ...]
 
     @classmethod
     def of(cls, period: Period, parts: Sequence[Period], timezone: str) -> Spans:
-        begins = (period.before.moments(timezone)[0], *(part.moments(timezone)[0] for part in parts))
-        return cls((*begins, period.moments(timezone)[1]))
+        after = period.last + timedelta(days=1)
+        days = (period.before.first, *(part.first for part in parts), after)
+        return cls(days, tuple(starts(day, timezone) for day in days))
 
     @property
     def count(self) -> int:
@@ -83,6 +87,10 @@ class Spans:
     def values(self) -> dict[str, Any]:
         return {f"moment_{number}": at for number, at in enumerate(self.moments)}
 
+    @property
+    def day_values(self) -> dict[str, Any]:
+        return {f"day_{number}": day for number, day in enumerate(self.days)}
+
 
 def filtered(query: Select[*tuple[Any, ...]], columns: Any, shape: Shape) -> Select[*tuple[Any, ...]]:
     for name, wanted in zip(("channel", "language"), shape, strict=True):
@@ -99,14 +107,15 @@ def of_conversations(query: Select[*tuple[Any, ...]], table: Any, shape: Shape) 
 
 
 @cache
-def table_of_parts(count: int) -> Any:
+def table_of_parts(count: int, by: Literal["moment", "day"] = "moment") -> Any:
     """`Spans` as a table: number, begin, finish."""
-    moments = [bindparam(f"moment_{number}", type_=UtcDateTime()) for number in range(count + 1)]
+    kind = UtcDateTime() if by == "moment" else Date()
+    bounds = [bindparam(f"{by}_{number}", type_=kind) for number in range(count + 1)]
     rows = [
         select(
             literal_column(str(number), Integer).label("number"), begin.label("begin"), end.label("finish")
         )
-        for number, (begin, end) in enumerate(pairwise(moments), -1)
+        for number, (begin, end) in enumerate(pairwise(bounds), -1)
     ]
     return union_all(*rows).cte("part")
 

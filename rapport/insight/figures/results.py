@@ -8,7 +8,7 @@ from datetime import date, datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Integer, Select, and_, bindparam, case, cast, exists, func, select
+from sqlalchemy import Integer, Select, and_, bindparam, case, cast, func, select
 from sqlalchemy.orm import Session
 
 from rapport.cases.models import Case
@@ -163,31 +163,25 @@ _MOVES = (
     .where(SegmentMove.day.between(FIRST, LAST))
     .group_by(SegmentMove.from_segment, SegmentMove.to_segment)
 )
-_redeemed = and_(Coupon.redeemed_at >= BEGIN, Coupon.redeemed_at < END)
-_spent = (
+_redeemed = select(Coupon.order_id).where(Coupon.redeemed_at >= BEGIN, Coupon.redeemed_at < END)
+# From the codes to their orders, and from these to what was in them: all of it by numbers.
+_bought = (
     select(
-        OrderItem.order_id,
+        Order.total_minor,
         func.sum(OrderItem.quantity * Product.cost_minor).label("cost"),
         (func.count() - func.count(Product.cost_minor)).label("unknown"),
     )
+    .select_from(Order)
+    .outerjoin(OrderItem, OrderItem.order_id == Order.id)
     .outerjoin(Product, Product.id == OrderItem.product_id)
-    .where(OrderItem.order_id.in_(select(Coupon.order_id).where(_redeemed)))
-    .group_by(OrderItem.order_id)
+    .where(Order.id.in_(_redeemed), Order.currency == bindparam("currency"), Order.status.not_in(UNDONE))
+    .group_by(Order.id)
     .subquery()
 )
-_known = _spent.c.unknown == 0
-_ORDERS = (
-    select(
-        func.count(),
-        total(Order.total_minor),
-        total(case((_known, 1), else_=0)),
-        total(case((_known, Order.total_minor - _spent.c.cost), else_=0)),
-    )
-    .select_from(Order)
-    .outerjoin(_spent, _spent.c.order_id == Order.id)
-    .where(
-        Order.currency == bindparam("currency"),
-        Order.status.not_in(UNDONE),
-        exists().where(Coupon.order_id == Order.id, _redeemed),
-    )
-)
+_known = _bought.c.unknown == 0
+_ORDERS = select(
+    func.count(),
+    total(_bought.c.total_minor),
+    total(case((_known, 1), else_=0)),
+    total(case((_known, _bought.c.total_minor - _bought.c.cost), else_=0)),
+).select_from(_bought)

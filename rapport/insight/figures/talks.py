@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Date, Integer, Select, and_, bindparam, case, cast, func, select
+from sqlalchemy import Date, Integer, Select, and_, bindparam, cast, func, select, union_all
 from sqlalchemy.orm import Session
 
 from rapport.conversations.models import Handoff
@@ -26,10 +26,11 @@ from rapport.insight.figures.common import (
     table_of_parts,
     within,
 )
-from rapport.insight.models import IntentDay, Satisfaction, TalkDay
+from rapport.insight.models import IntentDay, IntentMonth, Satisfaction, TalkDay
 from rapport.insight.rules import BEST, Period, rank
 
-MIDDLE = bindparam("middle", type_=Date)
+# What is counted of a day.
+MEASURES = tuple(column.key for column in TalkDay.__table__.columns if not column.primary_key)
 
 
 @dataclass(frozen=True)
@@ -65,49 +66,65 @@ class Scores:
         return sum(score * number for score, number in enumerate(counts, 1)) / total if total else None
 
 
-def talk_days(session: Session, first: date, last: date, filters: Filters) -> list[dict[str, Any]]:
-    """The counted days."""
-    found = session.execute(_talk_days(filters.shape), {"first": first, "last": last, **filters.values})
+def talk_days(session: Session, spans: Spans, live: Sequence[date], filters: Filters) -> list[dict[str, Any]]:
+    """The counted days, those of a part (`part`: its number) summed up by channel and language."""
+    values = {**spans.day_values, "live": live, **filters.values}
+    found = session.execute(_talk_days(spans.count, filters.shape), values)
     names = tuple(found.keys())
     return [dict(zip(names, row, strict=True)) for row in found]
 
 
 @cache
-def _talk_days(shape: Shape) -> Select[*tuple[Any, ...]]:
+def _talk_days(count: int, shape: Shape) -> Select[*tuple[Any, ...]]:
+    part = table_of_parts(count, "day")
     table: Any = TalkDay.__table__
-    return filtered(select(table).where(table.c.day.between(FIRST, LAST)), table.c, shape)
+    kinds = (part.c.number.label("part"), table.c.channel, table.c.language)
+    sums = (cast(func.sum(table.c[name]), Integer).label(name) for name in MEASURES)
+    query = (
+        select(*kinds, *sums)
+        .join(table, and_(*within(table.c.day, part)))
+        .where(table.c.day.not_in(bindparam("live", type_=Date, expanding=True)))
+        .group_by(part.c.number, table.c.channel, table.c.language)
+    )
+    return filtered(query, table.c, shape)
 
 
 def intents(
     session: Session, period: Period, live: Sequence[date], filters: Filters
 ) -> tuple[dict[str, int], dict[str, int]]:
     """How many messages of the counted days were understood as what, in a period and in the one before."""
-    days = {"first": period.before.first, "middle": period.first, "last": period.last, "live": live}
-    now: dict[str, int] = {}
-    before: dict[str, int] = {}
-    for intent, of_both, later in session.execute(_intents(filters.shape), {**days, **filters.values}):
-        if later:
-            now[intent] = later
-        if of_both - later:
-            before[intent] = of_both - later
-    return now, before
+    found = []
+    for one in (period, period.before):
+        # The last day may be counted live: then its month is no whole one.
+        counted = Period(one.first, one.last - timedelta(days=one.last in live))
+        head, months, tail = counted.split_by_months()
+        values = {
+            **{"head_first": head.first, "head_last": head.last, "first": months.first, "last": months.last},
+            **{"tail_first": tail.first, "tail_last": tail.last, "live": live},
+        }
+        rows = session.execute(_intents(filters.shape), {**values, **filters.values})
+        found.append({intent: messages for intent, messages in rows if messages})
+    return found[0], found[1]
 
 
 @cache
 def _intents(shape: Shape) -> Select[*tuple[Any, ...]]:
-    query = (
-        select(
-            IntentDay.intent,
-            cast(func.sum(IntentDay.messages), Integer),
-            cast(func.sum(case((IntentDay.day >= MIDDLE, IntentDay.messages), else_=0)), Integer),
+    """Whole months by their sums, the days before and after by themselves."""
+    days = [
+        filtered(
+            select(IntentDay.intent, IntentDay.messages).where(
+                IntentDay.day >= bindparam(f"{part}_first", type_=Date),
+                IntentDay.day <= bindparam(f"{part}_last", type_=Date),
+                IntentDay.day.not_in(bindparam("live", type_=Date, expanding=True)),
+            ),
+            IntentDay,
+            shape,
         )
-        .where(
-            IntentDay.day.between(FIRST, LAST),
-            IntentDay.day.not_in(bindparam("live", type_=Date, expanding=True)),
-        )
-        .group_by(IntentDay.intent)
-    )
-    return filtered(query, IntentDay, shape)
+        for part in ("head", "tail")
+    ]
+    months = select(IntentMonth.intent, IntentMonth.messages).where(IntentMonth.month.between(FIRST, LAST))
+    every = union_all(*days, filtered(months, IntentMonth, shape)).subquery()
+    return select(every.c.intent, cast(func.sum(every.c.messages), Integer)).group_by(every.c.intent)
 
 
 def waits(session: Session, spans: Spans, filters: Filters) -> tuple[Waits, Waits, list[int]]:

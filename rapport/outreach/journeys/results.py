@@ -50,19 +50,12 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Results:
-    """Since a day: entries by variant, what became of them, and each step in the journey's order.
-
-    `groups`: who can be compared by now, by variant: those whose `goal_days` are over. `early`: those who
-    can't yet. Who entered more than once counts once.
+class Compared:
+    """Who can be compared by now, by variant: those whose `goal_days` are over. Who entered more than once
+    counts once.
     """
 
-    entered: Mapping[str, int]
-    left: Mapping[str, int]
-    running: int
-    steps: Mapping[str, StepResult]
     groups: Mapping[str, Group]
-    early: int
 
     @property
     def written_to(self) -> Group:
@@ -72,6 +65,63 @@ class Results:
     @property
     def control(self) -> Group:
         return self.groups.get(rules.CONTROL, Group())
+
+
+@dataclass(frozen=True)
+class Results(Compared):
+    """Since a day: entries by variant, what became of them, and each step in the journey's order.
+
+    `early`: those who can't be compared yet.
+    """
+
+    entered: Mapping[str, int]
+    left: Mapping[str, int]
+    running: int
+    steps: Mapping[str, StepResult]
+    early: int
+
+
+@dataclass(frozen=True)
+class Short(Compared):
+    """The same in short, for a list of journeys."""
+
+    entered: int
+    running: int
+    sent: int
+    skipped: int
+
+
+def in_short(
+    session: Session, journeys: Mapping[str, Journey], currency: str, since: datetime, now: datetime
+) -> dict[str, Short]:
+    """Of each of these journeys, as `of` says it."""
+    entries: dict[str, Counter[str]] = {key: Counter() for key in journeys}
+    rows = session.execute(
+        select(JourneyEntry.journey, JourneyEntry.status, func.count())
+        .where(JourneyEntry.journey.in_(journeys), JourneyEntry.entered_at >= since)
+        .group_by(JourneyEntry.journey, JourneyEntry.status)
+    )
+    for key, status, count in rows:
+        entries[key][status] = count
+    steps: dict[str, Counter[str]] = {key: Counter() for key in journeys}
+    rows = session.execute(
+        select(JourneyEntry.journey, JourneyStep.status, func.count())
+        .join(JourneyStep, JourneyStep.entry_id == JourneyEntry.id)
+        .where(JourneyEntry.journey.in_(journeys), JourneyEntry.entered_at >= since)
+        .group_by(JourneyEntry.journey, JourneyStep.status)
+    )
+    for key, status, count in rows:
+        steps[key][status] = count
+    return {
+        key: Short(
+            _groups(session, key, journey, currency, since, now),
+            entries[key].total(),
+            entries[key]["running"],
+            steps[key]["sent"],
+            steps[key]["skipped"],
+        )
+        for key, journey in journeys.items()
+    }
 
 
 def of(
@@ -92,11 +142,11 @@ def of(
             left[why or ""] += count
         running += count * (status == "running")
     old_enough = now - timedelta(days=journey.goal_days)
-    groups = _groups(session, key, journey, currency, since, old_enough) if journey.goal != "none" else {}
+    groups = _groups(session, key, journey, currency, since, now)
     early = session.scalar(
         select(func.count()).where(*_of(key, since), JourneyEntry.entered_at > old_enough, _first(since))
     )
-    return Results(entered, left, running, _steps(session, key, journey, since), groups, early or 0)
+    return Results(groups, entered, left, running, _steps(session, key, journey, since), early or 0)
 
 
 def fates(session: Session, key: str, since: datetime) -> Fates:
@@ -175,8 +225,11 @@ def _steps(session: Session, key: str, journey: Journey, since: datetime) -> dic
 
 
 def _groups(
-    session: Session, key: str, journey: Journey, currency: str, since: datetime, until: datetime
+    session: Session, key: str, journey: Journey, currency: str, since: datetime, now: datetime
 ) -> dict[str, Group]:
+    until = now - timedelta(days=journey.goal_days)
+    if journey.goal == "none" or until < since:
+        return {}
     dialect = session.get_bind().dialect.name
 
     def within(column: Any) -> tuple[ColumnElement[bool], ...]:
