@@ -49,7 +49,7 @@ class _Maker:
         key = f"{random.getrandbits(128):032x}" if number else "0" * 32
         channel, language = chosen(random, CHANNELS), chosen(random, LANGUAGES)
         # Who waits for a person wrote lately, and a few who wrote long ago were forgotten.
-        waits = random.random() < (0.05 if self.end - at < timedelta(days=7) else 0.0035)
+        waits = random.random() < (0.05 if self.end - at < timedelta(days=7) else 0.001)
         known = random.randrange(1, self.people + 1) if number and random.random() < 0.6 else None
         customer = known if number else 1
         begun, exchanges = at, random.choice(EXCHANGES) if number else LONGEST // 2

@@ -38,16 +38,17 @@ import rapport.teaching.models
 import rapport.value.models  # noqa: F401
 
 
-def _config(engine: Engine) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
-    config.attributes["engine"] = engine
-    return config
+def config(engine: Engine) -> Config:
+    """What Alembic's commands need for a database."""
+    made = Config()
+    made.set_main_option("script_location", str(Path(__file__).parent))
+    made.attributes["engine"] = engine
+    return made
 
 
 def upgrade(engine: Engine) -> None:
     """Bring the database to the newest version; does nothing when it is there already."""
-    command.upgrade(_config(engine), "head")
+    command.upgrade(config(engine), "head")
 
 
 def newest() -> str | None:

@@ -26,6 +26,8 @@ from rapport.shop.models import Order
 from rapport.shop.repository import KEPT
 
 DAY_SECONDS = 86_400
+# The channel of mails; all others are messaging apps.
+EMAIL = "email"
 # By step and channel: how many are queued, sent, delivered, failed, bounced, cancelled or unknown.
 Fates = Mapping[str, Mapping[str, Mapping[str, int]]]
 
@@ -159,12 +161,15 @@ def fates(session: Session, key: str, since: datetime) -> Fates:
         .join(JourneyEntry, JourneyEntry.id == JourneyStep.entry_id)
         .where(*_of(key, since), JourneyStep.status == "sent")
     )
-    mails = steps.join(OutboxMessage, OutboxMessage.key == its_key)
-    messages = steps.join(
-        Message, and_(Message.channel == JourneyStep.channel, Message.provider_id == its_key)
-    ).join(
-        Delivery,
-        and_(Delivery.conversation_id == Message.conversation_id, Delivery.sequence == Message.sequence),
+    # Each is looked for only where it is.
+    mails = steps.where(JourneyStep.channel == EMAIL).join(OutboxMessage, OutboxMessage.key == its_key)
+    messages = (
+        steps.where(JourneyStep.channel != EMAIL)
+        .join(Message, and_(Message.channel == JourneyStep.channel, Message.provider_id == its_key))
+        .join(
+            Delivery,
+            and_(Delivery.conversation_id == Message.conversation_id, Delivery.sequence == Message.sequence),
+        )
     )
     told = case((Delivery.delivered_at.is_not(None), "delivered"), else_=Delivery.status)
     found: defaultdict[str, defaultdict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))

@@ -31,7 +31,7 @@ REDEMPTIONS = "SELECT coupon_id, order_id FROM redemption"
 
 
 def test_old_codes_go_on_and_back(engine: Engine) -> None:
-    config = migrations._config(engine)
+    config = migrations.config(engine)
     command.downgrade(config, "0005")
     with engine.begin() as connection:
         for statement in OLD.split(";"):

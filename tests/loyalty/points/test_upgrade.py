@@ -63,7 +63,7 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
 
 
 def test_old_points_become_lots_and_back(empty: Engine) -> None:
-    config = migrations._config(empty)
+    config = migrations.config(empty)
     command.upgrade(config, "0005")
     with empty.begin() as connection:
         for statement in OLD.split(";"):
