@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rapport import migrations
+from rapport.edits import effective
 from rapport.kit.database import get_engine, read_scope, session_scope
 from rapport.kit.errors import RapportError
 from rapport.kit.format import day, money, number
@@ -66,11 +67,10 @@ def check() -> None:
 @app.command("sync")
 def take_over() -> None:
     """Take offers.yml over now; the running assistant does so by itself within minutes."""
-    book = get_rulebook()
     engine = get_engine()
     migrations.upgrade(engine)
     with session_scope(engine) as session:
-        changes = sync(session, book)
+        changes = sync(session, effective.offers(session)[0])
     _tell(changes)
 
 

@@ -53,14 +53,19 @@ def unknown(desk: Desk, session: Session, asked: dict[str, Any], before: Audienc
     return {}
 
 
-def choices(fields: Fields, language: str) -> list[tuple[str, str, list[tuple[str, str]]]]:
-    """(field, its label, what can be ticked) for each list, also what is ticked but no longer there."""
+def names(language: str) -> dict[str, dict[str, str]]:
+    """What can be ticked in each list, as people call it."""
     segments, tiers = get_segments(), get_facts().club.tiers
-    known = {
+    return {
         "stages": {one: word("stage", one, language) for one in STAGES},
         "segments": {one: segments.name(one, language) for one in segments.keys},
         "tiers": {tier.key: tier.name.of(language) for tier in tiers},
     }
+
+
+def choices(fields: Fields, language: str) -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """(field, its label, what can be ticked) for each list, also what is ticked but no longer there."""
+    known = names(language)
     return [
         (name, label, list({**known[name], **_gone(fields.get(name, ""), known[name])}.items()))
         for name, label in CHOSEN.items()
@@ -69,18 +74,18 @@ def choices(fields: Fields, language: str) -> list[tuple[str, str, list[tuple[st
 
 def told(desk: Desk, asked: AudienceRule) -> str:
     """Whom it is for, in words."""
-    language, _ = desk.staff.language, desk.gettext
-    names = {key: label for _, _, labels in choices({}, language) for key, label in labels}
     parts = [
-        ", ".join(names.get(one, one) for one in asked_for)
-        for asked_for in (asked.stages, asked.segments, asked.tiers)
+        ", ".join(called.get(one, one) for one in getattr(asked, name))
+        for name, called in names(desk.staff.language).items()
     ]
     parts.append(", ".join(asked.interests))
-    if asked.min_orders:
-        parts.append(_("from %(num)s orders on", num=asked.min_orders))
-    if asked.max_orders is not None:
-        parts.append(_("up to %(num)s orders", num=asked.max_orders))
-    return "; ".join(part for part in parts if part) or _("everybody")
+    least, most = asked.min_orders, asked.max_orders
+    if least:
+        parts.append(desk.ngettext("from %(num)s order on", "from %(num)s orders on", least))
+    if most is not None:
+        none = desk.gettext("no orders yet")
+        parts.append(desk.ngettext("up to %(num)s order", "up to %(num)s orders", most) if most else none)
+    return "; ".join(part for part in parts if part) or desk.gettext("everybody")
 
 
 def place(name: str) -> str:

@@ -130,7 +130,7 @@ def create(desk: SettingsDesk, key: str) -> Response:
         if after is None or problems:
             return again(session, status=422, problems=wrong | problems)
         if desk.field("do") != "save":
-            changes = words.lines(desk, rules.differences({}, _content(after)))
+            changes = words.lines(desk, rules.differences(_content(rule), _content(after)))
             return again(session, changes=changes, spoken=preview.offered(session, after))
     said = desk.gettext("Saved. Customers get it from now on.")
     return _save(desk, after, 0, f"{PATH}/{new}", said, again)

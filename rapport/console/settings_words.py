@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rapport.console import settings_audience as audience
 from rapport.console.desk import Desk
 from rapport.console.i18n import mark
+from rapport.console.settings_forms import shown_share
 from rapport.edits.rules import Change
 from rapport.kit import languages
 from rapport.kit.format import money
@@ -69,6 +71,8 @@ SAID = {
     ),
     "max_orders is below min_orders": mark("The most is below the least."),
 }
+# Kept as a share of 1, typed and told as a percentage.
+SHARES = ("control", "chance")
 LABELS = {
     "title": mark("Title"),
     "shortcut": mark("Shortcut"),
@@ -221,4 +225,8 @@ def _value(desk: Desk, path: tuple[str | int, ...], value: Any) -> str | None:
         return desk.gettext("yes") if value else desk.gettext("no")
     if path and str(path[-1]).endswith("_minor") and isinstance(value, int):
         return money(value, get_facts().currency, desk.staff.language)
+    if path and path[-1] in SHARES and isinstance(value, float):
+        return f"{shown_share(value)} %"
+    if path and (called := audience.names(desk.staff.language).get(str(path[-1]))) is not None:
+        return ", ".join(called.get(one, one) for one in str(value).split(", "))
     return str(value)

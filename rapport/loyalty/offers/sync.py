@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from rapport.edits import effective
 from rapport.kit.database import session_scope
 from rapport.kit.errors import ConfigurationError
 from rapport.loyalty.offers import repository
@@ -73,7 +74,8 @@ def follow_file(engine: Engine) -> Changes | None:
         if _synced.get(engine) is book:
             return None
         with session_scope(engine) as session:
-            changes = sync(session, book)
+            # Not what this process knows: without what it could not read, offers of the console would end.
+            changes = sync(session, effective.offers(session)[0])
         _synced[engine] = book
     return changes
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, select
 
+from rapport.edits import service as edits
 from rapport.kit import clock
 from rapport.kit.database import session_scope
 from rapport.kit.errors import ConfigurationError
@@ -177,10 +178,13 @@ def test_a_present_nobody_sells_is_told_of(engine: Engine, tmp_path: Path) -> No
 
 
 def test_each_database_gets_the_file_once(sqlite_engine: Engine, postgres_engine: Engine) -> None:
+    """And what was made in its console, also in a process that knows nothing of that."""
     for engine in (sqlite_engine, postgres_engine):
+        with session_scope(engine) as session:
+            edits.save(session, "offer.made", 0, {"key": "made", "name": "Made", "percent": 5}, None)
         changes = sync.follow_file(engine)
         assert changes is not None
-        assert "welcome" in changes.added
+        assert {"welcome", "made"} <= set(changes.added)
         assert sync.follow_file(engine) is None
 
 
