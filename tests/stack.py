@@ -22,13 +22,15 @@ from uuid import uuid4
 
 import jwt
 import psutil
+import pytest
 import requests
 import yaml
+from sqlalchemy import Engine
 
 from rapport import migrations
 from rapport.kit import clock
 from rapport.kit.database import make_engine, session_scope
-from rapport.kit.settings import ROOT
+from rapport.kit.settings import ROOT, get_settings
 from rapport.schedule.jobs import JOBS
 from rapport.schedule.models import JobRun
 
@@ -61,9 +63,10 @@ def identity_token(address: str) -> str:
 
 
 def always_open(folder: Path) -> Path:
-    """The demo shop's facts, but somebody is there at any hour a test may run at."""
+    """The demo shop's facts, but at any hour a test may run at somebody is there and messages may be sent."""
     facts = yaml.safe_load((ROOT / "shop.yml").read_text(encoding="utf-8"))
     facts["hours"] = {day: ["0:00-24:00"] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
+    facts["staying_in_touch"] |= {"quiet_hours": None, "quiet_days": []}
     file = folder / "shop.yml"
     file.write_text(yaml.safe_dump(facts, allow_unicode=True), encoding="utf-8")
     return file
@@ -160,6 +163,18 @@ class Stack:
         with session_scope(engine) as session:
             session.add_all(JobRun(name=job.name, started_at=tomorrow, finished_at=tomorrow) for job in JOBS)
         engine.dispose()
+
+    @contextmanager
+    def jobs(self) -> Iterator[Engine]:
+        """The installation's database, to run jobs on in this process as its own would run them."""
+        with pytest.MonkeyPatch.context() as patched:
+            for name, value in self.environment.items():
+                patched.setenv(name, value)
+            get_settings.cache_clear()
+            engine = make_engine(self.environment["RAPPORT_DATABASE_URL"])
+            yield engine
+            engine.dispose()
+        get_settings.cache_clear()
 
     def tracker_has(self, message_id: str) -> bool:
         """Whether Rasa has saved the turn of that message."""

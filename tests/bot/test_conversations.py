@@ -7,9 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from rapport.kit.database import session_scope
 from rapport.kit.languages import LANGUAGES
-from tests.stack import Stack, Talk
+from rapport.outreach.journeys import tasks as journeys
+from rapport.shop.models import Product
+from rapport.site import tasks as site
+from tests.stack import Stack, Talk, wait_until
 
 # What is said in en, es, nb, ro, and the response that must come.
 PUBLIC = [
@@ -166,6 +171,8 @@ def customers(stack: Stack) -> dict[str, Iterator[str]]:
         " JOIN identity ON identity.customer_id = customer.id AND identity.kind = 'email'"
         ' JOIN "order" ON "order".customer_id = customer.id AND "order".status = \'delivered\''
         " JOIN interest ON interest.customer_id = customer.id"
+        # Who complains gets nothing unasked.
+        ' WHERE NOT EXISTS (SELECT 1 FROM "case" WHERE "case".customer_id = customer.id)'
         " ORDER BY customer.id"
     )
     return {
@@ -219,6 +226,41 @@ def test_the_same_code_when_asked_again(
     for _ in range(3):
         again = talk.says(DISCOUNT[language])
         assert set(re.findall(r"\bFJ-[A-Z2-9]{4}-[A-Z2-9]{4}\b", again)) == set(codes)
+
+
+# What is sold out in the demo shop, asked for, and the button beside it.
+BACK = {
+    "en": ("do you have the Tørr Pose 20?", "Tell me when it's back"),
+    "es": ("¿tenéis la Tørr Pose 20?", "Avísame cuando vuelva"),
+    "nb": ("har dere Tørr Pose 20?", "Si fra når den er inne"),
+    "ro": ("aveți Tørr Pose 20?", "Anunță-mă când revine"),
+}
+
+
+def test_who_asks_to_be_told_when_it_is_back_gets_a_mail_once_it_is(
+    stack: Stack, customers: dict[str, Iterator[str]]
+) -> None:
+    """A stranger presses the button, shows who they are, and is told: all of it, in each language."""
+    waiting = {language: next(customers[language]) for language in LANGUAGES}
+    talks = {language: stack.talk(language) for language in LANGUAGES}
+    for language, (question, title) in BACK.items():  # all of them first: a mail takes its second
+        talk = talks[language]
+        assert "utter_ask_email" in talk.names(talk.press(talk.send(question)[0], title)), language
+        talk.send(waiting[language])
+    for language, talk in talks.items():
+        names = talk.answers(stack.code(waiting[language]))
+        assert names[-1] == "utter_back_noted", (language, names)
+    with stack.jobs() as engine:
+        with session_scope(engine) as session:
+            product = session.scalars(select(Product).where(Product.sku == "PACK-306")).one()
+            name, product.stock = {text.language: text.name for text in product.texts}, 3
+        site.see_stock(engine)
+        assert journeys.run_often(engine) == "4 entered, 4 send"
+        with session_scope(engine) as session:
+            session.get_one(Product, product.id).stock = 0
+    for language, address in waiting.items():
+        mail = wait_until(lambda to=address: stack.mails(to)[1:], 15, f"the mail to {address}")[0]
+        assert name[language] in mail["Subject"]
 
 
 COMPLAINTS = {

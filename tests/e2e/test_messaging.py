@@ -8,6 +8,13 @@ import pytest
 import requests
 from pydantic import SecretStr
 
+from rapport.customers import choices
+from rapport.customers.choices import Said
+from rapport.kit import clock
+from rapport.kit.database import session_scope
+from rapport.kit.languages import LANGUAGES
+from rapport.outreach import letter
+from rapport.outreach.journeys import entering, service, tasks
 from tests.channels.fakes.telegram import Telegram
 from tests.stack import Stack, identity_token, wait_until
 
@@ -94,6 +101,52 @@ def test_by_a_link_from_the_website(shop: Stack, telegram: Telegram) -> None:
     thief.says(f"/start {token}")
     thief.says("how many points do I have?")
     thief.hears("e-mail")
+
+
+# What somebody answers to "you may soon need this again", and to "shall I pass it on?".
+YES = {"en": "yes please", "es": "sí, por favor", "nb": "ja takk", "ro": "da, te rog"}
+
+
+def test_a_yes_to_a_reminder_orders_it_once_more(shop: Stack, telegram: Telegram) -> None:
+    """In each language: the reminder with its button and where to choose, a yes, and what staff get to do."""
+    people = {
+        language: shop.rows(
+            "SELECT customer.id, identity.value FROM customer"
+            " JOIN identity ON identity.customer_id = customer.id AND identity.kind = 'email'"
+            ' JOIN "order" ON "order".customer_id = customer.id AND "order".status = \'delivered\''
+            " WHERE customer.language = ? AND identity.value NOT IN ('kari@example.com', 'emma@example.com')"
+            ' AND NOT EXISTS (SELECT 1 FROM "case" WHERE "case".customer_id = customer.id)'
+            " ORDER BY customer.id LIMIT 1",
+            language,
+        )[0]
+        for language in LANGUAGES
+    }
+    known: dict[str, Person] = {}
+    for number, (language, (_, address)) in enumerate(people.items(), 11):
+        talk = shop.talk(language, identity_token=identity_token(address))
+        answer = requests.post(
+            f"{shop.url}/api/chat/links", json={"channel": "telegram"}, headers=talk.headers, timeout=10
+        )
+        known[language] = Person(telegram, number)
+        known[language].says(f"/start {answer.json()['url'].partition('?start=')[2]}")
+    with shop.jobs() as engine:
+        now, refill = clock.now(), service.journeys()["replenishment"].model_copy(update={"control": 0})
+        with session_scope(engine) as session:
+            for customer_id, _ in people.values():
+                choices.agree(session, customer_id, [("reminders", "telegram")], Said("test", "1"))
+                choices.prefer(session, customer_id, "telegram")
+                about = ("replenishment", refill, customer_id, "refill:1", now, {"sku": "PACK-306"}, now)
+                assert entering.enter(session, *about)
+        done = tasks.decide_due(engine)
+    reasons = shop.rows("SELECT customer_id, reason FROM journey_step")
+    assert done == {"send": 4}, (people, reasons)
+    for language, person in known.items():
+        person.hears(f"\n\n{letter.footer_words()[language]['preferences']}: {shop.url}/p/")
+        assert len(telegram.sent(person.address)[-1].buttons) == 1
+        person.says(YES[language])
+        person.says(YES[language])
+    asked = shop.rows("SELECT language FROM \"case\" WHERE topic = 'reorder' ORDER BY language")
+    assert [language for (language,) in asked] == sorted(LANGUAGES)
 
 
 def test_stop_ends_everything_and_the_talk_goes_on(shop: Stack, telegram: Telegram) -> None:
