@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 
 from rapport.kit.languages import LANGUAGES
 from rapport.mentions.classify import KINDS, classify, examples
-from tests.mentions.examples import confusion, held_out
+from tests.mentions.examples import confusion, held_out, judged
 
 SURE = 0.8
 
@@ -33,9 +33,8 @@ def main() -> None:
         began = time.perf_counter()
         classify("", language)
         learning = time.perf_counter() - began
-        judged = [(classify(text, language), kind) for text, kind in unseen]
-        right = np.array([verdict.kind == kind for verdict, kind in judged])
-        confidence = np.array([verdict.confidence for verdict, _ in judged])
+        right = np.array([verdict.kind == kind for verdict, kind in judged(language)])
+        confidence = np.array([verdict.confidence for verdict, _ in judged(language)])
         simple = np.mean([reference.predict([text])[0] == kind for text, kind in unseen])
         counts = confusion(language)
         print(f"{language}: {len(texts)} examples, learnt in {learning:.1f} s; {len(unseen)} held-out texts")

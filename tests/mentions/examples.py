@@ -8,7 +8,7 @@ import numpy as np
 import yaml
 
 from rapport.kit.settings import ROOT
-from rapport.mentions.classify import KINDS, classify
+from rapport.mentions.classify import KINDS, Verdict, classify_all
 
 
 @cache
@@ -19,9 +19,16 @@ def held_out(language: str) -> list[tuple[str, str]]:
     return [(text, kind) for kind in KINDS for text in content[kind]]
 
 
+@cache
+def judged(language: str) -> list[tuple[Verdict, str]]:
+    """What each held-out text is taken for, and what it is."""
+    texts, kinds = zip(*held_out(language), strict=True)
+    return list(zip(classify_all(texts, language), kinds, strict=True))
+
+
 def confusion(language: str) -> np.ndarray:
     """How many held-out texts of each kind (rows) were taken for which (columns), in the order of KINDS."""
     counts = np.zeros((len(KINDS), len(KINDS)), dtype=int)
-    for text, kind in held_out(language):
-        counts[KINDS.index(kind), KINDS.index(classify(text, language).kind)] += 1
+    for verdict, kind in judged(language):
+        counts[KINDS.index(kind), KINDS.index(verdict.kind)] += 1
     return counts

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rapidfuzz import fuzz, process
 
 from rapport.kit.languages import LANGUAGES
-from rapport.mentions.classify import DATA, KINDS, classify, examples
+from rapport.mentions.classify import DATA, KINDS, classify, classify_all, examples
 from rapport.mentions.social import tokens
-from tests.mentions.examples import confusion, held_out
+from tests.mentions.examples import confusion, held_out, judged
 
 BAR = 0.80
 PER_KIND = 130
@@ -29,10 +29,9 @@ def test_four_of_five_unseen_texts_are_taken_for_what_they_are(language: str) ->
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_confidence_is_how_often_it_is_right(language: str) -> None:
-    judged = [(classify(text, language), kind) for text, kind in held_out(language)]
-    sure = [verdict.kind == kind for verdict, kind in judged if verdict.confidence >= 0.8]
-    unsure = [verdict.kind == kind for verdict, kind in judged if verdict.confidence < 0.6]
-    assert len(sure) > len(judged) / 4
+    sure = [verdict.kind == kind for verdict, kind in judged(language) if verdict.confidence >= 0.8]
+    unsure = [verdict.kind == kind for verdict, kind in judged(language) if verdict.confidence < 0.6]
+    assert len(sure) > len(held_out(language)) / 4
     assert sum(sure) / len(sure) > 0.80 > 0.75 > sum(unsure) / len(unsure)
 
 
@@ -57,11 +56,14 @@ def test_no_unseen_text_is_like_a_learnt_one(language: str) -> None:
     assert [number for number, alike in enumerate(likeness) if alike] == []  # without showing the texts
 
 
-@given(text=st.text(max_size=300), language=st.sampled_from([*LANGUAGES, "de", ""]))
-def test_any_text_has_a_verdict(text: str, language: str) -> None:
-    kind, confidence = classify(text, language)
-    assert kind in KINDS
-    assert 1 / len(KINDS) - 1e-9 <= confidence <= 1
+@settings(max_examples=25, deadline=None)  # the first waits until the models have learnt
+@given(texts=st.lists(st.text(max_size=300), min_size=1), language=st.sampled_from([*LANGUAGES, "de", ""]))
+def test_any_text_has_a_verdict(texts: list[str], language: str) -> None:
+    verdicts = classify_all(texts, language)
+    assert len(verdicts) == len(texts)
+    for kind, confidence in verdicts:
+        assert kind in KINDS
+        assert 1 / len(KINDS) - 1e-9 <= confidence <= 1
 
 
 @pytest.mark.parametrize(
