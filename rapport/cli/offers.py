@@ -11,15 +11,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from rapport import migrations
-from rapport.edits import effective
 from rapport.kit.database import get_engine, read_scope, session_scope
 from rapport.kit.errors import RapportError
 from rapport.kit.format import day, money, number
 from rapport.kit.settings import get_settings
-from rapport.loyalty.offers import audit, figures
+from rapport.loyalty.offers import audit, figures, sync
 from rapport.loyalty.offers.figures import Figures
 from rapport.loyalty.offers.rulebook import get_rulebook
-from rapport.loyalty.offers.sync import Changes, sync, warnings
+from rapport.loyalty.offers.sync import Changes
 from rapport.shop.facts import get_facts
 
 LANGUAGE = "en"  # of the command line
@@ -55,7 +54,7 @@ def check() -> None:
     engine = get_engine()
     migrations.upgrade(engine)
     with read_scope(engine) as session:
-        noted, broken = warnings(session, book), audit.find(session)
+        noted, broken = sync.warnings(session, book), audit.find(session)
     console.print(f"[green]✓[/green] {len(book.offers)} offers in {escape(str(get_settings().offers_file))}")
     _warn(noted)
     for line in broken:
@@ -70,7 +69,7 @@ def take_over() -> None:
     engine = get_engine()
     migrations.upgrade(engine)
     with session_scope(engine) as session:
-        changes = sync(session, effective.offers(session)[0])
+        changes = sync.take_over(session)
     _tell(changes)
 
 

@@ -14,7 +14,6 @@ from rapport.console import settings_audience as audience
 from rapport.console import settings_words as words
 from rapport.console.desk import Desk
 from rapport.console.names import word
-from rapport.console.settings_forms import Fields, shown_share
 from rapport.console.settings_frame import (
     SettingsDesk,
     form_page,
@@ -23,6 +22,7 @@ from rapport.console.settings_frame import (
     saved_or_again,
     version_number,
 )
+from rapport.console.settings_reader import Fields, shown_share, typed_share
 from rapport.edits import effective, rules, service
 from rapport.kit.errors import ConflictError
 from rapport.kit.languages import LANGUAGES
@@ -207,7 +207,7 @@ def _read(journey: Journey, fields: Fields) -> dict[str, Any]:
         begins["only"] = [part.strip() for part in fields["only"].split(",") if part.strip()]
     return {
         "active": bool(fields.get("active")),
-        "control": _share(fields.get("control", "")),
+        "control": typed_share(fields.get("control", "")) or 0,
         "audience": audience.read(fields),
         "trigger": begins,
         "steps": steps,
@@ -221,14 +221,6 @@ def _said(known: Words, fields: Fields, place: str) -> dict[str, str]:
         typed, before = fields.get(f"{place}.{part}", ""), getattr(known, part)
         found[part] = before if typed == before.strip() else typed
     return found
-
-
-def _share(typed: str) -> float | str:
-    """A percentage as a share of 1; what is no number stays for the model to refuse."""
-    try:
-        return float(typed.replace(",", ".") or 0) / 100
-    except ValueError:
-        return typed
 
 
 def _problems(desk: Desk, journey: Journey, error: ValidationError) -> dict[str, str]:

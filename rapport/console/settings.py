@@ -15,7 +15,7 @@ from rapport.console import settings_preview as preview
 from rapport.console import settings_words as words
 from rapport.console.desk import Desk
 from rapport.console.i18n import mark
-from rapport.console.settings_forms import FORMS, Fields, Form, Reader, moved, spans, stored
+from rapport.console.settings_forms import FORMS, Form, moved, spans, stored
 from rapport.console.settings_frame import (
     SettingsDesk,
     form_page,
@@ -24,6 +24,7 @@ from rapport.console.settings_frame import (
     saved_or_again,
     version_number,
 )
+from rapport.console.settings_reader import Fields, Reader
 from rapport.edits import effective, repository, rules, service
 from rapport.kit import clock
 from rapport.kit.errors import ConflictError, NotFoundError

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from rapport.console.desk import Desk
 from rapport.console.i18n import mark
 from rapport.console.names import word
-from rapport.console.settings_forms import Fields
+from rapport.console.settings_reader import Fields
 from rapport.loyalty.offers.rulebook import AudienceRule
 from rapport.shop import service as shop
 from rapport.shop.facts import get_facts

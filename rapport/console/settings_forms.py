@@ -6,68 +6,19 @@ values make sense is decided by the models that check the files; here `49,90` on
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from rapport.console.i18n import mark
-from rapport.kit.format import read_money, typed_money
-from rapport.kit.languages import LANGUAGES
+from rapport.console.settings_reader import MOST_ROWS, Fields, Reader, slug
+from rapport.kit.format import typed_money
 from rapport.shop.facts import ShopFacts
 from rapport.shop.hours import MINUTES_A_DAY, WEEKDAYS, Span, clock_time
 
-Fields = dict[str, str]
-MOST_ROWS = 40
-NO_MONEY = mark("Write an amount, such as 49.90.")
-NO_PERCENT = mark("Write a number, such as 2.5.")
 # Places for the hours of a day: before and after a break, and as many as a file may have.
 SPANS = 2
 MOST_SPANS = 4
-
-
-@dataclass
-class Reader:
-    """What was typed, in the language of whoever typed it; collects what can't be read."""
-
-    fields: Mapping[str, str]
-    language: str
-    currency: str
-    problems: dict[str, str] = field(default_factory=dict)
-
-    def text(self, name: str) -> str:
-        return self.fields.get(name, "").strip()
-
-    def texts(self, name: str) -> dict[str, str]:
-        return {code: self.text(f"{name}.{code}") for code in LANGUAGES}
-
-    def optional(self, name: str) -> str | None:
-        return self.text(name) or None
-
-    def money(self, name: str) -> int | None:
-        """None when nothing stands there."""
-        if not (typed := self.text(name)):
-            return None
-        try:
-            return read_money(typed, self.currency, self.language)
-        except ValueError:
-            self.problems[name] = NO_MONEY
-            return 0
-
-    def share(self, name: str) -> float | None:
-        """A percentage as a share of 1; None when nothing stands there."""
-        if not (typed := self.text(name)):
-            return None
-        try:
-            return float(typed.rstrip("% ").replace(",", ".")) / 100
-        except ValueError:
-            self.problems[name] = NO_PERCENT
-            return None
-
-    def rows(self) -> range:
-        typed = self.text("rows")
-        return range(min(int(typed), MOST_ROWS) if typed.isascii() and typed.isdigit() else 0)
 
 
 @dataclass(frozen=True)
@@ -80,24 +31,6 @@ class Form:
     show: Callable[[Any, str, str], Fields]
     read: Callable[[Reader], Any]
     rows: bool = False  # it has rows that are added, removed and moved
-
-
-def shown_share(share: float) -> str:
-    """A share of 1 as a percentage to type."""
-    return f"{share * 100:g}"
-
-
-def slug(text: str, taken: set[str], otherwise: str) -> str:
-    """A key for a new row, made from its name."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    key = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:30] or otherwise
-    number = 1
-    unique = key
-    while unique in taken:
-        number += 1
-        unique = f"{key}_{number}"
-    taken.add(unique)
-    return unique
 
 
 def moved(fields: Fields, do: str) -> Fields | None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from rapport.console import settings_words as words
 from rapport.console.desk import Desk, allowed
-from rapport.console.settings_forms import Fields
+from rapport.console.settings_reader import Fields
 from rapport.edits import effective, repository, rules, service
 from rapport.kit.errors import ConflictError
 from rapport.staff import repository as staff

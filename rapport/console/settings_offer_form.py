@@ -13,7 +13,7 @@ from rapport.console import settings_audience as audience
 from rapport.console import settings_words as words
 from rapport.console.desk import Desk
 from rapport.console.i18n import mark
-from rapport.console.settings_forms import Fields, Reader, shown_share
+from rapport.console.settings_reader import Fields, Reader, shown_share, typed_share
 from rapport.kit.format import typed_money
 from rapport.loyalty.offers import repository
 from rapport.loyalty.offers.rulebook import EDITED, OfferRule
@@ -71,7 +71,7 @@ def read(
     typed |= {name: reader.optional(name) for name in WHOLE}
     typed["minimum_minor"] = typed["minimum_minor"] or 0
     typed["after_days"] = typed["after_days"] or 0
-    typed["chance"] = reader.share("chance") if rule.occasion == "surprise" else None
+    typed["chance"] = typed_share(reader.text("chance"))
     for name in KINDS:
         if not any_kind and getattr(rule, name) is None:
             typed[name] = None

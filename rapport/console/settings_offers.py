@@ -16,7 +16,6 @@ from rapport.console import settings_preview as preview
 from rapport.console import settings_words as words
 from rapport.console.desk import Desk
 from rapport.console.i18n import mark
-from rapport.console.settings_forms import Fields, slug
 from rapport.console.settings_frame import (
     SettingsDesk,
     form_page,
@@ -26,6 +25,7 @@ from rapport.console.settings_frame import (
     saved_or_again,
     version_number,
 )
+from rapport.console.settings_reader import Fields, slug
 from rapport.edits import effective, repository, rules, service
 from rapport.kit.errors import ConfigurationError, ConflictError, NotFoundError
 from rapport.loyalty.offers import figures, sync
@@ -149,7 +149,7 @@ def end(desk: SettingsDesk, key: str) -> Response:
     said = desk.gettext("It is given again.") if back else desk.gettext("Ended. Codes given stay good.")
     note = desk.gettext("Given again") if back else desk.gettext("Ended")
     try:
-        save(desk, SECTION + key, base, _value(after), note, _take_over)
+        save(desk, SECTION + key, base, _value(after), note, sync.take_over)
     except ConflictError:
         raise ConflictError(desk.gettext(words.CHANGED)) from None
     return desk.go(f"{PATH}/{rule.key}", said)
@@ -178,7 +178,7 @@ def restore(desk: SettingsDesk, key: str) -> Response:
             ) from None
     path = f"{PATH}/{key}/history"
     try:
-        return restored(desk, SECTION + key, value, number, path, name, _take_over)
+        return restored(desk, SECTION + key, value, number, path, name, sync.take_over)
     except ConfigurationError:
         raise ConflictError(desk.gettext(BUDGET)) from None
 
@@ -195,7 +195,7 @@ def _checked(
 
 def _save(desk: Desk, rule: OfferRule, base: int, path: str, said: str, again: Any) -> Response:
     try:
-        return saved_or_again(desk, SECTION + rule.key, base, _value(rule), path, said, again, _take_over)
+        return saved_or_again(desk, SECTION + rule.key, base, _value(rule), path, said, again, sync.take_over)
     except ConfigurationError:
         with desk.reading() as session:
             answer: Response = again(session, status=422, problems={"budget_minor": desk.gettext(BUDGET)})
@@ -209,11 +209,6 @@ def _value(rule: OfferRule) -> dict[str, Any]:
         return rule.model_dump(mode="json")
     file = _content(in_file)
     return {name: part for name, part in _content(rule).items() if part != file[name]}
-
-
-def _take_over(session: Session) -> None:
-    """At once, instead of when the job comes round. Raises ConfigurationError."""
-    sync.sync(session, effective.offers(session)[0])
 
 
 def _free_key(session: Session, name: str) -> str:

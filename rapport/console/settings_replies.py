@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from rapport.console import settings_words as words
 from rapport.console.desk import Desk
 from rapport.console.i18n import mark
-from rapport.console.settings_frame import SettingsDesk, history_page, version_number
+from rapport.console.settings_frame import SettingsDesk, form_page, history_page, version_number
 from rapport.edits import service as edits
 from rapport.kit import clock
 from rapport.kit.errors import ConflictError, InvalidInputError, RapportError
@@ -205,21 +205,15 @@ def _spoken(desk: Desk, fields: dict[str, str]) -> dict[str, str]:
 
 
 def _page(
-    desk: Desk, reply: CannedReply | None, fields: dict[str, str], status: int = 200, **more: Any
+    desk: Desk,
+    reply: CannedReply | None,
+    fields: dict[str, str],
+    status: int = 200,
+    base: int | None = None,
+    **more: Any,
 ) -> Response:
+    section = f"{SECTION}{reply.id}" if reply else ""
+    version = base if base is not None else reply.version if reply else 0
+    values = {"reply": reply, "placeholders": rules.PLACEHOLDERS, **more}
     with desk.reading() as session:
-        names = staff.names(session)
-    values: dict[str, Any] = {
-        "names": names,
-        "problems": {},
-        "spoken": None,
-        "changes": None,
-        "broken": None,
-        "conflict": False,
-        "base": reply.version if reply else 0,
-        "reply": reply,
-        "fields": fields,
-        "placeholders": rules.PLACEHOLDERS,
-        **more,
-    }
-    return desk.page("settings_reply.html", status, **values)
+        return form_page(desk, session, "settings_reply.html", section, fields, version, status, **values)

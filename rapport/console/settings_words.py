@@ -9,7 +9,7 @@ from typing import Any
 from rapport.console import settings_audience as audience
 from rapport.console.desk import Desk
 from rapport.console.i18n import mark
-from rapport.console.settings_forms import shown_share
+from rapport.console.settings_reader import shown_share
 from rapport.edits.rules import Change
 from rapport.kit import languages
 from rapport.kit.format import money
@@ -23,6 +23,7 @@ MISTAKES = {
     "string_too_short": mark("This is missing."),
     "string_too_long": mark("This is too long: at most %(max_length)s characters."),
     "string_pattern_mismatch": mark("This can't be read."),
+    "float_parsing": mark("Write a number, such as 2.5."),
     "int_type": mark("Write a whole number."),
     "int_parsing": mark("Write a whole number."),
     "int_parsing_size": mark("This is too large."),

@@ -58,6 +58,16 @@ def sync(session: Session, book: Rulebook) -> Changes:
     return Changes(tuple(added), tuple(changed), tuple(ended), tuple(warnings(session, book)))
 
 
+def take_over(session: Session) -> Changes:
+    """The same with the file and what the console made of it, as this database says at this moment.
+
+    Not what this process knows of it: what it did not know would be ended. Whoever saves another offer waits,
+    so that neither ends the other's.
+    """
+    repository.offer_rows(session)
+    return sync(session, effective.offers(session)[0])
+
+
 def warnings(session: Session, book: Rulebook) -> list[str]:
     """What is no mistake in the file, but makes an offer of no effect now."""
     return [
@@ -74,8 +84,7 @@ def follow_file(engine: Engine) -> Changes | None:
         if _synced.get(engine) is book:
             return None
         with session_scope(engine) as session:
-            # Not what this process knows: without what it could not read, offers of the console would end.
-            changes = sync(session, effective.offers(session)[0])
+            changes = take_over(session)
         _synced[engine] = book
     return changes
 
