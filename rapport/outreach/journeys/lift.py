@@ -1,8 +1,8 @@
 """What a journey brought beyond what would have happened without it. Pure.
 
-Compared are those who entered with the control group, who were drawn by the same lot and got nothing. All
-count who entered, also those whom the contact policy let nothing be sent to: only so are both groups alike
-(intention to treat).
+Compared are those who entered with the control group, who were drawn by the same lot and got nothing. Nobody
+enters who cannot be reached. All count who entered, also those whom the contact policy let nothing be sent to
+in the end: only so are both groups alike (intention to treat).
 """
 
 from __future__ import annotations
