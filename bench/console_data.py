@@ -14,7 +14,7 @@ from sqlalchemy import Engine, select
 from bench import console_people, console_talks
 from bench.console_rows import END, SPAN, Rows, Writer
 from rapport.insight import tasks
-from rapport.kit.database import read_scope, session_scope
+from rapport.kit.database import learn_sizes, read_scope, session_scope
 from rapport.loyalty.offers import sync
 from rapport.loyalty.offers.models import Offer
 from rapport.loyalty.offers.rulebook import get_rulebook
@@ -76,6 +76,7 @@ def load(engine: Engine, conversations: int, seed: int = 7) -> None:
     for turn in range(SPAN.days // tasks.MOST_DAYS + 1):
         progress("days counted", turn / (SPAN.days / tasks.MOST_DAYS))
         tasks.count_days(engine)
+    learn_sizes(engine)
     progress.end()
 
 

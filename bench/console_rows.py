@@ -104,7 +104,7 @@ class Writer:
                 copy.write_row(line)
 
     def finish(self, progress: Callable[[str], None]) -> None:
-        """Full-text search, the numbers that are given next, and what the database knows of its tables."""
+        """Full-text search, and the numbers that are given next."""
         progress("full-text search")
         if self._is_sqlite:
             self._finish_sqlite()
@@ -120,7 +120,6 @@ class Writer:
         self._driver.execute("COMMIT")
         self._driver.execute("INSERT INTO message_search (message_search) VALUES ('optimize')")
         self._driver.execute("PRAGMA foreign_keys = ON")
-        self._driver.execute("ANALYZE")
 
     def _finish_postgresql(self) -> None:
         driver: psycopg.Connection[Any] = self._driver

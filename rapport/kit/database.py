@@ -24,6 +24,7 @@ from sqlalchemy.types import TypeDecorator
 from rapport.kit.settings import get_settings
 
 BUSY_TIMEOUT_SECONDS = 15
+SAMPLE_ROWS = 1000
 # The database cannot be reached or is too busy; the same may work later.
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
 
@@ -160,3 +161,15 @@ def read_scope(engine: Engine | None = None) -> Iterator[Session]:
     with _reading(engine or get_engine())() as session:
         yield session
         session.rollback()
+
+
+def learn_sizes(engine: Engine) -> str:
+    """Lets SQLite look at samples of its tables, so that it takes the right index for each question: without
+    that some pages of a large shop take seconds. PostgreSQL does so by itself.
+    """
+    if engine.dialect.name != "sqlite":
+        return "the database does so by itself"
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"PRAGMA analysis_limit = {SAMPLE_ROWS}")
+        connection.exec_driver_sql("ANALYZE")
+    return "done"

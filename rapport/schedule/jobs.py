@@ -15,7 +15,7 @@ from rapport.connectors import tasks as webhooks
 from rapport.handoff import tasks as handoff
 from rapport.insight import tasks as insight
 from rapport.kit import clock
-from rapport.kit.database import session_scope
+from rapport.kit.database import learn_sizes, session_scope
 from rapport.loyalty.offers import tasks as offers
 from rapport.loyalty.points import tasks as points
 from rapport.loyalty.referrals import tasks as referrals
@@ -151,4 +151,10 @@ JOBS: tuple[Job, ...] = (
         site.forget,
     ),
     Job("forget answers", "drops what the shop API answered long ago", Daily(time(4, 0)), api.forget),
+    Job(
+        "sizes of tables",
+        "lets the database see how full its tables are, so that pages stay quick",
+        Daily(time(4, 30)),
+        learn_sizes,
+    ),
 )

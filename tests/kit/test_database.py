@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError
 
 from rapport.kit import database
-from rapport.kit.database import make_engine, read_scope, session_scope
+from rapport.kit.database import learn_sizes, make_engine, read_scope, session_scope
 
 
 def test_many_writers_do_not_wait_long(sqlite_engine: Engine) -> None:
@@ -74,3 +74,12 @@ def test_readers_do_not_wait_for_the_writer(sqlite_engine: Engine) -> None:
         with read_scope(sqlite_engine) as reader:
             reader.execute(text("SELECT 1"))
         assert time.monotonic() - started < 1
+
+
+def test_the_database_learns_how_full_its_tables_are(engine: Engine) -> None:
+    told = learn_sizes(engine)
+    if engine.dialect.name == "sqlite":
+        assert told == "done"
+        with engine.connect() as connection:
+            known = connection.exec_driver_sql("SELECT stat FROM sqlite_stat1 WHERE tbl = 'alembic_version'")
+            assert known.scalar() == "1 1"
