@@ -27,8 +27,10 @@ from rapport.console.settings_frame import (
 )
 from rapport.console.settings_reader import Fields, slug
 from rapport.edits import effective, repository, rules, service
+from rapport.kit import clock
 from rapport.kit.errors import ConfigurationError, ConflictError, NotFoundError
-from rapport.loyalty.offers import figures, sync
+from rapport.loyalty.offers import repository as codes
+from rapport.loyalty.offers import sync
 from rapport.loyalty.offers.rulebook import (
     EDITED,
     SECTION,
@@ -213,7 +215,7 @@ def _value(rule: OfferRule) -> dict[str, Any]:
 
 def _free_key(session: Session, name: str) -> str:
     """A key that no offer has or ever had: codes of another are not counted as its own."""
-    had = {one.key for one in figures.of_all(session, past=True)}
+    had = codes.offer_keys(session)
     edited = {edit.section.removeprefix(SECTION) for edit in repository.newest_of_all(session)}
     key = slug(name, set(), "offer")
     return slug(f"offer_{key}" if key[0].isdigit() else key, had | edited, "offer")
@@ -263,7 +265,7 @@ def _page(
         "single": rule.occasion in SINGLE,
         "choices": audience.choices(fields, desk.staff.language),
         "occasions": OCCASIONS,
-        "good": next((one.good for one in figures.of_all(session, past=True) if one.key == rule.key), 0),
+        "good": codes.good_codes(session, rule.key, clock.now()),
         "journeys": [
             (key, journey.name)
             for key, journey in journeys.journeys(session).items()

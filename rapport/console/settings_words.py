@@ -52,6 +52,7 @@ SAID = {
     ),
     "the last day is before the first": mark("The last day is before the first."),
     "so long a time can't come back every year": mark("So long a time can't come back every year."),
+    "must be in the years from 2000 to 2199": mark("Choose a day of this century or the next."),
     "ends is not after starts": mark("The end is not after the start."),
     "a budget for percent needs max_discount_minor: the most one code can cost": mark(
         "A budget for a percentage needs the most that one code can cost."

@@ -26,6 +26,9 @@ from rapport.shop import placeholders
 from rapport.shop.hours import MINUTES_A_DAY, OpeningHours
 from rapport.shop.hours_words import in_words
 
+# A hundred years: no day that is counted from today is beyond all calendars.
+LONGEST_DAYS = 36_500
+MOST_POINTS = 1_000_000
 # Of the day; the rest is when people may be written to.
 LONGEST_QUIET_MINUTES = 20 * 60
 
@@ -130,7 +133,7 @@ class PaymentMethod(Facts):
 class RefundPolicy(Facts):
     """Days to send something back, and how it is done."""
 
-    days: Annotated[int, Field(ge=0)]
+    days: Annotated[int, Field(ge=0, le=LONGEST_DAYS)]
     how: PlainTexts
 
 
@@ -153,7 +156,7 @@ class Tier(Facts):
     """A level of the club, reached with `from_points` points earned within the club's `tier_days`."""
 
     key: Annotated[str, Field(pattern="^[a-z0-9_]{1,30}$")]
-    from_points: Minor
+    from_points: Annotated[int, Field(ge=0, le=MOST_POINTS)]
     name: Texts
 
 
@@ -164,12 +167,12 @@ class Club(Facts):
     Points that come back with a refund after their end are good for `grace_days` more.
     """
 
-    points: Annotated[int, Field(ge=0)]
+    points: Annotated[int, Field(ge=0, le=MOST_POINTS)]
     per_minor: Annotated[int, Field(gt=0)]
     point_value_minor: Minor
-    expires_after_days: Annotated[int, Field(gt=0)] | None = None
-    grace_days: Annotated[int, Field(gt=0)] = 30
-    tier_days: Annotated[int, Field(gt=0)] = 365
+    expires_after_days: Annotated[int, Field(gt=0, le=LONGEST_DAYS)] | None = None
+    grace_days: Annotated[int, Field(gt=0, le=LONGEST_DAYS)] = 30
+    tier_days: Annotated[int, Field(gt=0, le=LONGEST_DAYS)] = 365
     tiers: Annotated[list[Tier], Field(min_length=1)]
 
     @field_validator("tiers")

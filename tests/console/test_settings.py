@@ -118,6 +118,7 @@ WRONG = (
     ("club", {"per_minor": "0"}, "per_minor"),
     ("club", {"points": ""}, "points"),
     ("club", {"tier_days": "-1"}, "tier_days"),
+    ("club", {"expires_after_days": "999999999"}, "expires_after_days"),
     ("club", {"1.name.ro": ""}, "1.name.ro"),
     ("club", {"0.from_points": "1"}, ""),
     ("club", {"2.from_points": "500"}, ""),

@@ -231,6 +231,21 @@ def offer_rows(session: Session) -> dict[str, Offer]:
     return {offer.key: offer for offer in rows}
 
 
+def offer_keys(session: Session) -> set[str]:
+    """The keys of all offers there ever were."""
+    return set(session.scalars(select(Offer.key)))
+
+
+def good_codes(session: Session, key: str, now: datetime) -> int:
+    """How many codes of an offer are good."""
+    query = (
+        select(func.count(Coupon.id))
+        .join(Offer, Offer.id == Coupon.offer_id)
+        .where(Offer.key == key, Coupon.state.in_(GOOD), Coupon.expires_at > now)
+    )
+    return session.scalar(query) or 0
+
+
 def without_limit(session: Session, offer_id: int) -> int:
     """How many good codes of the offer may cost any sum."""
     return (

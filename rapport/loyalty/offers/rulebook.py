@@ -24,11 +24,11 @@ from rapport.shop.facts import Club, Facts, Minor, ShopFacts, get_facts, load_fa
 log = logging.getLogger(__name__)
 
 Key = Annotated[str, Field(pattern="^[a-z][a-z0-9_-]{0,59}$")]
-Count = Annotated[int, Field(ge=0)]
-AtLeastOne = Annotated[int, Field(ge=1)]
+# What a column holds, and more than an order can be.
+LARGEST = 2_147_483_647
+Count = Annotated[int, Field(ge=0, le=LARGEST)]
+AtLeastOne = Annotated[int, Field(ge=1, le=LARGEST)]
 Amount = Annotated[int, Field(ge=1)]
-# What the column holds, and more than an order can be.
-LARGEST_MINIMUM = 2_147_483_647
 # Without `per_customer`: how often one customer may have these. The others are limited by their occasion.
 ONCE_EACH = frozenset({"standing", "referral"})
 
@@ -98,7 +98,7 @@ class OfferRule(Facts):
     percent: Annotated[int, Field(ge=1, le=100)] | None = None
     amount_minor: Amount | None = None
     gift: Annotated[str, Field(min_length=1, max_length=60)] | None = None
-    minimum_minor: Annotated[int, Field(ge=0, le=LARGEST_MINIMUM)] = 0
+    minimum_minor: Annotated[int, Field(ge=0, le=LARGEST)] = 0
     max_discount_minor: Amount | None = None
     starts: datetime | None = None
     ends: datetime | None = None
@@ -122,6 +122,14 @@ class OfferRule(Facts):
             value = datetime.combine(value, time())
         if isinstance(value, datetime) and value.tzinfo is None:
             return value.replace(tzinfo=zone)
+        return value
+
+    @field_validator("starts", "ends")
+    @classmethod
+    def _in_reach(cls, value: datetime | None) -> datetime | None:
+        """A day that others can be counted from."""
+        if value is not None and not 2000 <= value.year < 2200:
+            raise ValueError("must be in the years from 2000 to 2199")
         return value
 
     @model_validator(mode="after")
