@@ -87,6 +87,7 @@ class Subscribe(PrivateAction):
         )
         if until := contact.paused_until(turn.session, customer_id):
             turn.say("utter_pause_still", date=_day(until, turn))
+        offer_page(turn, customer_id)
         return []
 
 

@@ -141,10 +141,10 @@ def test_joining_says_how_often_and_how_to_leave(
 ) -> None:
     first, again = (anns_chat.run("action_subscribe", "m1", language=language) for _ in range(2))
     assert first == again
-    assert first.said == ["utter_subscribed"]
+    assert first.said == ["utter_subscribed", PAGE]
     assert "4" in first.texts(language)[0]
     once_more = anns_chat.run("action_subscribe", "m2", language=language)
-    assert once_more.said == ["utter_already_subscribed"]
+    assert once_more.said == ["utter_already_subscribed", PAGE]
     assert "4" in once_more.texts(language)[0]
     with read_scope(engine) as session:
         [event] = session.scalars(select(ConsentEvent))
@@ -163,7 +163,7 @@ def test_joining_says_how_often_and_how_to_leave(
 def test_a_pause_outlives_joining_and_is_told(anns_chat: Chat, language: str) -> None:
     anns_chat.run("action_pause_contact", period="P1M")
     answer = anns_chat.run("action_subscribe", language=language)
-    assert answer.said == ["utter_subscribed", "utter_pause_still"]
+    assert answer.said == ["utter_subscribed", "utter_pause_still", PAGE]
     assert "2026" in answer.texts(language)[1]
 
 
