@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache, partial
 
-from babel.dates import format_date
+from babel.dates import format_date, format_skeleton
 
 from rapport.console import templating
 from rapport.console.desk import Desk
@@ -237,7 +237,7 @@ def _over_time(
         about=about,
         heading=desk.gettext("Time"),
         labels=[_part(part, language) for part in report.parts],
-        short=[format_date(part.first, "d MMM", locale=LOCALES[language]) for part in report.parts],
+        short=[format_skeleton("MMMd", part.first, locale=LOCALES[language]) for part in report.parts],
         series=series,
         format=partial(_format, language, unit),
         whole=unit == "number",

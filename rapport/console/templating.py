@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_datetime, format_timedelta
+from babel.dates import format_date, format_timedelta
 from babel.numbers import format_decimal, format_percent
 from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
@@ -91,7 +91,7 @@ def when(at: datetime | None, language: str) -> str:
     if at is None:
         return "–"
     local = at.astimezone(ZoneInfo(get_facts().timezone))
-    return format_datetime(local, "d MMM y, HH:mm", locale=LOCALES[language])
+    return f"{format_date(local, 'medium', locale=LOCALES[language])}, {local:%H:%M}"
 
 
 def ago(at: datetime | None, language: str) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse, Response
+from sqlalchemy.orm import Session
 
 from rapport.cli import bot_environment, model
 from rapport.console import intents
@@ -62,11 +63,9 @@ def show(desk: Teaching) -> Response:
     with desk.reading() as session:
         plan = service.plan(project, repository.accepted(session))
         runs = repository.runs(session)
+        for run in runs:
+            _tell_if_gone(session, run)
         running = next((run for run in runs if run.state == "running"), None)
-        if running is not None and rules.is_gone(running.seen_at, clock.now()):
-            # As it will be on record when the next one begins; looking changes nothing.
-            session.expunge(running)
-            running.state, running.told, running = "failed", tasks.GONE, None
         now = model.live(settings.models_dir)
         return desk.page(
             "training.html",
@@ -125,6 +124,7 @@ def run_page(run_id: int, desk: Teaching) -> Response:
         run = session.get(TrainingRun, run_id)
         if run is None:
             raise NotFoundError(desk.gettext("There is no such training."))
+        _tell_if_gone(session, run)
         now = model.live(desk.parts.settings.models_dir)
         return desk.page(
             "training_run.html",
@@ -160,9 +160,19 @@ def switch(desk: Teaching) -> Response:
             "%(num)s examples were not found any more and could not be taken out.",
             len(done.missing),
         )
-    if not live.is_supervised(desk.parts.settings):
-        said += " " + desk.gettext("Rasa takes the model when it starts again.")
+    said += " " + (
+        desk.gettext("Rasa starts again with it; for some seconds messages wait for their answer.")
+        if live.is_supervised(desk.parts.settings)
+        else desk.gettext("Rasa takes the model when it starts again.")
+    )
     return desk.go(PLACE, said)
+
+
+def _tell_if_gone(session: Session, run: TrainingRun) -> None:
+    """A run whose process has gone, as it will be on record when the next one begins; looking changes nothing."""
+    if run.state == "running" and rules.is_gone(run.seen_at, clock.now()):
+        session.expunge(run)
+        run.state, run.told = "failed", tasks.GONE
 
 
 def _progress(desk: Desk, run: TrainingRun) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
+from rapport.console import intents
 from rapport.console.desk import Desk, allowed
 from rapport.handoff import queue, rules
 from rapport.handoff.queue import Row
@@ -36,6 +37,7 @@ def show(desk: Annotated[Desk, Depends(allowed(May.ANSWER))]) -> Response:
             others=[row for row in lists.held if not is_mine(desk, row)],
             shown={row.conversation.id: _shown(desk, people[row.conversation.id], row) for row in rows},
             staff_names=staff.names(session),
+            meaning=intents.meaning,
             rules=rules,
             minutes=desk.parts.settings.handoff_minutes,
             is_open=is_open(facts, now),

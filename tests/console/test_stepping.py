@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Engine, select
 
 from rapport.conversations import service as conversations
 from rapport.conversations.models import Conversation
+from rapport.handoff import service as handoff
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
 from rapport.replies import service as replies
@@ -57,7 +58,7 @@ def test_the_queue_says_why_and_one_click_takes_over(engine: Engine, log_in: Log
         assert "7 7 for the minutes waited" in page
         assert "Ana Pop" not in page
         assert "ana@example.com" not in page
-        assert "complaint" in page
+        assert "Complains" in page
         assert HOSTILE not in agent.page("/console/waiting")
         agent.post(f"/console/conversations/{conversation_id}/take")
         assert "You have this conversation" in agent.text(f"/console/conversations/{conversation_id}")
@@ -130,6 +131,67 @@ def test_passing_on_releasing_and_dismissing(engine: Engine, log_in: Logged) -> 
 
 # --- in browsers --------------------------------------------------------------------------------------------
 
+# Keeps what is heard and shown outside the page. Without a screen a page is always in view.
+RECORD = """
+window.told = []; window.away = false;
+const start = OscillatorNode.prototype.start;
+OscillatorNode.prototype.start = function (...when) {
+  if (this.context.state === "running") told.push("tone");
+  return start.apply(this, when);
+};
+window.Notification = new Proxy(Notification, {
+  construct(made, words) { told.push(words[0]); return Reflect.construct(made, words); },
+});
+Object.defineProperty(document, "hidden", { get: () => window.away });
+"""
+# No page waits to tell it, or has just done so.
+QUIET = """async () => {
+  const { held, pending } = await navigator.locks.query();
+  return [...held, ...pending].every((lock) => lock.name === "rapport-live");
+}"""
+
+
+def follows(page: Page) -> None:
+    until(lambda: page.evaluate("sessionStorage.getItem('rapport-seen')"), what="for the first state")
+
+
+def alarms_are_told_once_and_only_when_wanted(page: Page, engine: Engine) -> None:
+    """With two pages of one browser; in the end nobody waits."""
+    page.context.add_init_script(RECORD)
+    page.context.grant_permissions(["notifications"])
+    page.reload()
+    second = page.context.new_page()
+    second.goto(page.url)
+    pages = (page, second)
+    for one in pages:
+        follows(one)
+
+    def told() -> list[str]:
+        conversation_id = waiting(engine)
+        for one in pages:
+            expect(one.locator('[data-count="bell"]')).to_have_text("1")
+        page.wait_for_timeout(400)  # a page that is not in view has begun as well
+        until(lambda: page.evaluate(QUIET), what="for the pages to be quiet")
+        found = [said for one in pages for said in one.evaluate("told.splice(0)")]
+        with session_scope(engine) as session:
+            handoff.dismiss(session, session.get_one(Conversation, conversation_id))
+        for one in pages:
+            expect(one.locator('[data-count="bell"]')).to_be_hidden()
+        return found
+
+    assert told() == [], "nobody wants it"
+    second.get_by_label("Sound when somebody waits").check()
+    second.wait_for_function("told.length == 2")  # how it sounds
+    second.evaluate("told = []")
+    second.get_by_label("Desktop notification").check()
+    page.evaluate("away = true")
+    assert told() == ["tone", "tone"], "by the page that was clicked in, and it is in view"
+    second.evaluate("away = true")
+    expect(page.get_by_label("Sound when somebody waits")).to_be_checked()
+    page.get_by_label("Sound when somebody waits").uncheck()
+    assert told() == ["Somebody waits for a person."]
+    second.close()
+
 
 def test_take_over_answer_and_hand_back_with_the_customers_widget_beside(
     running: RunningApp, browser: Browser, open_page: OpenPage, rasa: FakeRasa, sqlite_engine: Engine
@@ -143,7 +205,8 @@ def test_take_over_answer_and_hand_back_with_the_customers_widget_beside(
     with read_scope(sqlite_engine) as session:
         conversation_id = session.scalars(select(Conversation.id)).one()
     page = open_page("agent", "/console/waiting")
-    until(lambda: page.evaluate("sessionStorage.getItem('rapport-seen')"), what="for the first state")
+    follows(page)
+    alarms_are_told_once_and_only_when_wanted(page, sqlite_engine)
     wait(sqlite_engine, conversation_id)
     # Told without asking: the number, the title, a notice with a link, and the page itself.
     expect(page.locator('[data-count="bell"]')).to_have_text("1")

@@ -1,5 +1,5 @@
-"""The whole loop of teaching with a real training: a message is not understood, staff say what it means, the
-bot learns it and understands it, and forgets it again when that is taken back.
+"""The whole loop of teaching at the console, with a real training: a message is not understood, a manager says
+what it means, the bot learns it and understands it, and forgets it again when that is taken back.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import requests
+from playwright.sync_api import Browser, Page, expect
 
 from rapport.cli import model
 from rapport.kit.database import make_engine, session_scope
 from rapport.kit.settings import ROOT
 from rapport.staff import service
 from rapport.teaching import files
-from tests.console.client import PASSWORD, readable
+from tests.console.client import PASSWORD
 from tests.stack import Stack, wait_until
+from tests.web.conftest import Chat
 
 SAID = "zibbly wobbly flumpet"
 TRAINING_SECONDS = 900
@@ -77,70 +78,83 @@ def taught(stack: Stack, tmp_path: Path, project: Path) -> Iterator[Stack]:
     taught.stop()
 
 
-class Manager:
-    """Somebody who may teach, at the console."""
-
-    def __init__(self, stack: Stack) -> None:
-        self.url = f"{stack.url}/console"
-        self.http = requests.Session()
-        self.http.headers["Accept"] = "text/html"
-        self.csrf = ""
-        fields = {"email": "mia@example.com", "password": PASSWORD, "next": "/console/account"}
-        self._read(self.http.post(f"{self.url}/login", data=fields, timeout=20))
-
-    def page(self, path: str) -> str:
-        return self._read(self.http.get(f"{self.url}/{path}", timeout=20))
-
-    def post(self, path: str, **fields: str) -> str:
-        data = {"csrf": self.csrf, **fields}
-        return self._read(self.http.post(f"{self.url}/{path}", data=data, timeout=20))
-
-    def _read(self, answer: requests.Response) -> str:
-        assert answer.status_code == 200, answer.text
-        found = re.search(r'<meta name="csrf" content="([0-9a-f]{64})">', answer.text)
-        self.csrf = found[1] if found else self.csrf
-        return answer.text
+@pytest.fixture
+def chat(taught: Stack, browser: Browser) -> Chat:
+    """A customer, with the widget open."""
+    chat = Chat(browser.new_context(locale="en-GB").new_page())
+    chat.page.goto(taught.url)
+    chat.open()
+    return chat
 
 
-def test_a_correction_is_learned_goes_live_and_is_taken_back(taught: Stack, project: Path) -> None:
-    before = (project / "data/nlu/ask_points_balance.yml").read_text(encoding="utf-8")
-    first = model.live(Path(taught.environment["RAPPORT_MODELS_DIR"]))
-    assert first is not None
-    talk = taught.talk()
-    talk.send(SAID)
-    assert talk.intent() != "ask_points_balance"
-    ((message,),) = taught.rows("SELECT id FROM message WHERE author = 'customer'")
-    manager = Manager(taught)
-    manager.post(f"conversations/{talk.id}/mark/{message}/intent", intent="ask_points_balance")
-    ((annotation,),) = taught.rows("SELECT id FROM annotation")
-    manager.post("teaching/decide", verdict=f"accept:{annotation}")
-    assert f"+ - {SAID}" in readable(manager.page("teaching/training"))
-    manager.post("teaching/training/start")
-    old = taught.pid("Rasa")
-    wait_until(lambda: ended(taught), TRAINING_SECONDS, "the training")
-    ((state, told, output, after),) = taught.rows("SELECT state, told, output, after FROM training_run")
-    assert state == "live", f"{told} {output} {after}"
-    assert json.loads(after)["regressions"] == []
-    assert taught.pid("Rasa") != old
+@pytest.fixture
+def manager(taught: Stack, browser: Browser) -> Page:
+    """Somebody who may teach, at the console. Questions whether they are sure they answer with yes."""
+    page = browser.new_context(locale="en-GB").new_page()
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.goto(f"{taught.url}/console/login")
+    page.fill("input[name=email]", "mia@example.com")
+    page.fill("input[name=password]", PASSWORD)
+    page.click("button.primary")
+    return page
+
+
+def test_a_correction_is_learned_goes_live_and_is_taken_back(
+    taught: Stack, project: Path, chat: Chat, manager: Page
+) -> None:
+    learned = project / "data/nlu/ask_points_balance.yml"
+    before = learned.read_text(encoding="utf-8")
+    chat.say(SAID)
+    expect(chat.bubbles).to_have_count(2, timeout=15_000)
+    assert understood(taught) != "ask_points_balance"
+
+    # Found, opened, corrected.
+    manager.get_by_role("link", name="Conversations").click()
+    manager.get_by_role("main").get_by_role("link", name="Visitor").first.click()
+    message = manager.locator("#transcript > li", has_text=SAID)
+    message.get_by_text("Correct", exact=True).first.click()
+    message.get_by_label("What the customer meant").fill("ask_points_balance")
+    message.get_by_label("What the customer meant").press("Enter")
+    expect(message).to_contain_text("Meant: Asks how many points they have")
+
+    # Accepted, and looked at as a change of the files.
+    manager.get_by_role("link", name="Teaching").click()
+    manager.get_by_role("button", name="Accept", exact=True).click()
+    expect(manager.get_by_role("main")).to_contain_text("1 accepted correction waits for a training.")
+    manager.get_by_role("link", name="To the training").click()
+    expect(manager.locator(".diff .plus")).to_have_text(f"+    - {SAID}\n")
+
+    # Trained; the page follows by itself, to the outcome.
+    manager.get_by_role("button", name="Train").click()
+    bar = manager.get_by_role("progressbar")
+    expect(manager.get_by_role("status").last).to_have_text("Training", timeout=60_000)
+    part = bar.evaluate("bar => bar.value")
+    manager.wait_for_function("part => document.querySelector('progress').value > part", arg=part)
+    manager.wait_for_url("**/console/teaching/runs/1", timeout=TRAINING_SECONDS * 1000)
+    expect(manager.get_by_role("main")).to_contain_text("Went live")
+    expect(manager.locator("main")).to_contain_text("✓ live")
+    expect(manager.get_by_role("row", name=re.compile("^understood, English"))).to_contain_text(
+        re.compile(r"\d%.*\d%", re.DOTALL)
+    )
+    lost = manager.locator("section", has=manager.get_by_role("heading", name="Right before and wrong now"))
+    expect(lost).to_contain_text("None.")
+    assert f"    - {SAID}\n" in learned.read_text(encoding="utf-8")
+
     # The same conversation goes on with the new model.
-    talk.send(SAID)
-    assert talk.intent() == "ask_points_balance"
-    assert f"    - {SAID}\n" in (project / "data/nlu/ask_points_balance.yml").read_text(encoding="utf-8")
-    page = readable(manager.page("teaching/runs/1"))
-    assert "✓ live" in page
+    chat.say(SAID)
+    expect(chat.bubbles).to_have_count(4, timeout=15_000)
+    assert understood(taught) == "ask_points_balance"
+
     # Back in one click, while somebody writes: the message waits for Rasa and is answered.
     old = taught.pid("Rasa")
-    manager.post("teaching/live", model=first.name)
+    manager.get_by_role("button", name="Roll back").click()
+    expect(manager.locator(".said")).to_contain_text("Rasa starts again with it")
+    expect(manager.get_by_role("main")).to_contain_text("taken back")
     wait_until(lambda: restarted(taught, old), SWITCH_SECONDS, "Rasa with the model before")
-    talk.post(SAID)
-    wait_until(lambda: answered(taught), SWITCH_SECONDS, "the answer")
-    assert talk.intent() != "ask_points_balance"
-    assert (project / "data/nlu/ask_points_balance.yml").read_text(encoding="utf-8") == before
-    assert "taken back by Mia" in readable(manager.page("teaching/runs/1"))
-
-
-def ended(stack: Stack) -> bool:
-    return stack.rows("SELECT state FROM training_run") != [("running",)]
+    chat.say(SAID)
+    expect(chat.bubbles).to_have_count(6, timeout=SWITCH_SECONDS * 1000)
+    assert understood(taught) != "ask_points_balance"
+    assert learned.read_text(encoding="utf-8") == before
 
 
 def restarted(stack: Stack, old: int) -> bool:
@@ -148,5 +162,9 @@ def restarted(stack: Stack, old: int) -> bool:
     return bool(state["parts"]["Rasa"] != old)
 
 
-def answered(stack: Stack) -> bool:
-    return stack.rows("SELECT count(*) FROM message WHERE status = 'received'") == [(0,)]
+def understood(stack: Stack) -> str:
+    """What the customer's last message was taken for."""
+    ((intent,),) = stack.rows(
+        "SELECT intent FROM message WHERE author = 'customer' ORDER BY sequence DESC LIMIT 1"
+    )
+    return str(intent)

@@ -10,6 +10,8 @@ const here = location.pathname.match(/^\/console\/conversations\/([0-9a-f]{32})$
 const others = "BroadcastChannel" in window ? new BroadcastChannel("rapport-live") : null;
 const SEEN = "rapport-seen";
 const AGAIN_SECONDS = 60;
+const LATE_MS = 1000;
+const HELD_MS = 1500;
 
 let source = null;
 let latest = null;
@@ -141,32 +143,38 @@ function notice(text, href, label) {
 // --- sound and desktop --------------------------------------------------------------------------------------
 
 function alarm(text) {
-  once("rapport-alarm", () => {
-    if (wanted("sound")) beep();
-    if (wanted("notify") && document.hidden && "Notification" in window && Notification.permission === "granted") {
-      new Notification(text, { tag: "rapport" });
-    }
-  });
+  const came = Date.now();
+  if (wanted("sound")) once("sound", came, beep);
+  if (!wanted("notify") || !("Notification" in window) || Notification.permission !== "granted") return;
+  // A page in view comes first: who looks at it reads the notice there.
+  setTimeout(() => once("notify", came, () => {
+    if (document.hidden) new Notification(text, { tag: "rapport" });
+    return true;
+  }), document.hidden ? 300 : 0);
 }
 
 function wanted(name) {
   return localStorage.getItem(`rapport-${name}`) === "1";
 }
 
-// Of several open pages one makes the noise: one that may (browsers want a click first).
-function once(name, action) {
-  if (wanted("sound") && navigator.userActivation && !navigator.userActivation.hasBeenActive && !wanted("notify")) return;
-  if (!navigator.locks) return action();
-  navigator.locks.request(name, { ifAvailable: true }, async (lock) => {
-    if (!lock) return;
-    action();
-    await new Promise((done) => setTimeout(done, 1500));
-  });
+// Of several open pages one tells: the first that can holds up the others until it is too late for them.
+function once(name, came, action) {
+  const tell = async () => {
+    if (Date.now() - came < LATE_MS && (await action())) await pause(HELD_MS);
+  };
+  if (navigator.locks) navigator.locks.request(`rapport-${name}`, tell);
+  else tell();
 }
 
-function beep() {
+function pause(milliseconds) {
+  return new Promise((done) => setTimeout(done, milliseconds));
+}
+
+// Whether it is heard: browsers let a page sound only after a click, and `resume` waits for that.
+async function beep() {
   audio ??= new AudioContext();
-  audio.resume();
+  await Promise.race([audio.resume(), pause(300)]);
+  if (audio.state !== "running") return false;
   for (const [delay, pitch] of [[0, 660], [0.18, 880]]) {
     const tone = audio.createOscillator();
     const loudness = audio.createGain();
@@ -177,6 +185,7 @@ function beep() {
     tone.start(audio.currentTime + delay);
     tone.stop(audio.currentTime + delay + 0.17);
   }
+  return true;
 }
 
 document.addEventListener("live:try-sound", beep);

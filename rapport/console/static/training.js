@@ -1,4 +1,4 @@
-// Follows a running training. Without it the page shows where it was when it was loaded.
+// Follows a running training and leads to its outcome. Without it the page shows where it was when it was loaded.
 const place = document.querySelector("[data-training]");
 const part = (name) => place.querySelector(`[data-part=${name}]`);
 
@@ -7,7 +7,7 @@ async function follow() {
     const answer = await fetch("/console/teaching/training/progress", { headers: { Accept: "application/json" } });
     if (!answer.ok || answer.redirected) throw new Error(answer.status);
     const run = await answer.json();
-    if (!run.running) return location.reload();
+    if (run.id !== Number(place.dataset.training)) return location.assign(`/console/teaching/runs/${place.dataset.training}`);
     part("bar").value = run.share;
     if (part("phase").textContent !== run.phase) part("phase").textContent = run.phase;
     part("passed").textContent = run.passed;

@@ -28,9 +28,13 @@ queue.addEventListener("focusout", () => late && setTimeout(refresh, 300));
 
 const alarms = document.getElementById("alarms");
 alarms.hidden = false;
+function showWanted() {
+  for (const box of alarms.querySelectorAll("input")) box.checked = localStorage.getItem(`rapport-${box.id}`) === "1";
+}
+showWanted();
+addEventListener("storage", showWanted); // chosen on another page
 for (const box of alarms.querySelectorAll("input")) {
   const name = `rapport-${box.id}`;
-  box.checked = localStorage.getItem(name) === "1";
   box.addEventListener("change", async () => {
     if (box.id === "notify" && box.checked && (!("Notification" in window) || (await Notification.requestPermission()) !== "granted")) {
       box.checked = false;
