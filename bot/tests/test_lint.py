@@ -36,7 +36,7 @@ class Project:
         self.examples["inform_code", "nb"] = ["koden er 123456"]
         self.messages: list[tuple[str, str]] = []
 
-    def lint(self) -> dict[str, Any]:
+    def lint(self, errors_only: bool = False) -> dict[str, Any]:
         domain = "intents: [greet, track_order, inform_code, nlu_fallback]\nentities: [product]\n"
         (self.folder / "domain.yml").write_text(f'version: "3.1"\n{domain}', encoding="utf-8")
         blocks = [
@@ -52,7 +52,7 @@ class Project:
         )
         rows = "".join(f"{intent},{text}\n" for intent, text in self.messages)
         self.held_out.write_text(f"intent,text\n{rows}", encoding="utf-8")
-        return lint(self.folder, [self.held_out] if self.messages else [])
+        return lint(self.folder, [self.held_out] if self.messages else [], errors_only)
 
 
 @pytest.fixture
@@ -110,6 +110,7 @@ def test_near_duplicates_are_counted_within_and_listed_across_intents(small: Pro
     report = small.lint()
     assert len(report["warnings"]) == 2
     assert all("nearly the same" in line and "(greet, en)" in line for line in report["warnings"])
+    assert small.lint(errors_only=True)["warnings"] == []
 
 
 def test_a_held_out_message_that_was_seen(small: Project) -> None:

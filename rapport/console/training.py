@@ -169,7 +169,7 @@ def switch(desk: Teaching) -> Response:
 
 
 def _tell_if_gone(session: Session, run: TrainingRun) -> None:
-    """A run whose process has gone, as it will be on record when the next one begins; looking changes nothing."""
+    """A run whose process has gone reads as it will be on record when the next begins; nothing is changed."""
     if run.state == "running" and rules.is_gone(run.seen_at, clock.now()):
         session.expunge(run)
         run.state, run.told = "failed", tasks.GONE

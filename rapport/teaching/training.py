@@ -142,6 +142,7 @@ class Training:
                 folder.resolve(),
                 "--held-out",
                 held_out.resolve(),
+                "--errors-only",
             ],
         )
         found: list[str] = json.loads(report.read_text(encoding="utf-8"))["errors"]

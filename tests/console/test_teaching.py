@@ -156,9 +156,9 @@ def test_agents_do_not_teach(log_in: Logged) -> None:
 
 @pytest.mark.parametrize(("width", "dark"), [(375, True), (1280, False)])
 def test_the_pages_are_accessible(open_page: OpenPage, sqlite_engine: Engine, width: int, dark: bool) -> None:
-    page = open_page("manager", "/console/teaching/unclear?language=en", width=width, dark=dark)
     not_understood(sqlite_engine, HOSTILE, "gimme the whereabouts of my thing", "purple monkeys")
-    page.reload()
+    page = open_page("manager", "/console/teaching/unclear?language=en", width=width, dark=dark)
+    page.locator(".cluster").first.wait_for()
     assert_accessible(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.locator("input[name=intent]").first.fill("track_order")

@@ -1,4 +1,4 @@
-"""The whole loop of teaching at the console, with a real training: a message is not understood, a manager says
+"""The whole loop of teaching at the console with a real training: a message is not understood, a manager says
 what it means, the bot learns it and understands it, and forgets it again when that is taken back.
 """
 
@@ -152,7 +152,7 @@ def test_a_correction_is_learned_goes_live_and_is_taken_back(
     expect(manager.get_by_role("main")).to_contain_text("taken back")
     wait_until(lambda: restarted(taught, old), SWITCH_SECONDS, "Rasa with the model before")
     chat.say(SAID)
-    expect(chat.bubbles).to_have_count(6, timeout=SWITCH_SECONDS * 1000)
+    chat.bubbles.nth(5).wait_for(timeout=SWITCH_SECONDS * 1000)
     assert understood(taught) != "ask_points_balance"
     assert learned.read_text(encoding="utf-8") == before
 
