@@ -111,7 +111,7 @@ def gather(
         codes=codes_by_part,
         work=work_by_part,
         overdue=results.overdue(session, now, filters),
-        segments=_segments(results.segment_sizes(session, period), parts),
+        segments=results.segment_sizes(session, spans),
         moves=results.segment_moves(session, period),
         uncounted=[day for day in missing if day not in live],
         counted_at=max(counted.values(), default=None),
@@ -167,12 +167,3 @@ def _grouped(rows: Iterable[Mapping[str, Any]], by: str) -> dict[str, Counts]:
         groups.setdefault(row[by], []).append(row)
     found = {name: _sums(groups[name]) for name in sorted(groups)}
     return dict(sorted(found.items(), key=lambda item: -item[1]["talks"]))
-
-
-def _segments(sizes: Mapping[date, Counts], parts: list[Period]) -> list[Counts | None]:
-    """The sizes at the end of each part; None where none were counted in it."""
-    found: list[Counts | None] = []
-    for part in parts:
-        days = [day for day in sizes if part.first <= day <= part.last]
-        found.append(sizes[max(days)] if days else None)
-    return found

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, select
 from rapport.customers.models import Customer
 from rapport.insight import segments
 from rapport.insight.figures import results
+from rapport.insight.figures.common import Spans
 from rapport.insight.rules import Period
 from rapport.kit.database import read_scope, session_scope
 from rapport.value.models import CustomerValue
@@ -35,10 +36,12 @@ def put(engine: Engine, *now: str | None) -> None:
 
 def found(
     engine: Engine, first: int, last: int
-) -> tuple[dict[date, dict[str, int]], dict[tuple[str, str], int]]:
+) -> tuple[list[dict[str, int] | None], dict[tuple[str, str], int]]:
+    """The sizes by day, and the moves."""
     period = Period(DAY + timedelta(days=first), DAY + timedelta(days=last))
+    spans = Spans.of(period, [Period(day, day) for day in period.all_days()], "Europe/Oslo")
     with read_scope(engine) as session:
-        return results.segment_sizes(session, period), results.segment_moves(session, period)
+        return results.segment_sizes(session, spans), results.segment_moves(session, period)
 
 
 def test_sizes_and_moves(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +55,7 @@ def test_sizes_and_moves(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Non
     put(engine, "loyal", "loyal", None, "new", "loyal")
     segments.count(engine, DAY + timedelta(days=1))
     sizes, moves = found(engine, 0, 1)
-    assert sizes == {DAY: {"new": 2, "loyal": 1}, DAY + timedelta(days=1): {"loyal": 3, "new": 1}}
+    assert sizes == [{"new": 2, "loyal": 1}, {"loyal": 3, "new": 1}]
     assert moves == {
         ("", "new"): 3,
         ("", "loyal"): 2,
@@ -60,4 +63,4 @@ def test_sizes_and_moves(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Non
         ("loyal", "new"): 1,
         ("new", ""): 1,
     }
-    assert found(engine, 2, 3) == ({}, {})
+    assert found(engine, 2, 3) == ([None, None], {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -139,12 +139,28 @@ def _overdue(shape: Shape) -> Select[*tuple[Any, ...]]:
     return of_conversations(query, Case, shape)
 
 
-def segment_sizes(session: Session, period: Period) -> dict[date, dict[str, int]]:
-    """How many customers each segment had, by the days on which they were counted."""
-    found: dict[date, dict[str, int]] = {}
-    for day, segment, customers in session.execute(_SIZES, {"first": period.first, "last": period.last}):
-        found.setdefault(day, {})[segment] = customers
+def segment_sizes(session: Session, spans: Spans) -> list[dict[str, int] | None]:
+    """How many customers each segment had when they were last counted in each part; None if they were not."""
+    found: list[dict[str, int] | None] = [None for _ in spans.parts]
+    for part, segment, customers in session.execute(_sizes(spans.count), spans.day_values):
+        if part >= 0:
+            sizes = found[part] = found[part] or {}
+            sizes[segment] = customers
     return found
+
+
+@cache
+def _sizes(count: int) -> Select[*tuple[Any, ...]]:
+    part = table_of_parts(count, "day")
+    last = (
+        select(func.max(SegmentSize.day))
+        .where(*within(SegmentSize.day, part))
+        .correlate(part)
+        .scalar_subquery()
+    )
+    return select(part.c.number, SegmentSize.segment, SegmentSize.customers).join(
+        SegmentSize, SegmentSize.day == last
+    )
 
 
 def segment_moves(session: Session, period: Period) -> dict[tuple[str, str], int]:
@@ -153,11 +169,6 @@ def segment_moves(session: Session, period: Period) -> dict[tuple[str, str], int
     return {(before, after): number for before, after, number in found}
 
 
-_SIZES = (
-    select(SegmentSize.day, SegmentSize.segment, SegmentSize.customers)
-    .where(SegmentSize.day.between(FIRST, LAST))
-    .order_by(SegmentSize.day)
-)
 _MOVES = (
     select(SegmentMove.from_segment, SegmentMove.to_segment, cast(func.sum(SegmentMove.customers), Integer))
     .where(SegmentMove.day.between(FIRST, LAST))
