@@ -17,7 +17,7 @@ from rapport.kit.format import day, money, number
 from rapport.kit.settings import get_settings
 from rapport.loyalty.offers import audit, figures, sync
 from rapport.loyalty.offers.figures import Figures
-from rapport.loyalty.offers.rulebook import get_rulebook
+from rapport.loyalty.offers.rulebook import get_rulebook, get_rulebook_file
 from rapport.loyalty.offers.sync import Changes
 from rapport.shop.facts import get_facts
 
@@ -55,7 +55,10 @@ def check() -> None:
     migrations.upgrade(engine)
     with read_scope(engine) as session:
         noted, broken = sync.warnings(session, book), audit.find(session)
-    console.print(f"[green]✓[/green] {len(book.offers)} offers in {escape(str(get_settings().offers_file))}")
+    made = len(book.offers) - len(get_rulebook_file().offers)
+    more = f" and {made} made in the console" if made else ""
+    in_file = f"{len(book.offers) - made} offers in {escape(str(get_settings().offers_file))}"
+    console.print(f"[green]✓[/green] {in_file}{more}", soft_wrap=True)
     _warn(noted)
     for line in broken:
         console.print(f"[red]✗[/red] {escape(line)}", soft_wrap=True)

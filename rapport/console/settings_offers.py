@@ -66,8 +66,14 @@ def overview(desk: SettingsDesk) -> Response:
     with desk.reading() as session:
         book, broken = effective.offers(session)
         newest = {edit.section: edit for edit in repository.newest_of_all(session)}
+        known = {SECTION + rule.key for rule in book.offers}
         return desk.page(
             "settings_offers.html",
+            lost=[
+                (key := section.removeprefix(SECTION), _named(session, key), why)
+                for section, why in broken.items()
+                if section not in known
+            ],
             offers=[rule for rule in book.offers if rule.active],
             ended=[rule for rule in book.offers if not rule.active],
             audience={rule.key: audience.told(desk, rule.audience) for rule in book.offers},
@@ -240,7 +246,7 @@ def _named(session: Session, key: str) -> str:
     edit = repository.newest(session, SECTION + key)
     if edit is None:
         raise NotFoundError("There is no such offer.")
-    return str((edit.value or {}).get("name", key))
+    return str(edit.value.get("name", key)) if isinstance(edit.value, dict) else key
 
 
 def _content(rule: OfferRule) -> dict[str, Any]:

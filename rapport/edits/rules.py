@@ -37,7 +37,7 @@ def merged(
             base = apply(base, section, edits[section])
         except ValidationError as error:
             broken[section] = [_line(item["loc"], item["msg"]) for item in error.errors()]
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             broken[section] = [str(error)]
     return base, broken
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine, select
 
+from rapport.edits import service as edits
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
 from rapport.loyalty.offers import service, sync
@@ -177,6 +178,20 @@ def test_new_offers_are_checked_by_the_rulebook(mia: StaffClient) -> None:
     again = mia.post(points, **{**form(mia.page(points)), "name": "More points"})
     assert "only one offer can be for points" in again.text
     assert get_rulebook() is get_rulebook_file(), "nothing was saved"
+
+
+@FORMS
+def test_an_offer_that_fits_no_more_is_told_of(mia: StaffClient, engine: Engine) -> None:
+    with session_scope(engine) as session:
+        made = {"key": "made", "name": f"Made {HOSTILE}", "percent": 5, "audience": {"tiers": ["gone"]}}
+        edits.save(session, "offer.made", 0, made, None)
+        edits.save(session, "offer.bare", 0, ["nonsense"], None)
+    page = mia.page(PATH)
+    assert "gone is no level of the club" in page
+    assert "<script>alert" not in page
+    assert "Version 1" in mia.text(f"{PATH}/made/history")
+    assert mia.get(f"{PATH}/made").status_code == 404
+    assert set(rules()) == {rule.key for rule in get_rulebook_file().offers}
 
 
 @FORMS

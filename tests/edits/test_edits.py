@@ -116,6 +116,7 @@ def test_a_broken_edit_never_takes_the_bot_down(
     save(followed, "hours", 0, ["nonsense"])
     save(followed, "contact", 0, CONTACT)
     save(followed, "offer.welcome", 0, {"percent": 500})
+    save(followed, "offer.loyal", 0, ["nonsense"])
     save(followed, "answer.no_such", 0, {"en": "x"})
     save(followed, "answer.warranty", 0, {"en": "{shop.__class__}", "es": "x", "nb": "x", "ro": "x"})
     facts = get_facts()
@@ -126,8 +127,9 @@ def test_a_broken_edit_never_takes_the_bot_down(
     assert "left out" in caplog.text
     with read_scope(followed) as session:
         count, broken = effective.broken(session)
-    assert count == 6
-    assert set(broken) == {"refunds", "hours", "offer.welcome", "answer.no_such", "answer.warranty"}
+    assert count == 7
+    offers = {"offer.welcome", "offer.loyal"}
+    assert set(broken) == {"refunds", "hours", "answer.no_such", "answer.warranty", *offers}
     found = doctor._edited(
         settings.model_copy(update={"database_url": followed.url.render_as_string(hide_password=False)})
     )
