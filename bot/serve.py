@@ -7,6 +7,7 @@ is open. Environment: RAPPORT_BOT_SECRET (needed), RAPPORT_ACTIONS_URL, RAPPORT_
 
 import argparse
 import os
+import signal
 import socket
 import sys
 import threading
@@ -64,6 +65,8 @@ def die_with_parent(fd: int) -> None:
                     break
             except OSError:
                 break
+        if os.getpgrp() == os.getpid():
+            os.killpg(0, signal.SIGKILL)  # with the helpers that training has
         os._exit(0)
 
     threading.Thread(target=wait, name="parent-pipe", daemon=True).start()

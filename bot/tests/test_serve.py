@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -131,6 +132,30 @@ def test_it_dies_with_its_parent(model: Path, tmp_path: Path) -> None:
     os.close(server.pipe)
     assert server.process.wait(timeout=5) == 0
     server.actions.stop()
+
+
+def test_helpers_of_what_leads_its_own_group_die_with_it() -> None:
+    read, write = os.pipe()
+    code = (
+        "import subprocess, sys, time; from bot.serve import die_with_parent;"
+        f"die_with_parent({read}); subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(20)']);"
+        "print('begun', flush=True); time.sleep(20)"
+    )
+    began = time.monotonic()
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        pass_fds=[read],
+        start_new_session=True,
+    ) as process:
+        os.close(read)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        os.close(write)
+        assert process.stdout.read() == b"", "until nobody holds it any more"
+        assert time.monotonic() - began < 15
+    assert process.returncode == -signal.SIGKILL
 
 
 def test_why_it_cannot_start_is_one_line(tmp_path: Path) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from rapport.kit.errors import ConfigurationError
@@ -52,6 +54,8 @@ def run(
             stderr=subprocess.STDOUT,
             text=True,
             pass_fds=(ours,),
+            # Training has helpers, which must end with it.
+            start_new_session=True,
         ) as process:
             assert process.stdout is not None
             ended = threading.Event()
@@ -63,7 +67,7 @@ def run(
                         lines.append(words)
                         say(words)
             except BaseException:
-                process.kill()
+                _end(process)
                 raise
             finally:
                 ended.set()
@@ -76,8 +80,14 @@ def run(
 def _watch(process: subprocess.Popen[str], stopped: Callable[[], bool], ended: threading.Event) -> None:
     while not ended.wait(0.5):
         if stopped():
-            process.kill()
+            _end(process)
             return
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Ends it and its helpers, which keep its output open."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def sync(say: Callable[[str], None]) -> None:

@@ -5,8 +5,11 @@ The script in the place of uv prints what uv 0.13 prints and ends as it does.
 
 from __future__ import annotations
 
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from rapport.cli import bot_environment
@@ -18,6 +21,12 @@ NO_PYTHON = """error: Request failed after 3 retries in 11.2s
 NO_DOWNLOAD = (
     "error: No interpreter found for Python ==3.10.* in virtual environments or managed installations"
 )
+WITH_A_HELPER = """
+import subprocess, sys, time
+helper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(20)"])
+print(helper.pid, flush=True)
+time.sleep(20)
+"""
 OTHER = "error: The lockfile at `uv.lock` needs to be updated, but `--locked` was provided."
 
 
@@ -72,3 +81,22 @@ def test_our_own_environment_does_not_leak_into_the_bots(monkeypatch: pytest.Mon
     environment = bot_environment.clean_environment(EXTRA="1")
     assert environment["EXTRA"] == "1"
     assert not set(bot_environment.FOREIGN_VARIABLES) & environment.keys()
+
+
+def test_what_is_stopped_ends_at_once_with_its_helpers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bot_environment, "python", lambda: Path(sys.executable))
+    helpers: list[psutil.Process] = []
+    began = time.monotonic()
+    code, _ = bot_environment.run(
+        "train",
+        ["-c", WITH_A_HELPER],
+        tmp_path,
+        lambda line: helpers.append(psutil.Process(int(line))),
+        lambda: bool(helpers),
+    )
+    assert code == -9
+    assert time.monotonic() - began < 10
+    (helper,) = helpers
+    helper.wait(5)
