@@ -17,6 +17,7 @@ from rapport.conversations.models import Message
 from rapport.customers import repository as customers
 from rapport.outreach.journeys.definition import load_all
 from rapport.outreach.journeys.models import JourneyStep
+from rapport.outreach.journeys.rules import SWITCHED_OFF
 from rapport.outreach.models import OutboxMessage
 from rapport.outreach.policy import repository, rules, service
 from rapport.outreach.policy.rules import Decision, Touch
@@ -65,12 +66,14 @@ def of_delivery(session: Session, delivery: Delivery, now: datetime) -> Decision
     if found is None or step is None:
         return fresh
     journey = load_all().get(step.journey)
+    if journey is None:  # its file is gone, and with it what somebody must have agreed to
+        return _noted(session, step, Decision("never", SWITCHED_OFF))
     touch = Touch(
         journey=step.journey,
         step=step.step,
-        purpose=journey.purpose if journey else None,
+        purpose=journey.purpose,
         channels=(delivery.channel,),
-        recovery=journey is not None and journey.recovery,
+        recovery=journey.recovery,
         template="template" in (found.content or {}),
     )
     return _again(session, found.customer_id, touch, step, now)

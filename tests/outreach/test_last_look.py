@@ -17,6 +17,7 @@ from rapport.customers import choices
 from rapport.kit import clock
 from rapport.kit.database import session_scope
 from rapport.kit.settings import Settings
+from rapport.outreach import last_look
 from rapport.outreach.journeys.models import JourneyEntry, JourneyStep
 from rapport.outreach.policy.models import ContactDecision
 from tests.channels.people import Telegram, point_of, queue_delivery, write
@@ -109,6 +110,20 @@ def test_who_complained_meanwhile_does_not_get_it(engine: Engine, sender: Sender
         assert session.scalars(select(ContactDecision.reason)).all() == ["open_complaint"]
         step = session.scalars(select(JourneyStep)).one()
         assert (step.status, step.reason) == ("skipped", "open_complaint")
+    assert telegram.accepted == []
+
+
+def test_what_a_journey_wanted_whose_file_is_gone_is_not_said(
+    engine: Engine, sender: Sender, telegram: Telegram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with session_scope(engine) as session:
+        queued(session, telegram)
+    left = {key: journey for key, journey in last_look.load_all().items() if key != "welcome"}
+    monkeypatch.setattr(last_look, "load_all", lambda: left)
+    with clock.freeze(EVENING + timedelta(minutes=5)):
+        assert sender.send_next()
+    with session_scope(engine) as session:
+        assert session.scalars(select(ContactDecision.reason)).all() == ["switched_off"]
     assert telegram.accepted == []
 
 
