@@ -125,7 +125,7 @@ class Sorter:
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         trees = HistGradientBoostingClassifier(
-            max_iter=100, learning_rate=0.08, max_leaf_nodes=12, l2_regularization=1.0, early_stopping=False
+            max_iter=120, learning_rate=0.15, max_leaf_nodes=12, l2_regularization=1.0, early_stopping=False
         )
         rows = [
             self._cues[language].rows([text for text, _ in learnt])
