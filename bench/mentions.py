@@ -18,7 +18,9 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 
 from rapport.kit.languages import LANGUAGES
+from rapport.mentions import rules
 from rapport.mentions.classify import KINDS, classify, examples
+from rapport.outreach.journeys.lift import wilson
 from tests.mentions.examples import confusion, held_out, judged
 
 SURE = 0.8
@@ -38,7 +40,8 @@ def main() -> None:
         simple = np.mean([reference.predict([text])[0] == kind for text, kind in unseen])
         counts = confusion(language)
         print(f"{language}: {len(texts)} examples, learnt in {learning:.1f} s; {len(unseen)} held-out texts")
-        print(f"  right {right.mean():.3f}, words counted with naive Bayes {simple:.3f}")
+        low, high = wilson(int(right.sum()), len(right))
+        print(f"  right {right.mean():.3f} ({low:.3f} to {high:.3f}), with naive Bayes on words {simple:.3f}")
         of_each = counts.diagonal() / counts.sum(axis=1)
         print(
             "  of each kind:", ", ".join(f"{k} {share:.2f}" for k, share in zip(KINDS, of_each, strict=True))
@@ -53,6 +56,14 @@ def main() -> None:
             lambda text, reference=reference: reference.predict([text]),
         )
         print(f"  a text takes {ours:.1f} ms, {ours / theirs:.1f} times as long as the reference")
+    for sure in (SURE, rules.SURE):
+        meant = [
+            kind
+            for language in LANGUAGES
+            for verdict, kind in judged(language)
+            if verdict.kind == "praise" and verdict.confidence >= sure
+        ]
+        print(f"praise with {sure} or more, all languages: {meant.count('praise')} of {len(meant)} is praise")
 
 
 def _when_sure(right: np.ndarray, confidence: np.ndarray) -> str:
