@@ -63,7 +63,7 @@ def examples(language: str) -> list[tuple[str, str]]:
 
 
 class Sorter:
-    """Gives each text a chance for each kind: the weighted mean, of logarithms, of three that err differently.
+    """Gives each text a chance for each kind: a weighted mean, of logarithms, of three that err differently.
 
     A logistic regression leans on words, their beginnings (which inflection mostly leaves alike), letters and
     cues; naive Bayes knows words only. Both learn from texts of their language. Boosted trees learn from the

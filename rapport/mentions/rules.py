@@ -23,8 +23,8 @@ PRIORITY = {"complaint": "high", "doubt": "normal"}
 # The messaging channel on which an author has the same id as on that source.
 CHANNEL_OF = {"facebook": "messenger"}
 
-# Who answers by itself must be sure: of what is called praise with 0.8 one in ten is a bitter joke, with 0.95
-# one in twenty-five. And quick: thanks for a post of last week look odd.
+# Who answers by itself must be sure: of what is called praise with 0.8 one in twelve is none, with 0.95 one
+# in thirty. And quick: thanks for a post of last week look odd.
 SURE = 0.95
 ANSWERS_WITHIN = timedelta(days=2)
 # Two programs must not thank each other for ever.
