@@ -26,8 +26,8 @@ KINDS = ("complaint", "doubt", "praise", "neutral")
 WEIGHTS = {"words": 3.0, "beginnings": 3.0, "letters": 2.0, "cues": 1.2}
 SMOOTHING = 0.3
 BEGINNING = 5  # letters
-# How much each of the three models counts: cues carry over less well to texts of another author, tried with
-# those of two.
+# How much each of the three models counts. Cues carry over less well to texts of another time and hand: tried
+# by learning from those written first and judging those written later, and the other way round.
 SHARES = (2, 2, 1)
 # The mean of several is less sure than it is right; by cross-validation this puts the two level.
 SHARPNESS = 1.5
