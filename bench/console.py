@@ -24,7 +24,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -197,8 +197,12 @@ def _backends(engine: Engine) -> list[psutil.Process]:
 
 def _calculated(database: list[psutil.Process]) -> float:
     """Seconds of processor time so far. PostgreSQL's are counted in hundredths."""
-    some = [child.cpu_times() for main in database for child in main.children()]
-    return time.process_time() + sum(times.user + times.system for times in some)
+    seconds = time.process_time()
+    for child in (child for main in database for child in main.children()):
+        with suppress(psutil.NoSuchProcess):  # PostgreSQL's helpers come and go
+            times = child.cpu_times()
+            seconds += times.user + times.system
+    return seconds
 
 
 def _percentiles(times: list[float]) -> tuple[float, float]:

@@ -82,12 +82,13 @@ class IntentMonth(Base):
     """The sums of `IntentDay` by month (its first day), so that those of years are quickly found."""
 
     __tablename__ = "intent_month"
+    # In the order in which they are added up.
     __table_args__ = {"sqlite_with_rowid": False}
 
     month: Mapped[date] = mapped_column(Date, primary_key=True)
+    intent: Mapped[str] = mapped_column(String(60), primary_key=True)
     channel: Mapped[str] = mapped_column(String(20), primary_key=True)
     language: Mapped[str] = mapped_column(String(2), primary_key=True)
-    intent: Mapped[str] = mapped_column(String(60), primary_key=True)
     messages: Mapped[int]
 
 

@@ -122,7 +122,11 @@ def _intents(shape: Shape) -> Select[*tuple[Any, ...]]:
         )
         for part in ("head", "tail")
     ]
-    months = select(IntentMonth.intent, IntentMonth.messages).where(IntentMonth.month.between(FIRST, LAST))
+    months = (
+        select(IntentMonth.intent, cast(func.sum(IntentMonth.messages), Integer).label("messages"))
+        .where(IntentMonth.month.between(FIRST, LAST))
+        .group_by(IntentMonth.month, IntentMonth.intent)
+    )
     every = union_all(*days, filtered(months, IntentMonth, shape)).subquery()
     return select(every.c.intent, cast(func.sum(every.c.messages), Integer)).group_by(every.c.intent)
 
