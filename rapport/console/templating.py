@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -120,9 +120,12 @@ def _money(minor: int | None, currency: str | None = None, *, language: str) -> 
 def _number(value: float | None, digits: int = 0, *, language: str) -> str:
     if value is None:
         return "–"
-    if isinstance(value, int) and 0 <= value < 1000:
-        return str(value)  # the same in all our languages, and pages of figures have hundreds
-    return format_decimal(round(value, digits), locale=LOCALES[language])
+    return _decimal(round(value, digits), language)
+
+
+@lru_cache(10_000)  # a page of figures has hundreds, many of them alike
+def _decimal(value: float, language: str) -> str:
+    return format_decimal(value, locale=LOCALES[language])
 
 
 def _percent(share: float | None, digits: int = 0, *, language: str) -> str:

@@ -95,13 +95,20 @@ def counted_days(session: Session, first: date, last: date) -> dict[date, dateti
     return {row.day: row.counted_at for row in session.execute(_COUNTED, {"first": first, "last": last})}
 
 
+def last_count(session: Session, first: date, last: date) -> tuple[set[date], datetime | None]:
+    """Which days between two are counted, and when any of them last was."""
+    values = {"first": first, "last": last}
+    return set(session.scalars(_DAYS, values)), session.scalar(_LAST_COUNT, values)
+
+
 def first_message(session: Session) -> datetime | None:
     return session.scalar(_FIRST_MESSAGE)
 
 
-_COUNTED = select(CountedDay.day, CountedDay.counted_at).where(
-    CountedDay.day.between(bindparam("first", type_=Date), bindparam("last", type_=Date))
-)
+_BETWEEN = CountedDay.day.between(bindparam("first", type_=Date), bindparam("last", type_=Date))
+_COUNTED = select(CountedDay.day, CountedDay.counted_at).where(_BETWEEN)
+_DAYS = select(CountedDay.day).where(_BETWEEN)
+_LAST_COUNT = select(func.max(CountedDay.counted_at)).where(_BETWEEN)
 _month: Any = IntentMonth.__table__
 _SUM_UP = insert(_month).from_select(
     ["month", "channel", "language", "intent", "messages"],

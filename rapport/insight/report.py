@@ -83,7 +83,7 @@ def gather(
     """The report of a period, as things stand now; what was said today is counted at once."""
     parts = rules.parts(period)
     today = rules.day_of(now, timezone)
-    counted = counting.counted_days(session, period.before.first, period.last)
+    counted, counted_at = counting.last_count(session, period.before.first, period.last)
     first = counting.first_message(session)
     missing = [
         day for day in period.all_days()
@@ -114,7 +114,7 @@ def gather(
         segments=results.segment_sizes(session, spans),
         moves=results.segment_moves(session, period),
         uncounted=[day for day in missing if day not in live],
-        counted_at=max(counted.values(), default=None),
+        counted_at=counted_at,
         is_empty=first is None,
     )
 
