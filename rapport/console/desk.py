@@ -32,6 +32,7 @@ from rapport.staff.rules import May
 
 COOKIE = "rapport_staff"
 SAID_COOKIE = "rapport_said"
+REFUSED = "!"  # before what was said, which never begins so itself: it is quoted
 MOST_FIELDS = 500
 # No row has a higher number; databases stumble over some that are.
 HIGHEST_ID = 2**31 - 1
@@ -115,7 +116,7 @@ class Desk:
 
     def page(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """A whole page."""
-        said = self.request.cookies.get(SAID_COOKIE)
+        cookie = self.request.cookies.get(SAID_COOKIE, "")
         answer = html(
             template,
             self.staff.language,
@@ -125,23 +126,25 @@ class Desk:
                 "csrf": self.csrf,
                 "menu": [entry for entry in ENTRIES if self.may(entry.permission)],
                 "path": self.request.url.path,
-                "said": unquote(said) if said else None,
+                "said": unquote(cookie.removeprefix(REFUSED)),
+                "refused": cookie.startswith(REFUSED),
                 "shop": get_facts(),
                 "May": May,
                 **values,
             },
             status,
         )
-        if said:
+        if cookie:
             answer.delete_cookie(SAID_COOKIE, path="/console")
         return answer
 
-    def go(self, path: str, said: str | None = None) -> Response:
-        """To another page of the console, which shows what was `said`."""
+    def go(self, path: str, said: str | None = None, refused: bool = False) -> Response:
+        """To another page of the console, which shows what was `said`: done, or why it was `refused`."""
         answer = RedirectResponse(path, 303)
         if said:
+            value = (REFUSED if refused else "") + quote(said)
             answer.set_cookie(
-                SAID_COOKIE, quote(said), max_age=60, path="/console", httponly=True, samesite="strict"
+                SAID_COOKIE, value, max_age=60, path="/console", httponly=True, samesite="strict"
             )
         return answer
 

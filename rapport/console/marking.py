@@ -119,7 +119,7 @@ def _mark(
         try:
             annotation: Annotation = make(session)
         except (InvalidInputError, ConflictError) as error:
-            return desk.go(place, _problem(desk, error))
+            return desk.go(place, _problem(desk, error), refused=True)
         about = {"message": message.sequence, "kind": annotation.kind, "value": annotation.value}
         desk.note(session, action, "conversation", conversation_id, **about)
     return desk.go(place, said)

@@ -109,7 +109,7 @@ def label(desk: Teaching) -> Response:
             value = intent or "-"
             desk.note(session, "label messages", "annotation", value, count=len(marked), language=language)
     except InvalidInputError:
-        return desk.go(back, desk.gettext("Nothing was kept: choose one of the intents."))
+        return desk.go(back, desk.gettext("Nothing was kept: choose one of the intents."), refused=True)
     if intent is None:
         told = desk.ngettext("%(num)s message put aside.", "%(num)s messages put aside.", len(marked))
     else:

@@ -103,7 +103,7 @@ def start(desk: Teaching) -> Response:
             desk.note(session, "start a training", "model", run.id)
             run_id = run.id
     except ConflictError as error:
-        return desk.go(PLACE, desk.gettext(str(error)))
+        return desk.go(PLACE, desk.gettext(str(error)), refused=True)
     tasks.launch(desk.parts.settings, desk.parts.database, run_id)
     return desk.go(PLACE, desk.gettext("The training has begun. You can leave this page."))
 
@@ -152,7 +152,7 @@ def switch(desk: Teaching) -> Response:
             about = {"taken_out": done.taken_out, "put_in": done.put_in, "missing": len(done.missing)}
             desk.note(session, "switch the model", "model", name, **about)
     except ConflictError as error:
-        return desk.go(PLACE, desk.gettext(str(error)))
+        return desk.go(PLACE, desk.gettext(str(error)), refused=True)
     said = desk.gettext("The model %(name)s is live.", name=name)
     if done.missing:
         said += " " + desk.ngettext(

@@ -61,7 +61,8 @@ def teach(manager: StaffClient, what: str, ids: list[str], intent: str = "") -> 
         data={"csrf": manager.csrf, "language": "en", "what": what, "id": ids, "intent": intent},
     )
     assert answer.status_code == 200, answer.text
-    return readable(answer.text)
+    refused = '<p class="said problem" role="alert">' in answer.text
+    return ("refused: " if refused else "") + readable(answer.text)
 
 
 def test_a_cluster_is_taught_looked_at_and_shown_as_a_diff(engine: Engine, log_in: Logged) -> None:
@@ -74,8 +75,12 @@ def test_a_cluster_is_taught_looked_at_and_shown_as_a_diff(engine: Engine, log_i
     assert "FJ-99871" not in page
     assert page.count("gimme the whereabouts of FJ-12345") == 4, "in its line and in the link beside it"
     ids = ticked(page)
-    assert "choose one of the intents" in teach(manager, "intent", ids[:2], "no such thing")
-    assert "2 messages will be learned" in teach(manager, "intent", ids[:2], "track_order")
+    said = teach(manager, "intent", ids[:2], "no such thing")
+    assert said.startswith("refused: ")
+    assert "choose one of the intents" in said
+    said = teach(manager, "intent", ids[:2], "track_order")
+    assert not said.startswith("refused: ")
+    assert "2 messages will be learned" in said
     assert "1 message put aside" in teach(manager, "ignore", ids[2:])
     assert "understood all it was told" in readable(manager.page("/console/teaching/unclear", language="en"))
     text = manager.text("/console/teaching", status="accepted")
