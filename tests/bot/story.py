@@ -97,8 +97,9 @@ class Cast:
             " AND identity.value NOT IN ('kari@example.com', 'emma@example.com', 'lucia@example.com',"
             "  'andrei@example.com')"
             ' AND NOT EXISTS (SELECT 1 FROM refund WHERE refund.order_id = "order".id)'
-            # Other tests of the same running shop may have asked for a discount.
+            # Other tests of the same running shop may have asked for a discount, or been written to.
             " AND NOT EXISTS (SELECT 1 FROM coupon WHERE coupon.customer_id = identity.customer_id)"
+            " AND NOT EXISTS (SELECT 1 FROM contact_decision c WHERE c.customer_id = identity.customer_id)"
             " ORDER BY identity.id"
         )
         rich = {address for (address,) in stack.rows(POINTS, clock.now().replace(tzinfo=None).isoformat(" "))}
