@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from rapport.console.audit_words import SUBJECTS
 from rapport.console.desk import POLICY, Desk, allowed
+from rapport.console.looks import LIST
 from rapport.shop.facts import get_facts
 from rapport.staff import audit, repository
 from rapport.staff.models import AuditEvent
@@ -36,7 +37,6 @@ PAGES = {
     "mention": "/console/mentions/{}",
     "staff": "/console/staff#staff-{}",
 }
-
 routes = APIRouter()
 AuditDesk = Annotated[Desk, Depends(allowed(May.AUDIT))]
 
@@ -143,8 +143,8 @@ def _line(cells: tuple[object, ...]) -> str:
 
 def _link(event: AuditEvent) -> str | None:
     """Where the subject of an event is looked at."""
-    page = PAGES.get(event.subject or "")
-    return page.format(quote(event.subject_id, safe="")) if page and event.subject_id else None
+    page, which = PAGES.get(event.subject or ""), event.subject_id
+    return page.format(quote(which, safe="")) if page and which and which != LIST else None
 
 
 def _asked(request: Request, desk: Desk) -> Asked:

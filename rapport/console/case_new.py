@@ -64,14 +64,14 @@ def open_new(desk: Worker) -> Response:
 def _new(desk: Desk, typed: Mapping[str, str], problem: str | None = None) -> Response:
     with desk.reading() as session:
         talk = session.get(Conversation, typed.get("conversation") or "")
-    return desk.page(
-        "case_new.html",
-        422 if problem else 200,
-        typed=defaultdict(str, typed),
-        problem=problem,
-        talk=talk,
-        kinds=rules.BY_HAND,
-        priorities=rules.PRIORITIES,
-        word=partial(word, desk),
-        longest=rules.LONGEST_TEXT,
-    )
+        return desk.page(
+            "case_new.html",
+            422 if problem else 200,
+            typed=defaultdict(str, typed),
+            problem=problem,
+            talk=talk,
+            kinds=rules.BY_HAND,
+            priorities=rules.PRIORITIES,
+            word=partial(word, desk),
+            longest=rules.LONGEST_TEXT,
+        )

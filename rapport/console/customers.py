@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import Response
 
 from rapport.console.desk import Desk, allowed
-from rapport.console.looks import look
+from rapport.console.looks import LIST, look
 from rapport.customers import choices
 from rapport.customers.choices import Said
 from rapport.loyalty.points import service as points
@@ -63,7 +63,7 @@ def find(
             ids = [one.id for one in lines[:10]]
             desk.note(session, "search", "customer", None, found=len(lines), ids=ids)
     elif lines:
-        look(desk, "customer", "list", everybody)
+        look(desk, "customer", LIST, everybody)
     return desk.page(
         "customers.html",
         q=wanted,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from rapport.console.desk import Desk
 from rapport.notes import service
 
+LIST = "list"  # instead of one: all of them in a list
+
 
 def look(desk: Desk, subject: str, subject_id: object, full: bool, **details: object) -> None:
     """Keeps in the audit log that they looked at this; `full`: with personal data as they are."""

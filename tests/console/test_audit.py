@@ -18,7 +18,9 @@ from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
 from rapport.staff import audit, service
 from rapport.staff.models import AuditEvent
+from tests.console.client import readable
 from tests.console.conftest import Logged
+from tests.console.talks import somebody
 from tests.console.test_permissions import WAYS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,6 +60,15 @@ def test_links_lead_to_pages_that_are_there() -> None:
     for address in page.PAGES.values():
         assert address.partition("#")[0].format(1) in paths
     assert set(page.PAGES) <= set(SUBJECTS)
+
+
+def test_a_look_at_a_list_leads_nowhere(engine: Engine, log_in: Logged) -> None:
+    admin = log_in("admin")
+    somebody(engine, "Ana Pop")
+    admin.page("/console/customers")
+    page = admin.page("/console/audit", action="look")
+    assert "Customer list" in readable(page)
+    assert "/console/customers/list" not in page
 
 
 def test_filters_find_what_they_say(engine: Engine, log_in: Logged) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -153,6 +154,21 @@ def test_a_case_by_hand(log_in: Logged, engine: Engine) -> None:
     text = readable(done.text)
     assert "Your words go to their own e-mail address." in text
     assert "Norsk bokmål" in text
+
+
+def test_a_case_out_of_a_conversation(log_in: Logged, engine: Engine) -> None:
+    agent = log_in("agent")
+    said = talk(engine, ("customer", "cremallera rota"), language="es")
+    page = agent.page("/console/cases/new", conversation=said)
+    assert f'href="/console/conversations/{said}"' in page
+    assert re.search(r'<option value="es"\s+selected', page)
+    fields = {"conversation": said, "kind": "complaint", "language": "es", "priority": "normal"}
+    empty = agent.post("/console/cases", **fields, text="")
+    assert empty.status_code == 422
+    assert f'href="/console/conversations/{said}"' in empty.text
+    assert agent.post("/console/cases", **fields, text="The zip broke.").status_code == 200
+    with read_scope(engine) as session:
+        assert session.scalars(select(Case.conversation_id)).all() == [said]
 
 
 def test_what_an_agent_does_not_see_of_others_cases(log_in: Logged, engine: Engine) -> None:
