@@ -291,6 +291,7 @@ def test_a_case_in_a_browser(
     """Open, take, answer, resolve, reopen, at a phone's width or a desk's."""
     width = 375 if dark else 1280
     page = open_page("agent", "/console/cases/new", width=width, dark=dark)
+    assert_accessible(page)
     page.check("text=Call-back")
     page.fill("textarea[name=text]", HOSTILE)
     page.fill("input[name=contact]", "+47 41 23 45 67")
@@ -298,6 +299,7 @@ def test_a_case_in_a_browser(
     page.wait_for_selector("text=There is no way to write to them from here.")
     case_id = open_case(sqlite_engine, "The zip broke, and nobody answers.", rating=2)
     page.goto(f"{running.url}/console/cases")
+    assert_accessible(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.click(f"a[href='/console/cases/{case_id}']")
     page.click("button:text-is('Take')")

@@ -1,4 +1,4 @@
-"""A conversation and a customer in a real browser: safe against what people write, live."""
+"""A conversation and a customer in a real browser: accessible, safe against what people write, live."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from rapport.conversations.models import Conversation, Message
 from rapport.kit.database import session_scope
+from tests.browser import assert_accessible
 from tests.console.conftest import OpenPage
 from tests.console.lives import live
 from tests.running import RunningApp
@@ -20,7 +21,7 @@ def fits(page: Page, width: int) -> bool:
 
 
 @pytest.mark.parametrize(("width", "dark"), [(375, True), (1280, False)])
-def test_pages_are_whole_and_safe(
+def test_pages_are_accessible_and_safe(
     open_page: OpenPage, running: RunningApp, sqlite_engine: Engine, width: int, dark: bool
 ) -> None:
     life = live(sqlite_engine, HOSTILE, name=f"Lucía {HOSTILE}")
@@ -38,6 +39,7 @@ def test_pages_are_whole_and_safe(
     for address in (path, f"/console/customers/{life.customer}", "/console/customers"):
         page.goto(running.url + address)
         page.wait_for_selector("h1")
+        assert_accessible(page)
         assert fits(page, width), address
         assert page.evaluate("window.hacked") is None
         assert page.locator("main img, main script").count() == 0

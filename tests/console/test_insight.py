@@ -9,14 +9,16 @@ from html import unescape
 from urllib.parse import parse_qsl
 
 import pytest
+from playwright.sync_api import expect
 from sqlalchemy import Engine
 
 from rapport.console import insight
 from rapport.insight import tasks
 from rapport.insight.charts import Chart, Series
 from rapport.kit import clock
+from tests.browser import assert_accessible
 from tests.console.client import StaffClient
-from tests.console.conftest import Logged
+from tests.console.conftest import Logged, OpenPage
 from tests.console.months import NOW, month
 
 MONTH = {"period": "custom", "first": "2026-11-01", "last": "2026-11-20"}
@@ -120,3 +122,16 @@ def test_agents_see_no_figures(log_in: Logged) -> None:
     assert agent.get("/console/insight").status_code == 403
     assert agent.get("/console/insight/talks.csv").status_code == 403
     assert "/console/insight" not in agent.page("/console/account")
+
+
+@pytest.mark.parametrize(("width", "dark"), [(375, True), (1280, False)])
+def test_it_is_accessible(open_page: OpenPage, sqlite_engine: Engine, width: int, dark: bool) -> None:
+    month(sqlite_engine)
+    with clock.freeze(NOW):
+        tasks.count_days(sqlite_engine)
+        page = open_page("manager", "/console/insight", width=width, dark=dark)
+        page.goto(page.url + "?period=custom&first=2026-11-01&last=2026-11-20")
+        expect(page.locator("svg[role=img]").first).to_be_visible()
+        page.locator("summary").first.click()
+        assert_accessible(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width

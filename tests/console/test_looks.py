@@ -9,9 +9,9 @@ from tests.console.conftest import OpenPage
 from tests.running import RunningApp
 
 
-# The other two are in test_every_page.py.
-@pytest.mark.parametrize(("width", "dark"), [(375, False), (1280, True)])
-def test_the_frame_is_accessible(open_page: OpenPage, width: int, dark: bool) -> None:
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [375, 1280])
+def test_the_frame_is_accessible(open_page: OpenPage, dark: bool, width: int) -> None:
     page = open_page("admin", "/console/account", width=width, dark=dark)
     assert page.locator("h1").inner_text() == "Your account"
     assert_accessible(page)

@@ -162,6 +162,7 @@ def test_the_way_of_a_mention_in_a_browser(
     one = mention(sqlite_engine, toot, HOSTILE)
     page = open_page("manager", "/console/mentions", width=375)
     assert page.locator("li.badge", has_text="Mastodon").count() == 1
+    assert_accessible(page)
     page.click("th a")
     page.wait_for_url(f"**/mentions/{one}")
     assert page.locator("blockquote").first.inner_text() == HOSTILE

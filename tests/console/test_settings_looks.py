@@ -14,9 +14,9 @@ from tests.console.conftest import OpenPage
 from tests.running import RunningApp
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
-# In both widths and both colours; of each kind of page there is one in test_every_page.py.
-WIDE = ("/hours", "/refunds", "/delivery/history", "/offers/birthday")
-NARROW = ("/hours", "/delivery/history", "/answers/warranty", "/club", "/offers")
+# Each in both widths and both colours somewhere, where it has parts of its own.
+WIDE = ("", "/hours", "/refunds", "/delivery/history", "/replies", "/offers/birthday", "/answers")
+NARROW = ("/hours", "/delivery/history", "/replies/1", "/answers/warranty", "/club", "/offers")
 
 
 def _save_a_price(page: Page) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, select
 from starlette.testclient import TestClient
 
 from rapport.conversations.models import Conversation
-from rapport.kit.database import read_scope
+from rapport.kit.database import read_scope, session_scope
 from rapport.outreach.models import OutboxMessage
 from rapport.staff import repository
 from rapport.staff.models import AuditEvent, Staff
@@ -151,14 +151,21 @@ def test_foreign_pages_cannot_send_these_forms(app: FastAPI) -> None:
         assert guest.post(f"/console/{path}", data={"email": "a@b.no"}).status_code == 403
 
 
-def test_the_link_for_somebody_invited_is_accessible(open_page: OpenPage) -> None:
-    page = open_page("admin", "/console/staff", width=375)
+@pytest.mark.parametrize(("dark", "width"), [(False, 375), (True, 1280)])
+def test_the_page_is_accessible(open_page: OpenPage, sqlite_engine: Engine, dark: bool, width: int) -> None:
+    with session_scope(sqlite_engine) as session:
+        session.add(
+            Staff(email="<script>@x.no", name="<img src=x onerror=alert(1)>", role="agent", language="en")
+        )
+    page = open_page("admin", "/console/staff", width=width, dark=dark)
+    page.click("summary")
+    assert_accessible(page)
     page.fill("form.card input[name=name]", "Ola Nordmann")
     page.fill("form.card input[name=email]", "ola@fjordly.example")
     page.click("form.card button.primary")
     page.wait_for_selector("#link")
     assert_accessible(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_what_somebody_had_who_is_switched_off_waits_for_a_colleague(log_in: Logged, engine: Engine) -> None:
