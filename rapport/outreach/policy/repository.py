@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, func, or_, select, union_all
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from rapport.cases.models import Case
@@ -106,15 +106,16 @@ def sent_since(session: Session, customer_id: int, since: datetime) -> Sequence[
     ).all()
 
 
-def has_open_complaint(session: Session, customer_id: int) -> bool:
-    """Whether a complaint of theirs is open, also one from before we knew who they are. (What they said in
-    public: rapport/mentions.)
+def unsettled(session: Session, customer_id: int) -> set[str]:
+    """What is open with them: a complaint, or a mention that our people took down, which may be one; also
+    from before we knew who they are. (What is found in public by itself: rapport/mentions.)
     """
+    bad = or_(Case.kind == "complaint", and_(Case.kind == "mention", Case.message_key.startswith("staff:")))
     parts = [
-        select(Case.id).where(whose, Case.kind == "complaint", Case.resolved_at.is_(None))
+        select(Case.kind).where(whose, bad, Case.resolved_at.is_(None))
         for whose in (Case.customer_id == customer_id, Case.conversation_id.in_(_talks(customer_id)))
     ]
-    return session.execute(union_all(*parts)).first() is not None
+    return set(session.scalars(union_all(*parts)))
 
 
 def with_staff_since(session: Session, customer_id: int, since: datetime) -> datetime | None:

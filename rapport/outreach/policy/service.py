@@ -101,11 +101,12 @@ def facts_of(session: Session, customer_id: int, now: datetime) -> Facts:
     if known is None:
         raise NotFoundError("There is no such customer.")
     last_word = repository.with_staff_since(session, customer_id, now - rules.STAFF_HAVE)
+    unsettled = repository.unsettled(session, customer_id)
     return replace(
         known,
         sent=repository.sent_since(session, customer_id, now - rules.CAP_DAYS),
-        open_complaint=repository.has_open_complaint(session, customer_id),
-        bad_mention=mentions.has_bad(session, customer_id, now),
+        open_complaint="complaint" in unsettled,
+        bad_mention="mention" in unsettled or mentions.has_bad(session, customer_id, now),
         staff_until=last_word and last_word + rules.STAFF_HAVE,
     )
 

@@ -217,10 +217,10 @@ KNOWN: dict[str, tuple[Callable[[Session, int], object], str, str | None]] = {
         "allowed",
         "email",
     ),
-    "said something that our people took down": (
+    "told us of a bad word": (
         lambda session, ann: case(session, customer_id=ann, kind="mention", message_key="staff:1"),
-        "allowed",
-        "email",
+        "bad_mention",
+        None,
     ),
     "paused": (lambda session, ann: wishes(session, ann, paused_until=NOW + DAY), "paused", None),
     "with staff": (
