@@ -101,6 +101,7 @@ def create(parts: Parts) -> FastAPI:
         app.include_router(page.routes)
     app.mount("/static", StaticFiles(directory=STATIC))
     _answer_errors(app)
+    app.add_middleware(middleware.WithoutNul)
     app.add_middleware(middleware.LastResort)
     return app
 

@@ -16,7 +16,7 @@ from fastapi.responses import Response, StreamingResponse
 from sqlalchemy.orm import Session
 
 from rapport.console.audit_words import SUBJECTS
-from rapport.console.desk import POLICY, Desk, allowed
+from rapport.console.desk import POLICY, YEARS, Desk, allowed, number
 from rapport.console.looks import LIST
 from rapport.shop.facts import get_facts
 from rapport.staff import audit, repository
@@ -58,7 +58,7 @@ class Asked:
 @routes.get("/audit")
 def show(request: Request, desk: AuditDesk) -> Response:
     asked = _asked(request, desk)
-    before, after = (_number(request.query_params.get(name)) for name in ("before", "after"))
+    before, after = (number(request.query_params.get(name)) for name in ("before", "after"))
     with desk.reading() as session:
         events, is_newer, is_older = _page(session, asked, before, after)
         return desk.page(
@@ -150,7 +150,7 @@ def _link(event: AuditEvent) -> str | None:
 def _asked(request: Request, desk: Desk) -> Asked:
     names = ("staff", "action", "subject", "subject_id", "since", "until")
     query: Any = request.query_params
-    fields = {name: query.get(name, "").replace("\0", "").strip()[:LONGEST_ID] for name in names}
+    fields = {name: query.get(name, "").strip()[:LONGEST_ID] for name in names}
     problem = None
     if fields["subject_id"] and not fields["subject"]:
         problem = desk.gettext("To look for a number, choose what it is the number of.")
@@ -158,11 +158,11 @@ def _asked(request: Request, desk: Desk) -> Asked:
         since, until = _day(fields["since"]), _day(fields["until"])
         if until is not None:
             until += timedelta(days=1)
-    except (ValueError, OverflowError):
+    except ValueError:
         since = until = None
         problem = desk.gettext("That is not a date.")
     wanted = audit.Filter(
-        staff_id=_number(fields["staff"]),
+        staff_id=number(fields["staff"]),
         action=fields["action"],
         subject=fields["subject"],
         subject_id=fields["subject_id"],
@@ -176,9 +176,7 @@ def _day(text: str) -> datetime | None:
     """When a day begins at the shop. Raises ValueError."""
     if not text:
         return None
-    return datetime.combine(date.fromisoformat(text), time.min, ZoneInfo(get_facts().timezone))
-
-
-def _number(text: str | None) -> int | None:
-    # What no database takes for an id is none.
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None
+    day = date.fromisoformat(text)
+    if day.year not in YEARS:
+        raise ValueError("others cannot be counted from it")
+    return datetime.combine(day, time.min, ZoneInfo(get_facts().timezone))

@@ -17,7 +17,7 @@ from rapport.cases.models import Case
 from rapport.console.case_customers import customer_named, note_search
 from rapport.console.case_words import told, word
 from rapport.console.cases import PATH, contact_shown, day_typed
-from rapport.console.desk import Desk, allowed, next_path
+from rapport.console.desk import Desk, allowed, next_path, number
 from rapport.customers.models import Customer
 from rapport.kit import clock
 from rapport.kit.errors import ConflictError, InvalidInputError, NotFoundError
@@ -116,7 +116,9 @@ def take(desk: Worker, case_id: int) -> Response:
 @routes.post("/cases/{case_id}/assign")
 def assign(desk: Worker, case_id: int) -> Response:
     wanted = desk.field("owner", 20)
-    owner = int(wanted) if wanted.isdecimal() else None
+    owner = number(wanted)
+    if wanted and owner is None:
+        raise InvalidInputError(desk.gettext("There is no such account."))
 
     def step(session: Session, number: int, version: int, staff_id: int) -> object:
         return service.assign(session, number, version, staff_id, owner)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from sqlalchemy.orm import Session
 
 from rapport.cases import repository
-from rapport.console.desk import Desk
+from rapport.console.desk import Desk, number
 from rapport.customers.models import Customer
 from rapport.kit.errors import NotFoundError
 from rapport.profiles import repository as profiles
@@ -26,8 +26,8 @@ def customer_named(desk: Desk, session: Session, typed: Mapping[str, str]) -> in
     found: int | None = None
     if typed.get("email"):
         found = repository.customer_by_address(session, typed["email"].strip().lower())
-    elif typed.get("customer", "").isdecimal() and len(typed["customer"]) < 10:
-        customer = session.get(Customer, int(typed["customer"]))
+    elif (wanted := number(typed.get("customer"))) is not None:
+        customer = session.get(Customer, wanted)
         found = customer.id if customer else None
         if found and not desk.sees_person() and not profiles.is_in_hands(session, found, desk.staff.id):
             found = None

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from rapport.cases import repository, rules, service
 from rapport.cases.repository import Filters, Position
 from rapport.console.case_words import WORDS, word
-from rapport.console.desk import Desk, allowed
+from rapport.console.desk import YEARS, Desk, allowed, number
 from rapport.conversations.models import Conversation
 from rapport.kit import clock
 from rapport.kit.errors import InvalidInputError
@@ -53,7 +53,7 @@ def show_list(
     now = clock.now()
     with desk.reading() as session:
         rows = repository.page(
-            session, tab, desk.staff.id, now, _filters(desk, chosen), _position(desk, after)
+            session, tab, desk.staff.id, now, _filters(desk, chosen), position(desk, after)
         )
         values: dict[str, Any] = {
             "counts": repository.counts(session, desk.staff.id, now),
@@ -94,7 +94,7 @@ def _filters(desk: Desk, chosen: Mapping[str, str]) -> Filters:
     return Filters(
         kind=chosen["kind"] or None,
         topic=chosen["topic"] or None,
-        owner=int(chosen["owner"]) if chosen["owner"].isdecimal() and len(chosen["owner"]) < 10 else None,
+        owner=number(chosen["owner"]),
         language=chosen["language"] or None,
         segment=chosen["segment"] or None,
         since=datetime(since.year, since.month, since.day, tzinfo=zone) if since else None,
@@ -105,17 +105,26 @@ def _filters(desk: Desk, chosen: Mapping[str, str]) -> Filters:
 def day_typed(desk: Desk, text: str) -> date | None:
     """A day as a browser sends it. Raises InvalidInputError."""
     try:
-        return date.fromisoformat(text) if text else None
+        day = date.fromisoformat(text) if text else None
     except ValueError:
         raise InvalidInputError(desk.gettext("Write the day as 2026-05-31.")) from None
+    if day is not None and day.year not in YEARS:
+        raise InvalidInputError(desk.gettext("Choose a day of this century or the next."))
+    return day
 
 
-def _position(desk: Desk, after: str) -> Position | None:
-    at, _, number = after.partition("~")
+def position(desk: Desk, after: str) -> Position | None:
+    """Where the page before ended, as the address of a list tells it. Raises InvalidInputError."""
+    if not after:
+        return None
+    at, _, last = after.partition("~")
     try:
-        return (datetime.fromisoformat(at), int(number)) if after else None
+        moment, case_id = datetime.fromisoformat(at), number(last)
+        if moment.tzinfo and moment.year in YEARS and case_id is not None:
+            return moment, case_id
     except ValueError:
-        raise InvalidInputError(desk.gettext("This page of the list does not exist.")) from None
+        pass
+    raise InvalidInputError(desk.gettext("This page of the list does not exist."))
 
 
 def _next(tab: str, rows: Any) -> str:

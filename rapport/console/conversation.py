@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, Response
 from sqlalchemy.orm import Session
 
 from rapport.console import cases, marking, stepping
-from rapport.console.desk import Desk, allowed, html
+from rapport.console.desk import Desk, allowed, html, number
 from rapport.console.looks import look
 from rapport.conversations import service as conversations
 from rapport.conversations.models import Conversation
@@ -140,9 +140,9 @@ def remove_tag(desk: Answerer, conversation_id: Conversed) -> Response:
 def assign(desk: Answerer, conversation_id: Conversed) -> Response:
     """To somebody, or with an empty field to nobody."""
     wanted = desk.field("staff", 20)
-    if wanted and not wanted.isdecimal():
+    staff_id = number(wanted)
+    if wanted and staff_id is None:
         raise InvalidInputError(desk.gettext("There is no such account."))
-    staff_id = int(wanted) if wanted else None
     with desk.writing() as session:
         conversation = conversations.get(session, conversation_id)
         if conversation.assigned_to != staff_id:

@@ -42,7 +42,7 @@ def find(
     before: Annotated[int | None, Query(ge=0, le=MOST)] = None,
 ) -> Response:
     """Search and lists. Who must not see everybody's data finds only whose address or order they know."""
-    wanted = q.replace("\0", "").strip()[:LONGEST_SEARCH]
+    wanted = q.strip()[:LONGEST_SEARCH]
     everybody = desk.may(May.PEOPLE)
     segment = segment if everybody and segment in get_segments().keys else ""
     stage = stage if everybody and stage in STAGES else ""

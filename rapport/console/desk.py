@@ -36,6 +36,8 @@ REFUSED = "!"  # before what was said, which never begins so itself: it is quote
 MOST_FIELDS = 500
 # No row has a higher number; databases stumble over some that are.
 HIGHEST_ID = 2**31 - 1
+# Days that others can be counted from, in every time zone.
+YEARS = range(2000, 2200)
 LONGEST_FIELD = 20_000
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
@@ -147,6 +149,13 @@ class Desk:
                 SAID_COOKIE, value, max_age=60, path="/console", httponly=True, samesite="strict"
             )
         return answer
+
+
+def number(text: str | None) -> int | None:
+    """What a row may have as its number; None for all else that somebody sends."""
+    if not text or not (text.isascii() and text.isdigit()) or len(text) > len(str(HIGHEST_ID)):
+        return None
+    return int(text) if int(text) <= HIGHEST_ID else None
 
 
 def html(template: str, language: str, values: Mapping[str, Any], status: int = 200) -> HTMLResponse:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -13,12 +12,11 @@ from fastapi.responses import Response
 from sqlalchemy import RowMapping
 
 from rapport.cases import service as cases
-from rapport.console.cases import contact_shown
+from rapport.console.cases import contact_shown, position
 from rapport.console.desk import Desk, allowed
 from rapport.console.mention_words import WORDS, word
-from rapport.kit.errors import InvalidInputError
 from rapport.mentions import repository
-from rapport.mentions.repository import Filters, Position
+from rapport.mentions.repository import Filters
 from rapport.privacy.sight import Sight, telling_words
 from rapport.review import repository as review
 from rapport.staff.rules import May
@@ -34,7 +32,7 @@ def show_list(desk: Reader, kind: str = "", source: str = "", state: str = "", a
     chosen = {"kind": kind, "source": source, "state": state}
     filters = Filters(**{name: value or None for name, value in chosen.items()})
     with desk.reading() as session:
-        rows = repository.page(session, filters, _position(desk, after))
+        rows = repository.page(session, filters, position(desk, after))
         page = rows[: repository.PAGE]
         mails = review.addresses(session, {row["customer_id"] for row in page if row["customer_id"]})
         mine = {row["case_id"] for row in page if row["case_id"] and row["owner_id"] == desk.staff.id}
@@ -75,14 +73,6 @@ def _line(
         "author": contact_shown(sight, row["author"]),
         "customer": person.name(row["customer"]) if row["customer"] else None,
     }
-
-
-def _position(desk: Desk, after: str) -> Position | None:
-    at, _, number = after.partition("~")
-    try:
-        return (datetime.fromisoformat(at), int(number)) if after else None
-    except ValueError:
-        raise InvalidInputError(desk.gettext("This page of the list does not exist.")) from None
 
 
 def _next(rows: Sequence[RowMapping]) -> str:

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from sqlalchemy.orm import Session
 
 from rapport.channels.base import MAX_TEXT
-from rapport.console.desk import Desk, allowed
+from rapport.console.desk import Desk, allowed, number
 from rapport.conversations import service as conversations
 from rapport.conversations.models import Conversation, Handoff
 from rapport.customers import service as customers
@@ -114,11 +114,10 @@ def _replies(desk: Desk, session: Session, conversation: Conversation) -> list[C
 @routes.post("/conversations/{conversation_id}/take")
 def take(desk: Answerer, conversation_id: Conversed) -> Response:
     """`instead_of`: the colleague it is knowingly taken from."""
-    instead_of = desk.field("instead_of", 20)
+    from_whom = number(desk.field("instead_of", 20))
     try:
         with desk.writing() as session:
             conversation = conversations.get(session, conversation_id)
-            from_whom = int(instead_of) if instead_of.isdecimal() else None
             service.take_over(session, conversation, desk.staff.id, from_whom)
             details = {"from": from_whom} if from_whom is not None else {}
             desk.note(session, "take over", "conversation", conversation_id, **details)
@@ -141,8 +140,8 @@ def answer(desk: Answerer, conversation_id: Conversed) -> Response:
                 session, conversation, desk.staff.id, words, desk.field("client_id", 100) or None
             )
             sequence = message.sequence
-            if (reply_id := desk.field("reply", 20)).isdecimal():
-                replies.used(session, int(reply_id))
+            if reply_id := number(desk.field("reply", 20)):
+                replies.used(session, reply_id)
             desk.note(session, "answer", "conversation", conversation_id, message=message.id)
     except (InvalidInputError, UnreachableError, TakenError) as error:
         status, problem = _problem(desk, error)
@@ -188,15 +187,15 @@ def release(desk: Answerer, conversation_id: Conversed) -> Response:
 @routes.post("/conversations/{conversation_id}/pass-on")
 def pass_on(desk: Answerer, conversation_id: Conversed) -> Response:
     """To a colleague."""
-    to = desk.field("to", 20)
+    to = number(desk.field("to", 20)) or 0
     with desk.writing() as session:
         conversation = conversations.get(session, conversation_id)
         try:
-            service.pass_on(session, conversation, desk.staff.id, int(to) if to.isdecimal() else 0)
+            service.pass_on(session, conversation, desk.staff.id, to)
         except TakenError as error:
             return _not_yours(desk, session, conversation_id, error)
-        name = staff.names(session)[int(to)]
-        desk.note(session, "pass on", "conversation", conversation_id, to=int(to))
+        name = staff.names(session)[to]
+        desk.note(session, "pass on", "conversation", conversation_id, to=to)
     return _back(desk, conversation_id, desk.gettext("%(name)s has it now.", name=name))
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
 from rapport.console import intents, marking
-from rapport.console.desk import Desk, allowed
+from rapport.console.desk import Desk, allowed, number
 from rapport.kit import clock, languages
 from rapport.kit.errors import InvalidInputError
 from rapport.staff import repository as people
@@ -56,7 +56,7 @@ def decide(desk: Teaching) -> Response:
     verdict, _, single = desk.field("verdict").partition(":")
     if verdict not in {"accept", "reject"}:
         raise InvalidInputError(desk.gettext("Accept or reject."))
-    ids = {int(one) for one in ([single] if single else desk.fields("id")) if one.isdecimal()}
+    ids = set(_numbers([single] if single else desk.fields("id")))
     words = {one: desk.field(f"words-{one}", 1000) for one in ids if f"words-{one}" in desk.form}
     with desk.writing() as session:
         decided = service.decide(session, desk.staff.id, ids, verdict == "accept", words)
@@ -97,7 +97,7 @@ def label(desk: Teaching) -> Response:
     """All ticked messages mean that, are out of scope, or are nothing to learn from."""
     language = languages.normalise(desk.field("language", 5)) or "en"
     what = desk.field("what", 20)
-    ids = [int(one) for one in desk.fields("id") if one.isdecimal()]
+    ids = _numbers(desk.fields("id"))
     said = {meaning: name for name, meaning in marking.choices(desk)["intent_choices"]}
     wanted = desk.field("intent", 120)
     intent = {"ignore": None, "scope": rules.OUT_OF_SCOPE}.get(what, said.get(wanted, wanted))
@@ -117,6 +117,10 @@ def label(desk: Teaching) -> Response:
             "%(num)s message will be learned.", "%(num)s messages will be learned.", len(marked)
         )
     return desk.go(back, told)
+
+
+def _numbers(sent: list[str]) -> list[int]:
+    return [one for text in sent if (one := number(text)) is not None]
 
 
 def _groups(rows: Any) -> dict[str, list[Any]]:

@@ -235,7 +235,7 @@ def by_number(session: Session, number: str, which: Sequence[Condition], limit: 
     """Conversations of whom this order is, or that opened this case, or a case about this order."""
     people = select(Order.customer_id).where(Order.number == number, Order.customer_id.is_not(None))
     about = Case.order_number == number
-    if number.isdigit() and len(number) < 10:
+    if number.isdecimal() and len(number) < 10:
         about = or_(about, Case.id == int(number))
     cases = select(Case.conversation_id).where(about, Case.conversation_id.is_not(None))
     customers = session.scalars(people.limit(MOST_PEOPLE)).all()
