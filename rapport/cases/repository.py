@@ -43,6 +43,10 @@ def get(session: Session, case_id: int) -> Case | None:
     return session.get(Case, case_id)
 
 
+def by_key(session: Session, message_key: str) -> Case | None:
+    return session.scalar(select(Case).where(Case.message_key == message_key))
+
+
 def lock(session: Session, case_id: int) -> Case | None:
     """The case as it is now; nobody else changes it until the transaction ends."""
     return session.get(Case, case_id, with_for_update=True, populate_existing=True)

@@ -21,6 +21,7 @@ from rapport.customers import repository as customers
 from rapport.handoff import service as handoff
 from rapport.kit import clock, languages
 from rapport.kit.errors import ConflictError, InvalidInputError, NotFoundError
+from rapport.kit.locks import one_at_a_time
 from rapport.outreach import compose
 from rapport.outreach import service as outreach
 from rapport.staff import repository as staff
@@ -65,15 +66,21 @@ def open_by_hand(
     source_url: str = "",
     contact: str = "",
     conversation_id: str | None = None,
+    key: str = "",
 ) -> Case:
     """A case that came in another way: somebody phoned, wrote about the shop elsewhere, or said in a
-    conversation what the bot did not take down. Raises InvalidInputError.
+    conversation what the bot did not take down. The same `key` again opens no other. Raises
+    InvalidInputError.
     """
     if kind not in rules.BY_HAND or priority not in rules.PRIORITIES:
         raise InvalidInputError("Choose what it is and how urgent it is.")
     spoken = languages.normalise(language)
     if spoken is None or len(contact) > rules.LONGEST_CONTACT or len(order_number) > rules.LONGEST_NUMBER:
         raise InvalidInputError("Choose a language, and keep name and number short.")
+    message_key = f"staff:{key or uuid4().hex}"
+    one_at_a_time(session, message_key)
+    if (known := repository.by_key(session, message_key)) is not None:
+        return known
     case = Case(
         kind=kind,
         text=rules.checked_text(text),
@@ -84,7 +91,7 @@ def open_by_hand(
         conversation_id=conversation_id,
         source_url=rules.checked_url(source_url),
         contact=contact.strip() or None,
-        message_key=f"staff:{uuid4().hex}",
+        message_key=message_key,
     )
     return opening.begin(session, case, staff_id)
 

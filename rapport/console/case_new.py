@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from functools import partial
 from typing import Annotated
+from uuid import uuid4
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
@@ -22,6 +24,8 @@ from rapport.staff.rules import May
 
 routes = APIRouter()
 Worker = Annotated[Desk, Depends(allowed(May.ANSWER))]
+# Made with the form, so that pressing its button twice opens one case.
+KEY = re.compile("[0-9a-f]{32}")
 LONGEST = rules.LONGEST_TEXT * 2
 
 
@@ -29,7 +33,7 @@ LONGEST = rules.LONGEST_TEXT * 2
 def show_new(desk: Worker, conversation: str = "", customer: str = "") -> Response:
     """The form for what came in another way; perhaps of a conversation, or about a customer."""
     typed = {"conversation": conversation, "kind": "complaint" if conversation else "callback"}
-    return _new(desk, {**typed, "customer": customer})
+    return _new(desk, {**typed, "customer": customer, "key": uuid4().hex})
 
 
 @routes.post("/cases")
@@ -37,6 +41,8 @@ def open_new(desk: Worker) -> Response:
     names = ("kind", "language", "priority", "contact", "order_number", "source_url", "email", "conversation")
     typed = {name: desk.field(name, 600) for name in names}
     typed["text"], typed["customer"] = desk.field("text", LONGEST), desk.field("customer", 20)
+    key = desk.field("key", 40)
+    typed["key"] = key if KEY.fullmatch(key) else uuid4().hex
     try:
         with desk.writing() as session:
             talk = conversations.get(session, typed["conversation"]) if typed["conversation"] else None
@@ -53,6 +59,7 @@ def open_new(desk: Worker) -> Response:
                 source_url=typed["source_url"],
                 customer_id=customer_id,
                 conversation_id=talk.id if talk else None,
+                key=typed["key"],
             )
             desk.note(session, "open case", "case", case.id, kind=case.kind)
     except (InvalidInputError, NotFoundError) as error:
