@@ -289,6 +289,17 @@ def _all_events(database: Engine) -> list[AuditEvent]:
         return list(found)
 
 
+def test_what_is_hidden_in_ones_own_note_is_not_lost_by_changing_it(log_in: Logged, engine: Engine) -> None:
+    conversation, agent = live(engine).conversation, log_in("agent")
+    agent.post(f"{path(conversation)}/notes", text="Lucía Moreno wants a call.")
+    changing = re.compile(r'<textarea name="text"[^>]*>([^<]+)</textarea>')
+    hidden = agent.page(path(conversation))
+    assert "Lucía Moreno" not in hidden
+    assert changing.findall(hidden) == []
+    agent.post(f"{path(conversation)}/assign", staff=staff_id(engine, "agent"))
+    assert changing.findall(agent.page(path(conversation))) == ["Lucía Moreno wants a call."]
+
+
 def test_mistakes_are_shown_with_what_was_typed(log_in: Logged, engine: Engine) -> None:
     conversation = talk(engine, ("customer", "hi"))
     agent = log_in("agent")
