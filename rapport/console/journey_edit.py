@@ -99,9 +99,7 @@ def restore(desk: SettingsDesk, key: str) -> Response:
         try:
             with_changes(load_all(), key, value or {})
         except ValueError as error:
-            raise ConflictError(
-                desk.gettext("That version doesn't fit any more: %(why)s", why=str(error))
-            ) from None
+            raise ConflictError(desk.gettext(words.MISFIT, why=str(error))) from None
     return restored(desk, SECTION + key, value, number, f"{PATH}/{key}/history", journey.name)
 
 

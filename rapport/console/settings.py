@@ -132,9 +132,7 @@ def restore(desk: SettingsDesk, section: str) -> Response:
         try:
             facts = with_section(now.facts, section, after)
         except ValidationError as error:
-            raise ConflictError(
-                desk.gettext("That version doesn't fit any more: %(why)s", why=error.errors()[0]["msg"])
-            ) from None
+            raise ConflictError(desk.gettext(words.MISFIT, why=error.errors()[0]["msg"])) from None
         if lost := _lost_level(session, facts):
             raise ConflictError(desk.gettext(LOST_LEVEL, offer=lost[0], level=lost[1]))
     return restored(desk, section, value, number, f"{PATH}/{section}/history", desk.gettext(form.title))

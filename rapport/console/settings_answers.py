@@ -22,7 +22,7 @@ from rapport.console.settings_frame import (
     version_number,
 )
 from rapport.edits import effective, repository, rules, service
-from rapport.kit.errors import NotFoundError
+from rapport.kit.errors import ConflictError, NotFoundError
 from rapport.kit.languages import LANGUAGES
 from rapport.kit.settings import get_settings
 from rapport.shop import knowledge
@@ -110,6 +110,12 @@ def restore(desk: SettingsDesk, key: str) -> Response:
         section, _ = _answer(session, key)
         title = _title(desk, session, section)
         value = service.version(session, section, number).value if number else None
+        if value is not None:
+            try:
+                knowledge.spoken(value, effective.facts(session).facts)
+            except ValidationError as error:
+                why = "; ".join(words.problems(desk, error.errors(), skip=0).values())
+                raise ConflictError(desk.gettext(words.MISFIT, why=why)) from None
     return restored(desk, section, value, number, f"{_address(section)}/history", title)
 
 

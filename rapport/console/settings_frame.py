@@ -111,8 +111,11 @@ def history_page(
     back: str,
     file: Any,
     has_file: bool = True,
+    has_page: bool = True,
 ) -> Response:
-    """The versions of any section with what each changed; `file` is what the file says, if there is one."""
+    """The versions of any section with what each changed; `file` is what the file says, if there is one.
+    `back` is its form, which it has no more when what was saved doesn't fit and no file has it.
+    """
     edits = service.history(session, section)
     values = [file if edit.value is None else edit.value for edit in edits]
     # What was before the oldest that is shown is not known if there are more than that.
@@ -129,6 +132,7 @@ def history_page(
         versions=versions,
         names=staff.names(session),
         has_file=has_file,
+        has_page=has_page,
         base=edits[0].version if edits else 0,
     )
 

@@ -168,7 +168,8 @@ def history(desk: SettingsDesk, key: str) -> Response:
     """Who changed what, when; of the file's offers each version tells only what is other than there."""
     with desk.reading() as session:
         name, in_file = _named(session, key), _in_file(key) is not None
-        return history_page(desk, session, SECTION + key, name, f"{PATH}/{key}", {}, has_file=in_file)
+        counts = any(rule.key == key for rule in effective.offers(session)[0].offers)
+        return history_page(desk, session, SECTION + key, name, f"{PATH}/{key}", {}, in_file, counts)
 
 
 @routes.post("/settings/offers/{key}/restore")
@@ -181,9 +182,7 @@ def restore(desk: SettingsDesk, key: str) -> Response:
         try:
             with_offer(effective.offers(session, SECTION + key)[0], get_facts(), key, value or {})
         except ValueError as error:
-            raise ConflictError(
-                desk.gettext("That version doesn't fit any more: %(why)s", why=str(error))
-            ) from None
+            raise ConflictError(desk.gettext(words.MISFIT, why=str(error))) from None
     path = f"{PATH}/{key}/history"
     try:
         return restored(desk, SECTION + key, value, number, path, name, sync.take_over)

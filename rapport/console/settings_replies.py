@@ -63,7 +63,7 @@ def create(desk: SettingsDesk) -> Response:
             reply = service.create(session, fields["title"], fields["shortcut"], fields, desk.staff.id)
             _keep(desk, session, reply.id, 0, fields)
             desk.note(session, "add canned reply", "settings", f"reply {reply.id}")
-    except ConflictError:
+    except service.TakenError:
         return _page(desk, None, fields, 422, problems={"shortcut": desk.gettext(TAKEN)})
     return desk.go(PATH, desk.gettext("Saved."))
 
@@ -91,10 +91,10 @@ def change(desk: SettingsDesk, reply_id: int) -> Response:
             service.change(session, reply_id, base, *values, desk.staff.id)
             _keep(desk, session, reply_id, edits.version_of(session, f"{SECTION}{reply_id}"), fields)
             desk.note(session, "change canned reply", "settings", f"reply {reply_id}", version=base + 1)
-    except ConflictError as error:
-        if str(error) == service.CHANGED:
-            return _page(desk, reply, fields, 409, base=base, conflict=True)
+    except service.TakenError:
         return _page(desk, reply, fields, 422, base=base, problems={"shortcut": desk.gettext(TAKEN)})
+    except ConflictError:
+        return _page(desk, reply, fields, 409, base=base, conflict=True)
     return desk.go(PATH, desk.gettext("Saved."))
 
 
@@ -118,6 +118,8 @@ def restore(desk: SettingsDesk, reply_id: int) -> Response:
             values = fields["title"], fields["shortcut"], fields
             service.change(session, reply_id, reply.version, *values, desk.staff.id)
             desk.note(session, "restore canned reply", "settings", f"reply {reply_id}", version=number)
+    except service.TakenError:
+        raise ConflictError(desk.gettext(TAKEN)) from None
     except ConflictError:
         raise ConflictError(desk.gettext(words.CHANGED)) from None
     said = desk.gettext("%(title)s: version %(number)s counts again.", title=fields["title"], number=number)

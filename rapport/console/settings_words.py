@@ -17,6 +17,7 @@ from rapport.shop.facts import get_facts
 from rapport.shop.placeholders import PlaceholderError
 
 CHANGED = mark("Somebody else has changed this meanwhile; nothing was saved. Load the page again.")
+MISFIT = mark("That version doesn't fit any more: %(why)s")
 # By the kind pydantic gives a mistake; what it is about stands in braces there.
 MISTAKES = {
     "missing": mark("This is missing."),

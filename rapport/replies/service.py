@@ -16,7 +16,10 @@ from rapport.replies import repository, rules
 from rapport.replies.models import CannedReply
 
 DEFAULTS = Path(__file__).parent / "defaults.yml"
-CHANGED = "Somebody else has changed this meanwhile; nothing was saved. Look at it again."
+
+
+class TakenError(ConflictError):
+    """Another reply has the shortcut."""
 
 
 def offered(session: Session) -> Sequence[CannedReply]:
@@ -40,8 +43,7 @@ def get(session: Session, reply_id: int) -> CannedReply:
 def create(
     session: Session, title: str, shortcut: str, texts: Mapping[str, str], staff_id: int | None = None
 ) -> CannedReply:
-    """A new one, at the end. Raises InvalidInputError, PlaceholderError, and ConflictError when its
-    shortcut is taken."""
+    """A new one, at the end. Raises InvalidInputError, PlaceholderError, and TakenError."""
     shortcut = _free(session, shortcut)
     reply = CannedReply(
         title=rules.checked_title(title),
@@ -66,8 +68,8 @@ def change(
     texts: Mapping[str, str],
     staff_id: int,
 ) -> None:
-    """Saves it, if it still is at `version`. Raises InvalidInputError, PlaceholderError,
-    NotFoundError and ConflictError.
+    """Saves it, if it still is at `version`. Raises InvalidInputError, PlaceholderError, NotFoundError,
+    TakenError, and ConflictError when somebody was faster.
     """
     get(session, reply_id)
     values = {
@@ -127,7 +129,7 @@ def _free(session: Session, shortcut: str, reply_id: int | None = None) -> str:
     shortcut = rules.checked_shortcut(shortcut)
     other = repository.by_shortcut(session, shortcut)
     if other is not None and other.id != reply_id:
-        raise ConflictError(f"Another canned reply has the shortcut /{shortcut} already.")
+        raise TakenError(f"Another canned reply has the shortcut /{shortcut} already.")
     return shortcut
 
 
@@ -136,5 +138,5 @@ def _change(
 ) -> None:
     kept = {**values, "changed_by": staff_id, "changed_at": clock.now()}
     if not repository.change(session, reply_id, version, kept):
-        raise ConflictError(CHANGED)
+        raise ConflictError("Somebody else has changed this meanwhile; nothing was saved. Look at it again.")
     session.expire_all()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine
 
+from rapport.edits import service as edits
 from rapport.kit.database import read_scope, session_scope
+from rapport.kit.languages import LANGUAGES
 from rapport.replies import service as replies
 from rapport.shop.facts import get_facts
 from rapport.shop.knowledge import get_knowledge
@@ -49,11 +51,18 @@ def test_a_reply_from_its_preview_to_the_archive(mia: StaffClient, engine: Engin
     told = mia.page(f"{one}/history")
     assert "Version 4" in told
     assert "<script>alert" not in told
-    mia.post(f"{one}/archive", base="4")
+    mia.post(one, **{**form(mia.page(one)), "shortcut": "hello", "do": "save"})
+    mia.post(f"{path}/new", **typed, do="save")
+    taken = mia.post(f"{one}/restore", version="4", base="5")
+    assert taken.status_code == 409
+    assert "Another reply has this shortcut already." in taken.text
+    with session_scope(engine) as session:
+        session.delete(replies.get(session, number + 1))
+    mia.post(f"{one}/archive", base="5")
     with read_scope(engine) as session:
         assert replies.offered(session) == []
         assert replies.archived(session)[0].texts["ro"] == "Bună {name}"
-    mia.post(f"{one}/archive", base="5", back="yes")
+    mia.post(f"{one}/archive", base="6", back="yes")
     mia.post(f"{one}/up")
     with read_scope(engine) as session:
         assert [found.id for found in replies.offered(session)] == [number]
@@ -84,7 +93,7 @@ def test_care_tips_are_changed_and_written_for_a_product_that_had_none(
     assert get_knowledge().care["tents"].nb == "• Luft det."
 
 
-def test_an_answer_is_found_changed_and_brought_back(mia: StaffClient) -> None:
+def test_an_answer_is_found_changed_and_brought_back(mia: StaffClient, engine: Engine) -> None:
     path = "/console/settings/answers/warranty"
     assert "Warranty" in mia.page("/console/settings/answers", q="warrant")
     assert "No answer has" in mia.page("/console/settings/answers", q=HOSTILE)
@@ -103,3 +112,11 @@ def test_an_answer_is_found_changed_and_brought_back(mia: StaffClient) -> None:
     mia.post(f"{path}/restore", version="0", base="1")
     assert get_knowledge().entries["warranty"].answer == before
     assert mia.get("/console/settings/answers/none").status_code == 404
+    with session_scope(engine) as session:
+        # As another version of the shop's facts knew it.
+        edits.save(session, "answer.warranty", 2, dict.fromkeys(LANGUAGES, "{fax}"), None)
+        edits.save(session, "answer.warranty", 3, dict.fromkeys(LANGUAGES, "A year."), None)
+    misfit = mia.post(f"{path}/restore", version="3", base="4")
+    assert misfit.status_code == 409
+    assert "There is no placeholder {fax}" in misfit.text
+    assert get_knowledge().entries["warranty"].answer.en == "A year."

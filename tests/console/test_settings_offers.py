@@ -189,7 +189,9 @@ def test_an_offer_that_fits_no_more_is_told_of(mia: StaffClient, engine: Engine)
     page = mia.page(PATH)
     assert "gone is no level of the club" in page
     assert "<script>alert" not in page
-    assert "Version 1" in mia.text(f"{PATH}/made/history")
+    lost = mia.page(f"{PATH}/made/history")
+    assert "Version 1" in lost
+    assert f'href="{PATH}/made"' not in lost, "it has no page"
     assert mia.get(f"{PATH}/made").status_code == 404
     assert set(rules()) == {rule.key for rule in get_rulebook_file().offers}
 
