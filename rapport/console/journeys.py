@@ -170,6 +170,7 @@ def show(desk: MyDesk, key: str, days: int = 90) -> Response:
         spending=lift.of_spending(found.written_to, found.control),
         words=_words(found),
         fewest=lift.FEWEST,
+        counts_as=_counts_as,
         waiting=waiting,
         names=names,
         word=lambda group, name: word(group, name, desk.staff.language),
@@ -221,6 +222,11 @@ def _funnel(desk: Desk, key: str, found: Results) -> Chart:
         format=_count,
         short=list(found.steps),
     )
+
+
+def _counts_as(number: float) -> int:
+    """The whole number that has the same plural: in all our languages half of something goes like 2."""
+    return int(number) if number == int(number) else 2
 
 
 def _count(value: Value) -> str:

@@ -22,7 +22,7 @@ from rapport.outreach.models import OutboxMessage
 from rapport.outreach.policy.models import ContactDecision
 from rapport.outreach.policy.rules import REASONS
 from rapport.staff.models import AuditEvent
-from tests.console.client import StaffClient
+from tests.console.client import StaffClient, readable
 from tests.console.conftest import Logged
 from tests.console.lives import EMAIL, live
 from tests.console.test_settings import form
@@ -103,8 +103,10 @@ def test_a_change_is_previewed_saved_and_taken_back(manager: StaffClient, engine
         assert now.control == 0.3 and now.audience.segments == ("at_risk",) and now.audience.min_orders == 2
         assert now.steps[0].words.en == load_all()["win_back"].steps[0].words.en
     assert manager.post(f"{PATH}/edit", **changed, **given, do="save").status_code == 409  # an old page
+    changed |= {"offer.after_days": "2.5", "base": "1"}
+    assert "after 2.5 days" in readable(manager.post(f"{PATH}/edit", **changed, **given, do="save").text)
     assert "Mia Manager" in manager.text(f"{PATH}/history")
-    assert manager.post(f"{PATH}/restore", version="0", base="1").status_code == 200
+    assert manager.post(f"{PATH}/restore", version="0", base="2").status_code == 200
     with read_scope(engine) as session:
         assert service.journey(session, "win_back") == load_all()["win_back"]
 
