@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from rapport.channels import outbound, repository, rules
 from rapport.channels.base import (
@@ -28,10 +29,12 @@ from rapport.channels.base import (
     TryAgainError,
 )
 from rapport.channels.models import Delivery
+from rapport.customers import repository as customers
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
 from rapport.kit.settings import get_settings
 from rapport.outreach import last_look, letter
+from rapport.outreach.journeys import recall
 
 log = logging.getLogger(__name__)
 
@@ -221,7 +224,7 @@ class Sender:
             if decision.until is not None:
                 # It was no attempt: nobody was asked.
                 values = {"next_attempt_at": decision.until, "attempts": delivery.attempts - 1}
-                repository.later(session, delivery.id, job.lease_until, last_error=decision.reason, **values)
+                self._put_back(session, job, last_error=decision.reason, **values)
         if decision.outcome == "never":
             raise RefusedError(f"not any more: {decision.reason}")
         return decision.outcome == "later"
@@ -250,7 +253,17 @@ class Sender:
             self._note(job, status="failed", lease_until=None, **values)
             return
         with session_scope(self._database) as session:
-            repository.later(session, delivery.id, job.lease_until, next_attempt_at=at, **values)
+            self._put_back(session, job, next_attempt_at=at, **values)
+
+    def _put_back(self, session: Session, job: Job, **values: Any) -> None:
+        """Queue it again; if it was cancelled meanwhile it never left: its journey's step was not sent."""
+        delivery = job.delivery
+        point = None if delivery.asked else repository.contact_of(session, delivery.conversation_id)
+        if point is not None:
+            customers.lock_customer(session, point.customer_id)  # first, as who cancels it does
+        repository.later(session, delivery.id, job.lease_until, **values)
+        if point is not None:
+            recall.did_not_leave(session, point.customer_id, job.lease_until - rules.LEASE)
 
     def _note(self, job: Job, **values: Any) -> bool:
         """False when the lease was lost to another."""

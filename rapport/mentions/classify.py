@@ -82,8 +82,7 @@ class Sorter:
     def chances(self, texts: Sequence[str], language: str) -> np.ndarray:
         """A row for each text in the order of KINDS, adding up to 1. KeyError for a language not learnt."""
         # Imported when first needed: it takes seconds and 80 MB that a shop without mentions need not spend.
-        # And before the limits, which hold for what is loaded by then.
-        import sklearn.ensemble  # noqa: F401
+        import sklearn.ensemble  # noqa: F401 - before the limits, which hold for what is loaded by then
         from threadpoolctl import threadpool_limits
 
         with threadpool_limits(1):  # so small a task that several threads take twenty times as long

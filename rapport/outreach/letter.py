@@ -49,10 +49,13 @@ class _Addresses(UnstructuredHeader):
 
 # Another mail's id is never broken or encoded either: programs compare it as it stands.
 _HEADERS = HeaderRegistry()
-for _name in ("In-Reply-To", "References"):
-    _HEADERS.map_to_type(_name, MessageIDHeader)  # type: ignore[arg-type]  # what it is for all others
-for _name in ("List-Unsubscribe", "List-ID"):
-    _HEADERS.map_to_type(_name, _Addresses)  # type: ignore[arg-type]  # as above
+for _names, _kind in (
+    (("In-Reply-To", "References"), MessageIDHeader),
+    (("List-Unsubscribe", "List-ID"), _Addresses),
+):
+    for _name in _names:
+        # Half a header, as the registry's own are: it makes a whole one of it.
+        _HEADERS.map_to_type(_name, _kind)  # type: ignore[arg-type]
 # Seven bits: a signature does not outlive a server that rewrites eight (RFC 6376, 5.3).
 _POLICY = policy.SMTP.clone(header_factory=_HEADERS, cte_type="7bit")
 

@@ -14,11 +14,14 @@ from datetime import datetime
 from functools import cache
 
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
+from rapport.customers import repository as customers
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
 from rapport.kit.settings import get_settings
 from rapport.outreach import last_look, letter, repository, rules
+from rapport.outreach.journeys import recall
 from rapport.outreach.mail import InDoubtError, Mailer, RefusedError, TryAgainError
 from rapport.outreach.models import OutboxMessage
 from rapport.outreach.repository import WIPED
@@ -134,8 +137,20 @@ def _note(engine: Engine, message: OutboxMessage, lease_until: datetime, outcome
         if outcome.gone and message.address_hash is not None:
             reason = str(outcome.values["last_error"])
             repository.note_trouble(session, message.address_hash, True, reason, clock.now())
-        note = repository.release if "status" in outcome.values else repository.put_back
-        return note(session, message.id, lease_until, **outcome.values)
+        if "status" in outcome.values:
+            return repository.release(session, message.id, lease_until, **outcome.values)
+        return _put_back(session, message, lease_until, outcome)
+
+
+def _put_back(session: Session, message: OutboxMessage, lease_until: datetime, outcome: Outcome) -> bool:
+    """Queue it again; if it was cancelled meanwhile it never left, and its journey's step was not sent."""
+    customer_id = message.customer_id if message.step_id is not None else None
+    if customer_id is not None:
+        customers.lock_customer(session, customer_id)  # first, as who cancels it does
+    noted = repository.put_back(session, message.id, lease_until, **outcome.values)
+    if customer_id is not None:
+        recall.did_not_leave(session, customer_id, lease_until - rules.LEASE)
+    return noted
 
 
 def _failed(reason: str, gone: bool = False) -> Outcome:

@@ -11,7 +11,6 @@ import yaml
 from rapport.kit.languages import DEFAULT_LANGUAGE, LANGUAGES
 
 FILE = Path(__file__).parent / "texts.yml"
-# As those who speak them call them.
 
 
 @cache

@@ -80,6 +80,7 @@ def _made_up(offer: OfferTerms, now: datetime) -> Coupon:
         amount_minor=terms.amount_minor,
         gift_sku=terms.gift_sku,
         minimum_minor=terms.minimum_minor,
+        max_discount_minor=terms.max_discount_minor,
         currency=facts.currency,
         expires_at=offer_rules.expiry(offer, now),
     )

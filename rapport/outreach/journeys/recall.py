@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from rapport.customers import repository as customers
 from rapport.kit import clock
 from rapport.outreach.journeys import repository, rules
 from rapport.outreach.journeys.models import JourneyEntry, JourneyStep
@@ -38,6 +39,15 @@ def call_back(session: Session, customer_id: int, since: datetime, pause: dateti
         _take_back(session, step, decision, now)
     if pause is not None:
         repository.move_paused(session, customer_id, pause)
+
+
+def did_not_leave(session: Session, customer_id: int, since: datetime) -> None:
+    """What was on its way when it was cancelled, from `since` on, was put back instead. The caller took the
+    customer's lock before that.
+    """
+    policy = customers.policy_of(session, customer_id)
+    end = policy.paused_until if policy is not None else None
+    call_back(session, customer_id, since, end if end is not None and end > clock.now() else None)
 
 
 def go_on(session: Session, customer_id: int) -> None:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import logging
 import traceback
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from datetime import datetime
 
 from sqlalchemy import Engine
 
 from rapport.kit import clock
 from rapport.kit.database import DATABASE_AWAY, read_scope, session_scope
 from rapport.outreach.journeys import deciding, finding, repository, service
+from rapport.outreach.journeys.definition import Journey
 from rapport.outreach.journeys.triggers import KINDS, QUICK
 
 log = logging.getLogger(__name__)
@@ -26,31 +28,52 @@ MOST_STEPS = 2000
 
 def run(engine: Engine) -> str:
     """Find who begins a journey, decide what is due; says in a few words what came of it."""
-    return _told(find(engine), decide_due(engine))
+    return _told(find(engine) + decide_due(engine))
 
 
 def run_often(engine: Engine) -> str:
     """The same, but only who begins because of what they did just now is looked for."""
-    return _told(find(engine, QUICK), decide_due(engine))
+    return _told(find(engine, QUICK) + decide_due(engine))
 
 
-def find(engine: Engine, kinds: Collection[str] = KINDS.keys()) -> int:
-    """Everybody a trigger of these kinds brings now begins their journey; how many did."""
-    entered, now = 0, clock.now()
+def find(engine: Engine, kinds: Collection[str] = KINDS.keys()) -> Counter[str]:
+    """Everybody a trigger of these kinds brings now begins their journey; how many did (`entered`), and for
+    how many journeys that failed (`searches failed`), which are tried again the next time.
+    """
+    done: Counter[str] = Counter()
+    now = clock.now()
     for key, journey in service.journeys().items():
         if journey.trigger.on not in kinds:
             continue
-        with read_scope(engine) as reading:
-            for found in finding.chunks(reading, key, journey, now):
-                reading.rollback()  # what is found next must see who has entered
-                with session_scope(engine) as session:
-                    entered += finding.enter_some(session, key, journey, found, now)
-    return entered
+        try:
+            for entered in _enter(engine, key, journey, now):
+                done["entered"] += entered
+        except DATABASE_AWAY:
+            raise
+        except Exception as error:  # noqa: BLE001 - one journey's trouble is not the others'
+            _log(f"Who begins the journey {key} cannot be found", error)
+            done["searches failed"] += 1
+    return done
 
 
-def _told(entered: int, done: Counter[str]) -> str:
-    total = Counter({"entered": entered}) + done
-    return ", ".join(f"{count} {what}" for what, count in sorted(total.items()) if count) or "nothing was due"
+def _enter(engine: Engine, key: str, journey: Journey, now: datetime) -> Iterator[int]:
+    """Some at a time; how many of them did."""
+    with read_scope(engine) as reading:
+        for found in finding.chunks(reading, key, journey, now):
+            reading.rollback()  # what is found next must see who has entered
+            with session_scope(engine) as session:
+                entered = finding.enter_some(session, key, journey, found, now)
+            yield entered
+
+
+def _log(what: str, error: Exception) -> None:
+    """Without the exception's own text, which may quote a row."""
+    trace = "".join(traceback.format_tb(error.__traceback__))
+    log.error("%s: %s\n%s", what, type(error).__name__, trace)
+
+
+def _told(done: Counter[str]) -> str:
+    return ", ".join(f"{count} {what}" for what, count in sorted(done.items()) if count) or "nothing was due"
 
 
 def decide_due(engine: Engine, limit: int = MOST_STEPS) -> Counter[str]:
@@ -85,9 +108,7 @@ def decide_next(engine: Engine) -> str | None:
     except Exception as error:
         if step_id is None:
             raise
-        # The exception's own text may quote a row.
-        trace = "".join(traceback.format_tb(error.__traceback__))
-        log.error("Step %d cannot be decided: %s\n%s", step_id, type(error).__name__, trace)
+        _log(f"Step {step_id} cannot be decided", error)
         with session_scope(engine) as session:
             row = repository.waiting_step(session, step_id)
             if row is not None:

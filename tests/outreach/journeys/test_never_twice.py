@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -24,7 +25,7 @@ from rapport.customers import contact
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
 from rapport.kit.settings import ROOT
-from rapport.outreach.journeys import deciding, finding, rules, tasks
+from rapport.outreach.journeys import deciding, finding, rules, service, tasks, triggers
 from rapport.outreach.journeys.definition import Journey
 from rapport.outreach.journeys.models import JourneyEntry, JourneyStep
 from rapport.outreach.journeys.triggers import Found
@@ -32,6 +33,7 @@ from rapport.outreach.mail import Mailer
 from rapport.outreach.models import OutboxMessage
 from rapport.outreach.smtp import SmtpMailer
 from rapport.outreach.tasks import send_due
+from tests.loyalty.offers.shop import order
 from tests.loyalty.threads import at_once
 from tests.outreach.journeys.conftest import Use
 from tests.outreach.journeys.walk import (
@@ -320,3 +322,23 @@ def test_refusals_while_workers_decide_and_send_leave_nothing_to_send(engine: En
     assert server.taken == []
     assert {mail.status for mail in mails(engine)} <= {"failed"}
     assert {reason for _, _, reason in steps(engine)} <= {"called_back", "no_consent"}
+
+
+def test_a_journey_whose_search_fails_keeps_nobody_from_the_others(
+    engine: Engine, use: Use, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = use(journey(step()))
+    monkeypatch.setattr(service, "journeys", lambda _session=None: {"broken": one, "test": one})
+    with session_scope(engine) as session:
+        order(session, person(session), NOW - 9 * DAY, delivered_at=NOW - DAY)
+    due = triggers.due
+
+    def fail(session: Session, key: str, *given: Any) -> Iterator[list[Found]]:
+        if key == "broken":
+            raise LookupError("Ann" + "Berg")  # as a row may be quoted
+        return due(session, key, *given)
+
+    monkeypatch.setattr(triggers, "due", fail)
+    assert tasks.run(engine) == "1 entered, 1 searches failed, 1 send"
+    assert "journey broken cannot be found" in caplog.text
+    assert "AnnBerg" not in caplog.text

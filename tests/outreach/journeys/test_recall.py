@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from email.message import EmailMessage
 
 import pytest
 from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
 from rapport.cases.models import Case
+from rapport.channels.base import TryAgainError as TryAgainChannelError
 from rapport.channels.models import Delivery
+from rapport.channels.sending import Sender
 from rapport.conversations.models import Message
 from rapport.customers import contact
 from rapport.customers.models import ContactPolicy, Identity
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
+from rapport.outreach import tasks as outreach
 from rapport.outreach.journeys import tasks
 from rapport.outreach.journeys.definition import Journey
 from rapport.outreach.journeys.models import JourneyEntry, JourneyStep
+from rapport.outreach.mail import TryAgainError
 from rapport.outreach.models import OutboxMessage
 from rapport.outreach.policy import service as policy
 from rapport.value.models import CustomerValue
+from tests.channels.people import Telegram
 from tests.loyalty.offers.shop import order, valued
 from tests.outreach.journeys.conftest import Use
 from tests.outreach.journeys.walk import (
@@ -37,7 +44,9 @@ from tests.outreach.journeys.walk import (
     steps,
     walker,
 )
+from tests.outreach.queueing import FakeMailer
 
+Say = Callable[[Engine, int], None]
 SOON = NOW + timedelta(minutes=5)
 
 
@@ -144,13 +153,19 @@ def due(engine: Engine) -> datetime:
         return session.scalars(select(JourneyStep.due_at)).one()
 
 
-def test_a_message_in_an_app_comes_after_the_pause(engine: Engine, use: Use) -> None:
+def in_telegram(engine: Engine, use: Use) -> int:
+    """Somebody who is to get a message there."""
     one = use(journey(step(short="Hi!", channels=["telegram"])))
     with session_scope(engine) as session:
         ann = person(session, agrees=False)
         agree(session, ann, channel="telegram")
         in_app(session, ann)
         begin(session, one, ann)
+    return ann
+
+
+def test_a_message_in_an_app_comes_after_the_pause(engine: Engine, use: Use) -> None:
+    ann = in_telegram(engine, use)
     decide(engine, NOW)
     pause(engine, ann, NOW + DAY)
     assert decide(engine, NOW + DAY) == {"send": 1}
@@ -158,6 +173,62 @@ def test_a_message_in_an_app_comes_after_the_pause(engine: Engine, use: Use) -> 
         assert session.scalars(select(Delivery.status).order_by(Delivery.id)).all() == ["cancelled", "queued"]
         keys = session.scalars(select(Message.provider_id).order_by(Message.id)).all()
         assert keys == ["journey:1", "journey:1:1"]
+
+
+def refuse(engine: Engine, who: int) -> None:
+    with session_scope(engine) as session:
+        contact.unsubscribe(session, who, "talk:1")
+
+
+# What they say while it is on its way, and what becomes of it then.
+MEANWHILE = pytest.mark.parametrize(
+    ("say", "becomes", "later"),
+    [
+        (lambda engine, who: pause(engine, who, NOW + DAY, NOW), ("first", "waiting", "paused"), {"send": 1}),
+        (refuse, ("first", "skipped", "called_back"), {}),
+    ],
+    ids=["pause", "refuse"],
+)
+
+
+@MEANWHILE
+def test_a_mail_that_its_server_puts_off_while_they_say_so_was_not_sent(
+    engine: Engine, use: Use, say: Say, becomes: tuple[str, str, str], later: dict[str, int]
+) -> None:
+    ann = walker(engine, use(journey(step())))
+    decide(engine, NOW)
+
+    class PutsOff(FakeMailer):
+        def send(self, mail: EmailMessage) -> None:
+            say(engine, ann)
+            raise TryAgainError("451 come again")
+
+    assert outreach.send_due(engine, PutsOff()) == 0
+    assert (steps(engine), counted(engine, ann, SOON)) == ([becomes], 0)
+    assert decide(engine, NOW + DAY) == later
+
+
+@MEANWHILE
+def test_a_message_that_an_app_puts_off_while_they_say_so_was_not_sent(
+    engine: Engine,
+    use: Use,
+    monkeypatch: pytest.MonkeyPatch,
+    say: Say,
+    becomes: tuple[str, str, str],
+    later: dict[str, int],
+) -> None:
+    ann = in_telegram(engine, use)
+    decide(engine, NOW)
+    telegram = Telegram()
+
+    def put_off(*_: object) -> str:
+        say(engine, ann)
+        raise TryAgainChannelError("429", after=60)
+
+    monkeypatch.setattr(telegram, "send", put_off)
+    assert Sender(engine, {"telegram": telegram}).send_next()
+    assert (steps(engine), counted(engine, ann, SOON)) == ([becomes], 0)
+    assert decide(engine, NOW + DAY) == later
 
 
 def test_a_call_is_asked_for_again_after_the_pause(engine: Engine, use: Use) -> None:

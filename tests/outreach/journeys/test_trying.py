@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from rapport.customers import contact
 from rapport.customers.models import Customer, Identity
 from rapport.kit.database import read_scope, session_scope
 from rapport.loyalty.offers.models import Coupon
-from rapport.outreach.journeys import deciding, rules, service, tasks, trying
+from rapport.outreach.journeys import deciding, giving, rules, service, tasks, trying
 from rapport.outreach.journeys.trying import Trial
 from rapport.outreach.policy.models import ContactDecision
 from rapport.value.models import CustomerValue
@@ -114,7 +115,7 @@ def test_who_fits_but_cannot_be_reached_is_counted_and_who_is_compared(
     trial = tried(engine)
     assert {one.customer_id for one in trial.planned} == {ann, recent}
     assert trial.barred == {"test": {"no_consent": 2, "refused_channel": 1, "no_channel": 1}}
-    assert tasks.find(engine) == 1
+    assert tasks.find(engine) == {"entered": 1}
     monkeypatch.setattr(rules, "variant_of", lambda *_: "control")
     with session_scope(engine) as session:
         buyer(session, 7)
@@ -191,6 +192,14 @@ def test_a_preview_shows_words_and_the_policys_reason_and_gives_nothing(session:
     assert preview.words is not None
     assert preview.words.text == "en: FJ-XXXX-XXXX: NOK\u00a0100 off, on any order, until 2 April 2026.\n"
     assert session.query(Coupon).count() == 0
+
+
+def test_a_code_that_is_only_shown_has_the_terms_of_the_one_that_is_given(session: Session, use: Use) -> None:
+    offer(session, "win-back", percent=15, minimum_minor=2_000, max_discount_minor=5_000)
+    gift = giving.Gift(person(session), 0, NOW, {})
+    terms = attrgetter("kind", "percent", "minimum_minor", "max_discount_minor", "currency", "expires_at")
+    shown = terms(giving.sample(session, "win-back", gift, NOW))
+    assert shown == terms(giving.coupon(session, "win-back", gift, NOW))
 
 
 def test_a_preview_of_a_present_shows_what_is_given_for_it(session: Session, use: Use) -> None:
