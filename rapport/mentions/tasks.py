@@ -122,16 +122,17 @@ def send_due(engine: Engine, sources: Mapping[str, Source] | None = None) -> int
         return 0
     try:
         while (claimed := _claim(engine, sources)) is not None:
-            answer, in_doubt, lease_until = claimed
+            answer, version, in_doubt, lease_until = claimed
             outcome = {"status": "unknown", "last_error": NOT_TAKEN} if in_doubt else None
             outcome = outcome or _attempt(engine, sources[answer.source], answer)
-            sent += _finish(engine, answer, lease_until, outcome)
+            sent += _finish(engine, answer, version, lease_until, outcome)
     finally:
         _one_at_a_time.release()
     return sent
 
 
-def _claim(engine: Engine, sources: Mapping[str, Source]) -> tuple[MentionAnswer, bool, datetime] | None:
+def _claim(engine: Engine, sources: Mapping[str, Source]) -> tuple[MentionAnswer, int, bool, datetime] | None:
+    """An answer that is due, its mention's version, whether it may have been sent, and the lease's end."""
     now = clock.now()
     with read_scope(engine) as session:  # looking takes no write lock
         seen = repository.seen_sources(session)
@@ -141,7 +142,10 @@ def _claim(engine: Engine, sources: Mapping[str, Source]) -> tuple[MentionAnswer
     lease_until = now + rules.LEASE
     with session_scope(engine) as session:
         claimed = repository.claim(session, now, lease_until, names)
-    return (*claimed, lease_until) if claimed is not None else None
+        if claimed is None:
+            return None
+        answer, in_doubt = claimed
+        return answer, session.get_one(Mention, answer.mention_id).version, in_doubt, lease_until
 
 
 def _attempt(engine: Engine, source: Source, answer: MentionAnswer) -> dict[str, Any]:
@@ -189,10 +193,15 @@ def _later(answer: MentionAnswer, error: TryAgainError) -> dict[str, Any]:
     return {"status": "queued", "next_attempt_at": at, "last_error": str(error)[:300]}
 
 
-def _finish(engine: Engine, answer: MentionAnswer, lease_until: datetime, outcome: dict[str, Any]) -> bool:
-    """Write down what came of it; whether it was sent."""
+def _finish(
+    engine: Engine, answer: MentionAnswer, version: int, lease_until: datetime, outcome: dict[str, Any]
+) -> bool:
+    """Write down what came of it; whether it was sent. `version` of its mention: as it was before."""
     with session_scope(engine) as session:
         mention = repository.lock(session, answer.mention_id)
+        if outcome["status"] == "queued" and mention is not None and mention.version != version:
+            # Who changes a mention cancels what waits, but this was on its way.
+            outcome = {"status": "cancelled", "last_error": "the mention changed meanwhile"}
         kept = repository.release(session, answer.id, lease_until, **outcome)
         sent = kept and outcome["status"] == "sent"
         if sent and mention is not None:

@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine, select
 
+from rapport.channels.base import TryAgainError
 from rapport.cli import doctor
 from rapport.customers.models import Customer
 from rapport.kit import clock
@@ -124,6 +125,29 @@ def test_what_its_author_took_back_is_not_answered(sqlite_engine: Engine, server
         session.get_one(Mention, mention_id).removed_at = datetime.now(UTC)
     assert tasks.send_due(sqlite_engine, {"mastodon": source}) == 0
     with session_scope(sqlite_engine) as session:
+        assert session.scalars(select(MentionAnswer.status)).one() == "cancelled"
+    assert server.posted == []
+
+
+def test_thanks_that_are_put_off_while_praise_becomes_a_complaint_are_not_sent(
+    engine: Engine, server: FakeMastodon, thanks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = MastodonSource(server.url, TOKEN)
+    server.toot("@fjordly I love it")
+    tasks.poll(engine, source)
+
+    def put_off(*_: object) -> str:
+        with session_scope(engine) as session:
+            [mention] = session.scalars(select(Mention))
+            service.correct(session, mention.id, mention.version, add_staff(session), "complaint")
+        raise TryAgainError("come again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(source, "answer", put_off)
+        assert tasks.send_due(engine, {"mastodon": source}) == 0
+    with clock.freeze(datetime.now(UTC) + timedelta(hours=1)):
+        assert tasks.send_due(engine, {"mastodon": source}) == 0
+    with session_scope(engine) as session:
         assert session.scalars(select(MentionAnswer.status)).one() == "cancelled"
     assert server.posted == []
 
