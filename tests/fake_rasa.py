@@ -12,6 +12,8 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.ports import free_port
+
 SECRET = "test-bot-secret-0123456789-0123456789"
 Body = dict[str, Any]
 
@@ -48,7 +50,7 @@ class FakeRasa:
     answered to everything.
     """
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self) -> None:
         self.turns: list[Body] = []
         self.told: dict[str, list[Body]] = defaultdict(list)
         self.behave: Callable[[Body], Any] = echo
@@ -60,10 +62,8 @@ class FakeRasa:
         self._saved: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
         self._connections: set[Any] = set()
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
-        self._server.daemon_threads = True
-        self.port = self._server.server_port
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        self.port = free_port()  # kept while it is away
+        self.restart()
 
     def stop(self) -> None:
         """As a kill: the port is closed and open connections are cut."""

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -33,18 +32,12 @@ from rapport.kit.database import make_engine, session_scope
 from rapport.kit.settings import ROOT, get_settings
 from rapport.schedule.jobs import JOBS
 from rapport.schedule.models import JobRun
+from tests.ports import free_port
 
 T = TypeVar("T")
 
 IDENTITY_SECRET = "a-secret-of-the-shop-and-the-assistant"
 START_SECONDS = 420  # the first run of a fresh clone installs Rasa and trains the model
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_until(condition: Callable[[], T | None], seconds: float, what: str) -> T:

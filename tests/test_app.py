@@ -18,8 +18,8 @@ from sqlalchemy import Engine
 
 from rapport.kit.settings import ROOT, Settings
 from tests.fake_rasa import FakeRasa, slow
+from tests.ports import free_port
 from tests.running import parse_events, until
-from tests.stack import free_port
 
 SECRET_TEXT = "my-very-private-words"
 

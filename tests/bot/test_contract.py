@@ -26,8 +26,8 @@ from rapport.cli import bot_environment, model
 from rapport.cli.train import train_if_needed
 from rapport.kit.database import get_engine, session_scope
 from rapport.kit.settings import get_settings
+from tests.ports import free_port
 from tests.running import RunningApp, until
-from tests.stack import free_port
 
 QUESTION = "what are the delivery options?"
 

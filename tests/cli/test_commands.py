@@ -16,7 +16,7 @@ from rapport.kit.database import get_engine
 from rapport.kit.errors import RapportError
 from rapport.kit.settings import ROOT, Settings
 from tests.cli.running import rapport
-from tests.stack import free_port
+from tests.ports import free_port
 
 ORDERS = (
     "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"

@@ -17,7 +17,8 @@ import pytest
 
 from rapport.cli.supervisor import Part, Supervisor
 from rapport.kit.errors import RapportError
-from tests.stack import free_port, wait_until
+from tests.ports import free_port
+from tests.stack import wait_until
 
 SERVER = textwrap.dedent(
     """

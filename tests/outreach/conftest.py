@@ -12,7 +12,8 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from rapport.outreach.smtp import SmtpMailer
-from tests.outreach.server import PASSWORD, USER, Server, authenticate, free_port
+from tests.outreach.server import PASSWORD, USER, Server, authenticate
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="session")

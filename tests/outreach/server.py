@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections import deque
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -83,10 +82,3 @@ def authenticate(
     wanted = (USER.encode(), PASSWORD.encode())
     good = isinstance(data, LoginPassword) and (data.login, data.password) == wanted
     return AuthResult(success=good, handled=False)
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

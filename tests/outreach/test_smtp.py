@@ -27,8 +27,9 @@ from rapport.outreach.mail import InDoubtError, RefusedError
 from rapport.outreach.smtp import SmtpMailer
 from rapport.outreach.tasks import send_due
 from tests.outreach.queueing import ANN, a_customer, queue, row
-from tests.outreach.server import PASSWORD, USER, Server, authenticate, free_port
+from tests.outreach.server import PASSWORD, USER, Server, authenticate
 from tests.outreach.test_letter import a_row
+from tests.ports import free_port
 from tests.running import until
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)  # a Monday morning: nobody is asleep

@@ -22,6 +22,7 @@ from pymap.backend.dict import DictBackend
 from pymap.imap import IMAPServer
 
 from tests.channels.harness import Provider, Sent
+from tests.ports import free_port
 
 USER, PASSWORD = "hello@fjordly.example", "mailbox-password"
 T = TypeVar("T")
@@ -30,13 +31,13 @@ T = TypeVar("T")
 class Mailbox:
     """An IMAP server with one mailbox; `stop` and `start` are a server that goes away and comes back."""
 
-    def __init__(self, port: int = 0, certificate: tuple[str, str] | None = None) -> None:
-        self.port = port
+    def __init__(self, certificate: tuple[str, str] | None = None) -> None:
+        self.port = free_port()
         self.connections: set[asyncio.StreamWriter] = set()
         cert, key = certificate or (None, None)
         self._arguments = Namespace(
             host="127.0.0.1",
-            port=port,
+            port=self.port,
             debug=False,
             cert=cert,
             key=key,
@@ -76,7 +77,6 @@ class Mailbox:
             return await asyncio.start_server(connected, "127.0.0.1", self.port)
 
         self._server = self._do(start)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     def stop(self) -> None:
         """The server goes away, and all connections with it."""
@@ -154,7 +154,7 @@ class Post:
     def __init__(self) -> None:
         self.taken: list[EmailMessage] = []
         self.failures: deque[str] = deque()
-        self._controller = Controller(self, hostname="127.0.0.1", port=_free_port())
+        self._controller = Controller(self, hostname="127.0.0.1", port=free_port())
         self._controller.start()
         self.port: int = self._controller.port
 
@@ -178,15 +178,6 @@ class Post:
             assert server.transport is not None
             server.transport.abort()
         return "250 OK"
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def a_mail(person: str, text: str | None = None, **headers: str) -> EmailMessage:

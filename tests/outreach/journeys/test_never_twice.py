@@ -48,7 +48,7 @@ from tests.outreach.journeys.walk import (
     steps,
     walker,
 )
-from tests.outreach.server import free_port
+from tests.ports import free_port
 
 PEOPLE = 12
 
