@@ -22,14 +22,12 @@ SERVE = [sys.executable, str(ROOT / "bot" / "serve.py")]
 
 
 class Server:
-    """serve.py on a free port, tied to us by a pipe."""
+    """serve.py on a port it is given, tied to us by a pipe."""
 
     def __init__(self, model: Path, folder: Path) -> None:
         self.actions = FakeActions()
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
         read, self.pipe = os.pipe()
-        command = [*SERVE, "--port", str(self.port), "--model", str(model), "--parent-pipe", str(read)]
+        command = [*SERVE, "--port", "0", "--model", str(model), "--parent-pipe", str(read)]
         environment = {
             **os.environ,
             "RAPPORT_BOT_SECRET": SECRET,
@@ -42,6 +40,7 @@ class Server:
         os.close(read)
         assert self.process.stdout is not None
         self.ready = self.process.stdout.readline()
+        self.port = int(self.ready.partition("http://127.0.0.1:")[2].split()[0])
 
     def call(self, method: str, path: str, body: Any = None, secret: str | None = SECRET) -> tuple[int, Any]:
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
