@@ -20,7 +20,7 @@ def fake() -> Iterator[FakeRasa]:
 
 @pytest.fixture
 def rasa(fake: FakeRasa) -> Iterator[Rasa]:
-    client = Rasa(f"http://127.0.0.1:{fake.port}", SECRET, connections=2, turn_seconds=0.5)
+    client = Rasa(f"http://127.0.0.1:{fake.port}", SECRET, connections=2, turn_seconds=10)
     yield client
     client.close()
 
@@ -83,7 +83,11 @@ def test_broken_off(rasa: Rasa, fake: FakeRasa) -> None:
     fake.before = drop
     with pytest.raises(RasaBrokeOffError):
         ask(rasa)
-    fake.before = lambda _: None
+
+
+def test_slow(fake: FakeRasa) -> None:
     fake.behave = slow(1)
+    impatient = Rasa(f"http://127.0.0.1:{fake.port}", SECRET, connections=2, turn_seconds=0.3)
     with pytest.raises(RasaBrokeOffError):
-        ask(rasa)
+        ask(impatient)
+    impatient.close()
