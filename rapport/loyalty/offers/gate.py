@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from rapport.kit import clock
 from rapport.kit.errors import RapportError
-from rapport.loyalty.offers import code_looks, lookups, repository, rules
+from rapport.loyalty.offers import code_looks, gate_lookups, lookups, repository, rules
 from rapport.loyalty.offers.models import Coupon
 from rapport.loyalty.offers.promises import Licence, Promise, own_sentences, promises, unlicensed
 from rapport.loyalty.offers.rulebook import get_rulebook
@@ -46,10 +46,10 @@ def licence(session: Session, customer_id: int | None, about: Iterable[Promise] 
             percents.add(coupon.percent)
             sums |= _sums_of(coupon)
         codes.add(rules.plain_code(referrals.code_of(session, customer_id) or ""))
-        marks = repository.order_marks(session, customer_id, facts.coupon_prefix)
+        marks = gate_lookups.order_marks(session, customer_id, facts.coupon_prefix)
         codes |= {rules.plain_code(mark) for mark in marks}
         sums |= _worth_of_points(session, customer_id, facts)
-        lines = repository.lines_with_promises(session, customer_id)
+        lines = gate_lookups.lines_with_promises(session, customer_id)
         sentences = own_sentences(lines, facts.coupon_prefix) + sentences
     scale = 100 / 10 ** get_currency_precision(facts.currency)
     return Licence(
@@ -66,7 +66,7 @@ def _issued(session: Session, about: Iterable[Promise], prefix: str) -> frozense
     """Which of the doubtful codes somebody was given."""
     plain = {str(promise.value) for promise in about if promise.kind == "maybe"}
     stored = {code_looks.stored(code, prefix): code for code in plain}
-    return frozenset(stored[code] for code in repository.issued_among(session, sorted(stored)))
+    return frozenset(stored[code] for code in gate_lookups.issued_among(session, sorted(stored)))
 
 
 def _for_everybody(session: Session, facts: ShopFacts) -> tuple[set[int], set[int]]:
@@ -117,9 +117,9 @@ class _ShopTexts:
                 texts = [
                     *_strings(facts.model_dump()),
                     *_strings(knowledge.model_dump() if knowledge else None),
-                    *repository.product_texts_with_promises(session),
+                    *gate_lookups.product_texts_with_promises(session),
                 ]
-                skus = repository.skus_like_codes(session, facts.coupon_prefix)
+                skus = gate_lookups.skus_like_codes(session, facts.coupon_prefix)
                 self._own = _Own(
                     frozenset(rules.plain_code(sku) for sku in skus),
                     own_sentences(texts, facts.coupon_prefix),

@@ -1,4 +1,5 @@
-"""All queries about offers, coupons and who may be given one.
+"""Queries about offers, coupons and who may be given one: those of the gate are in gate_lookups.py, those of
+occasions in occasions.py.
 
 In PostgreSQL locks are taken in one order: the customer's row, then the coupon's, then the offer's.
 """
@@ -10,21 +11,16 @@ from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, CursorResult, and_, case, func, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from rapport.cases.models import Case
 from rapport.conversations.models import Conversation
 from rapport.customers.models import ConsentEvent, Customer
-from rapport.customers.rules import NEWSLETTER
 from rapport.kit.upsert import insert
 from rapport.loyalty.offers import lookups
 from rapport.loyalty.offers.models import GOOD, Coupon, CouponEvent, Offer
-from rapport.loyalty.referrals.models import ReferralCode
-from rapport.shop.models import Order, OrderItem, Product, ProductText
-from rapport.shop.repository import PAID, PAID_STATUSES
+from rapport.shop.models import Product
 
-# How many values one statement takes.
-MANY = 500
 # A customer asks for a discount: what they paid for with points is no answer, and a present is none first.
 _NO_ANSWER_FIRST = case((Coupon.occasion == "points", 2), (Coupon.kind == "gift", 1), else_=0)
 
@@ -72,13 +68,6 @@ def consent_to(session: Session, customer_id: int, purpose: str) -> ConsentEvent
     latest = {event.channel: event for event in events}
     granted = [event for event in latest.values() if event.granted]
     return max(granted, key=lambda event: (event.at, event.id), default=None)
-
-
-def coupon_for_message(session: Session, customer_id: int, message_key: str) -> Coupon | None:
-    """The code the customer got in answer to a message."""
-    return session.scalar(
-        select(Coupon).where(Coupon.customer_id == customer_id, Coupon.message_key == message_key).limit(1)
-    )
 
 
 def live_coupons(session: Session, customer_id: int, now: datetime) -> Sequence[Coupon]:
@@ -261,142 +250,3 @@ def without_limit(session: Session, offer_id: int) -> int:
         )
         or 0
     )
-
-
-def not_granted(
-    session: Session, due: Sequence[tuple[int, str, dict[str, int]]]
-) -> list[tuple[int, str, dict[str, int]]]:
-    """Those whose occasion has no coupon yet, in the same order."""
-    granted: set[str | None] = set()
-    keys = [grant_key for _, grant_key, _ in due]
-    for first in range(0, len(keys), MANY):
-        query = select(Coupon.grant_key).where(Coupon.grant_key.in_(keys[first : first + MANY]))
-        granted.update(session.scalars(query))
-    return [one for one in due if one[1] not in granted]
-
-
-def born_on(session: Session, days: Sequence[tuple[int, int]]) -> list[int]:
-    """Customers whose birthday is on one of these (month, day)."""
-    month, day = func.extract("month", Customer.birthday), func.extract("day", Customer.birthday)
-    query = select(Customer.id).where(
-        Customer.birthday.is_not(None), or_(*(and_(month == m, day == d) for m, d in days))
-    )
-    return list(session.scalars(query.order_by(Customer.id)))
-
-
-def first_ordered(session: Session, start: datetime, end: datetime) -> list[int]:
-    """Customers whose first order that was paid and kept is of [start, end)."""
-    earlier = aliased(Order)
-    before = (
-        select(earlier.id)
-        .where(
-            earlier.customer_id == Order.customer_id,
-            earlier.placed_at < start,
-            earlier.status.in_(PAID_STATUSES),
-        )
-        .exists()
-    )
-    query = (
-        select(Order.customer_id)
-        .where(Order.placed_at >= start, Order.placed_at < end, PAID, Order.customer_id.is_not(None), ~before)
-        .distinct()
-        .order_by(Order.customer_id)
-    )
-    return [customer_id for customer_id in session.scalars(query) if customer_id is not None]
-
-
-def agreed_customers(session: Session) -> list[int]:
-    """Customers who ever agreed to the newsletter; whether they still do is looked at one by one."""
-    query = (
-        select(ConsentEvent.customer_id)
-        .where(ConsentEvent.purpose == NEWSLETTER, ConsentEvent.granted)
-        .distinct()
-        .order_by(ConsentEvent.customer_id)
-    )
-    return list(session.scalars(query))
-
-
-def agreed_among(session: Session, ids: Sequence[int]) -> set[int]:
-    """Those of the customers who ever agreed to the newsletter."""
-    query = select(ConsentEvent.customer_id).where(
-        ConsentEvent.customer_id.in_(ids), ConsentEvent.purpose == NEWSLETTER, ConsentEvent.granted
-    )
-    return set(session.scalars(query))
-
-
-def settled_complaints(session: Session, since: datetime, until: datetime) -> list[tuple[int, int]]:
-    """(case, customer) of complaints settled in (since, until], the oldest first."""
-    owner = func.coalesce(Case.customer_id, Conversation.customer_id)
-    rows = session.execute(
-        select(Case.id, owner.label("customer_id"))
-        .outerjoin(Conversation, Conversation.id == Case.conversation_id)
-        .where(Case.kind == "complaint", Case.resolved_at > since, Case.resolved_at <= until)
-        .where(owner.is_not(None))
-        .order_by(Case.resolved_at)
-    )
-    return [(row.id, row.customer_id) for row in rows]
-
-
-# What a promise has in it somewhere, as far as a database can tell; the rest `promises` tells.
-_SIGNS = (
-    *("%", "％", "٪", "‰", "percent", "per cent", "pro cent", "prosent", "prozent", "procent", "por cien"),
-    *("por 100", "la sut", "pct", "pour cent", "off", "discount", "rabatt", "avslag", "descuento", "rebaja"),
-    *("reducer", "menos", "mai pu", "coupon", "voucher", "cup", "kupong", "sav", "spar", "ahorr", "economis"),
-    *("half", "halv", "mitad", "medio", "jum", "third", "quarter", "fifth", "tenth", "1/", "½", "¼", "terci"),
-    *("cuart", "quint", "tredjedel", "fjerdedel", "femtedel", "tidel", "kvart", "treime", "sfert", "cime"),
-)
-
-
-def _may_promise(column: Any) -> ColumnElement[bool]:
-    return or_(*(column.icontains(sign, autoescape=True) for sign in _SIGNS))
-
-
-def product_texts_with_promises(session: Session) -> list[str]:
-    """Names and descriptions of products in which something stands that a promise is known by."""
-    found: list[str] = []
-    for column in (ProductText.name, ProductText.description):
-        found += session.scalars(select(column).where(_may_promise(column))).all()
-    return found
-
-
-def skus_like_codes(session: Session, prefix: str) -> list[str]:
-    """The SKUs that begin as codes do."""
-    return list(session.scalars(select(Product.sku).where(Product.sku.istartswith(prefix, autoescape=True))))
-
-
-def lines_with_promises(session: Session, customer_id: int) -> list[str]:
-    """How the lines of the customer's own orders are called, where that looks like a promise."""
-    query = (
-        select(OrderItem.description)
-        .join(Order, Order.id == OrderItem.order_id)
-        .where(Order.customer_id == customer_id, _may_promise(OrderItem.description))
-    )
-    return list(session.scalars(query.distinct()))
-
-
-def order_marks(session: Session, customer_id: int, prefix: str) -> set[str]:
-    """What on the customer's own orders may look like a code: their numbers, those to track them by, and the
-    SKUs on them.
-    """
-    own = Order.customer_id == customer_id
-    found = {
-        mark
-        for row in session.execute(select(Order.number, Order.tracking_number).where(own))
-        for mark in row
-    }
-    skus = (
-        select(OrderItem.sku)
-        .join(Order, Order.id == OrderItem.order_id)
-        .where(own, OrderItem.sku.istartswith(prefix, autoescape=True))
-    )
-    return {mark for mark in (*found, *session.scalars(skus)) if mark}
-
-
-def issued_among(session: Session, codes: Sequence[str]) -> set[str]:
-    """Those of these codes, as they are stored, that somebody was given: to use, or for friends."""
-    found: set[str] = set()
-    for first in range(0, len(codes), MANY):
-        some = codes[first : first + MANY]
-        found.update(session.scalars(select(Coupon.code).where(Coupon.code.in_(some))))
-        found.update(session.scalars(select(ReferralCode.code).where(ReferralCode.code.in_(some))))
-    return found

@@ -17,7 +17,18 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from rapport.kit.settings import get_settings
-from rapport.loyalty.offers import audit, coupons, issuing, lookups, people, presents, repository, rules, sync
+from rapport.loyalty.offers import (
+    audit,
+    coupons,
+    issuing,
+    lookups,
+    occasions,
+    people,
+    presents,
+    repository,
+    rules,
+    sync,
+)
 from rapport.loyalty.offers.rules import OfferTerms
 from rapport.shop.facts import get_facts
 
@@ -77,9 +88,9 @@ def _expire(session: Session, now: datetime, limit: int) -> Counter[str]:
 def _give(session: Session, offer: OfferTerms, due: Iterable[Due], now: datetime, limit: int) -> Counter[str]:
     """Presents for up to `limit` of those who are due one."""
     done: Counter[str] = Counter()
-    for chunk in _batched(repository.not_granted(session, list(due)), CHUNK):
+    for chunk in _batched(occasions.not_granted(session, list(due)), CHUNK):
         customers = sorted({customer_id for customer_id, _, _ in chunk})
-        agreed = repository.agreed_among(session, customers)
+        agreed = occasions.agreed_among(session, customers)
         # Never waits for anybody, so holding an offer's row meanwhile can't make two wait for each other.
         free = set(repository.lock_free_customers(session, sorted(agreed)))
         done["skipped"] += len(agreed) - len(free)
@@ -123,14 +134,14 @@ def _due(session: Session, offer: OfferTerms, today: date, now: datetime) -> Ite
 
 def _birthdays(session: Session, today: date) -> Iterator[Due]:
     for day in presents.recent_days(today):
-        for customer_id in repository.born_on(session, presents.anniversaries(day)):
+        for customer_id in occasions.born_on(session, presents.anniversaries(day)):
             yield customer_id, f"birthday:{customer_id}:{day.year}", {}
 
 
 def _anniversaries(session: Session, today: date) -> Iterator[Due]:
     for day in presents.recent_days(today):
         for earlier in presents.earlier(day, FIRST_ORDERS_SINCE):
-            for customer_id in repository.first_ordered(session, *_span(earlier)):
+            for customer_id in occasions.first_ordered(session, *_span(earlier)):
                 yield customer_id, f"anniversary:{customer_id}:{day.year}", {"years": day.year - earlier.year}
 
 
@@ -140,7 +151,7 @@ def _surprises(session: Session, offer: OfferTerms, today: date) -> Iterator[Due
     for month in sorted({day.replace(day=1) for day in days}):
         drawn = [
             customer_id
-            for customer_id in repository.agreed_customers(session)
+            for customer_id in occasions.agreed_customers(session)
             if presents.surprise_day(secret, offer.key, month, customer_id, offer.chance or 0) in days
         ]
         for customer_id in sorted(drawn, key=lambda one: presents.turn(secret, offer.key, month, one)):
@@ -149,7 +160,7 @@ def _surprises(session: Session, offer: OfferTerms, today: date) -> Iterator[Due
 
 def _recoveries(session: Session, offer: OfferTerms, now: datetime) -> Iterator[Due]:
     until = now - timedelta(days=offer.after_days)
-    for case_id, customer_id in repository.settled_complaints(session, until - RECOVERY_LATE, until):
+    for case_id, customer_id in occasions.settled_complaints(session, until - RECOVERY_LATE, until):
         yield customer_id, f"recovery:{case_id}", {"case_id": case_id}
 
 

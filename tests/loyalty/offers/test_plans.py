@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from rapport.customers.models import Customer, Identity
 from rapport.kit.database import read_scope, session_scope
-from rapport.loyalty.offers import lookups, repository, service
+from rapport.loyalty.offers import gate_lookups, lookups, repository, service
 from rapport.loyalty.offers.gate import licence
 from rapport.loyalty.offers.models import Coupon, CouponEvent, Offer
 from rapport.loyalty.referrals import repository as referrals
@@ -28,11 +28,10 @@ LOOK_UPS: dict[str, Callable[[Session], Any]] = {
     "uses": lambda session: lookups.uses(session, 7, NOW),
     "same mailbox": lambda session: lookups.same_mailbox(session, 7),
     "orders together": lambda session: lookups.orders_of(session, 7),
-    "of a message": lambda session: repository.coupon_for_message(session, 7, "m"),
     "to speak of": lambda session: repository.coupons_to_speak_of(session, 7, NOW),
-    "order marks": lambda session: repository.order_marks(session, 7, "FJ"),
-    "lines": lambda session: repository.lines_with_promises(session, 7),
-    "issued": lambda session: repository.issued_among(session, [CODE, "FJ-0007"]),
+    "order marks": lambda session: gate_lookups.order_marks(session, 7, "FJ"),
+    "lines": lambda session: gate_lookups.lines_with_promises(session, 7),
+    "issued": lambda session: gate_lookups.issued_among(session, [CODE, "FJ-0007"]),
     "owner": lambda session: repository.owner_of(session, CODE),
     "by code": lambda session: repository.coupon_by_code(session, CODE, lock=True),
     "by occasion": lambda session: repository.coupon_by_grant(session, "birthday:7:2026"),

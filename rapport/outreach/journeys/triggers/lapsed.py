@@ -17,7 +17,7 @@ from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from rapport.customers.rules import NEWSLETTER
-from rapport.loyalty.offers.repository import agreed_among
+from rapport.loyalty.offers.occasions import agreed_among
 from rapport.outreach.journeys.models import JourneyEntry
 from rapport.outreach.journeys.triggers import base
 from rapport.outreach.journeys.triggers.base import Found, Search, not_entered
