@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -36,11 +37,23 @@ STATE_NAMES = {
     "failed": mark("Failed"),
     "cancelled": mark("Cancelled"),
 }
+# What the bot's programs say of each step (bot/train.py, lint.py, evaluate.py); warnings are shown as they are.
+STEPS = (
+    mark("reading domain.yml and data/nlu"),
+    mark("comparing %(examples)s examples with each other and with %(held_out)s held-out messages"),
+    mark("loading Rasa"),
+    mark("checking domain.yml and data/"),
+    mark("training on %(examples)s examples of %(intents)s intents"),
+    mark("done in %(seconds)s s"),
+    mark("%(done)s of %(all)s messages"),
+    mark("writing the report"),
+)
 # What the training itself says, so that it is translated.
 TOLD = (
     mark("data/nlu cannot be written here."),
     mark("There are no messages in tests/nlu/held_out/ to measure a model with."),
     mark("There is nothing new to learn."),
+    mark("The training left no model."),
     mark("With these examples the training data would have mistakes."),
     mark("data/nlu was changed while the model was trained. Train again."),
     mark("Rasa did not start with the new model; the one before is live again."),
@@ -187,13 +200,22 @@ def _progress(desk: Desk, run: TrainingRun) -> dict[str, Any]:
         "running": True,
         "id": run.id,
         "phase": desk.gettext(PHASE_NAMES[run.phase]),
-        "told": run.told,
+        "told": _step(desk, run.told),
         "share": round(share, 3),
         "passed": _minutes(passed),
         "left": _minutes(left),
         "cancelling": run.cancel_asked,
         "final": run.phase == "switch",
     }
+
+
+def _step(desk: Desk, told: str) -> str:
+    """A line of the bot's programs in the reader's language, if it is one of a step."""
+    for step in STEPS:
+        pattern = re.sub(r"%\\\((\w+)\\\)s", r"(?P<\1>\\d+)", re.escape(step))
+        if found := re.fullmatch(pattern, told):
+            return desk.gettext(step, **found.groupdict())
+    return told
 
 
 def _minutes(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
+from rapport.console import training
 from rapport.kit.database import read_scope, session_scope
 from rapport.kit.settings import ROOT, get_settings
 from rapport.teaching import service
@@ -20,6 +22,8 @@ from tests.console.conftest import Logged, OpenPage
 from tests.console.talks import talk
 
 HOSTILE = "<script>alert(1)</script> gimme my thingamajig"
+# The programs of the bot that a training runs, and what they run.
+SAYING = ("train.py", "lint.py", "evaluate.py", "evaluation/understanding.py")
 
 
 @pytest.fixture(autouse=True)
@@ -141,6 +145,10 @@ def test_one_training_at_a_time_and_one_that_has_gone_is_told(
     assert "running already" in again
     assert "Preparing the examples" in again
     assert manager.get("/console/teaching/training/progress").json()["running"] is True
+    with session_scope(engine) as session:
+        session.scalars(select(TrainingRun)).one().told = "training on 90 examples of 12 intents"
+    told = log_in("admin", "es").get("/console/teaching/training/progress").json()["told"]
+    assert told == "entrenando con 90 ejemplos de 12 intenciones"
     manager.post("/console/teaching/training/cancel")
     assert manager.get("/console/teaching/training/progress").json()["cancelling"] is True
     with clock.freeze(clock.now() + timedelta(minutes=2)):
@@ -149,6 +157,13 @@ def test_one_training_at_a_time_and_one_that_has_gone_is_told(
     assert len(launched) == 2
     with read_scope(engine) as session:
         assert sorted(session.scalars(select(TrainingRun.state))) == ["failed", "running"]
+
+
+def test_what_is_translated_of_the_bots_programs_is_what_they_say() -> None:
+    said = "".join((ROOT / "bot" / name).read_text("utf-8") for name in SAYING)
+    for step in training.STEPS:
+        for piece in filter(None, re.split(r"%\(\w+\)s", step)):
+            assert piece in said, step
 
 
 def test_agents_do_not_teach(log_in: Logged) -> None:
