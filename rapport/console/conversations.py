@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 
 from rapport.console.desk import Desk, allowed
 from rapport.console.i18n import mark
+from rapport.console.intents import meaning
 from rapport.customers.rules import CHANNELS
 from rapport.kit.errors import InvalidInputError
-from rapport.kit.languages import LANGUAGES
+from rapport.kit.languages import LANGUAGES, NAMES
 from rapport.privacy.personal import masked_name
 from rapport.review import filters as addresses
 from rapport.review import intents, repository, service, views
@@ -303,10 +304,18 @@ def _told(desk: Desk, name: str, value: str, names: dict[int, str]) -> str:
         return names.get(int(value), value)
     if name == "segment":
         return _segment(value, desk.staff.language)
+    if name == "intent":
+        return _meaning(desk, value)
+    if name == "language":
+        return NAMES[value]
     if name == "below":
         return f"{float(value):.0%}"
     known = {"channel": CHANNEL_NAMES, "status": STATUS_NAMES, "rating": RATING_NAMES}.get(name, {})
     return desk.gettext(known[value]) if value in known else value
+
+
+def _meaning(desk: Desk, intent: str) -> str:
+    return desk.gettext(meaning(intent))
 
 
 def _segment(key: str, language: str) -> str:
@@ -320,9 +329,9 @@ def _choices(desk: Desk, session: Session, names: dict[int, str]) -> dict[str, l
     people = [(str(key), name) for key, name in sorted(names.items(), key=lambda pair: pair[1].casefold())]
     return {
         "channel": [(key, desk.gettext(CHANNEL_NAMES[key])) for key in CHANNELS],
-        "language": [(key, key) for key in LANGUAGES],
+        "language": [(key, NAMES[key]) for key in LANGUAGES],
         "status": [(key, desk.gettext(STATUS_NAMES[key])) for key in STATUSES],
-        "intent": [(key, key) for key in intents.names()],
+        "intent": sorted(((key, _meaning(desk, key)) for key in intents.names()), key=lambda one: one[1]),
         "rating": [(key, desk.gettext(RATING_NAMES[key])) for key in RATINGS],
         "segment": [(one.key, one.name.of(language)) for one in get_segments().all],
         "tag": [(tag, tag) for tag in repository.all_tags(session, MOST_TAGS)],

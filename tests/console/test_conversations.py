@@ -103,6 +103,9 @@ def test_filters_are_chips_that_can_be_taken_away(log_in: Logged, engine: Engine
     assert "status=waiting" in without
     assert len(ids(agent.page(without))) == 1
     assert "Nothing matches" in agent.text(LIST, language="nb")
+    told = log_in("manager", "es").page(LIST, language="nb", intent="track_order")
+    assert "Idioma: <strong>Norsk" in told
+    assert "Asunto: <strong>Pregunta dónde está un pedido" in told
 
 
 def test_pages_lead_on_and_back_and_keep_the_filters(
