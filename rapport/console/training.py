@@ -37,7 +37,7 @@ STATE_NAMES = {
     "failed": mark("Failed"),
     "cancelled": mark("Cancelled"),
 }
-# What the bot's programs say of each step (bot/train.py, lint.py, evaluate.py); warnings are shown as they are.
+# What the bot's programs say of each step; warnings and what goes wrong are shown as they are.
 STEPS = (
     mark("reading domain.yml and data/nlu"),
     mark("comparing %(examples)s examples with each other and with %(held_out)s held-out messages"),
