@@ -151,7 +151,8 @@ def _ask(session: Session, subscription: Subscription, recipient: str | None) ->
     mail = compose.compose(MAIL_PURPOSE, language, what=what, link=link, days=life.days)
     outreach.enqueue(
         session,
-        key=f"{MAIL_PURPOSE}:{subscription.id}",
+        # A number may have been given before, to one that is forgotten by now.
+        key=f"{MAIL_PURPOSE}:{subscription.id}:{int(subscription.requested_at.timestamp())}",
         purpose=MAIL_PURPOSE,
         recipient=recipient,
         subject=mail.subject,

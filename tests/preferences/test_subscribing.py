@@ -245,3 +245,14 @@ def test_other_sites_may_embed_the_form(settings: Settings, sqlite_engine: Engin
         assert "Access-Control-Allow-Origin" not in page.headers
     finally:
         running.stop()
+
+
+def test_who_subscribes_after_all_others_were_forgotten_is_asked_as_well(
+    visitor: Visitor, engine: Engine
+) -> None:
+    """Where a database gives a number again, the mail under the old one does not stand for the new one."""
+    visitor.http.post("/api/subscribe", json={"email": NEW})
+    with clock.freeze(clock.now() + timedelta(days=8)):
+        assert subscribing.forget(engine) == "1 old subscriptions"
+        visitor.http.post("/api/subscribe", json={"email": "later@example.com"})
+    assert asked(visitor) == 2

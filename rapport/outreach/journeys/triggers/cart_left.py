@@ -39,7 +39,8 @@ def find(session: Session, search: Search) -> Iterator[list[Found]]:
         yield [
             Found(
                 row.customer_id,
-                f"cart:{row.id}",
+                # A database may give the number of the cart before again.
+                f"cart:{row.id}:{int(row.at.timestamp())}",
                 row.at + wait,
                 {"skus": [item["sku"] for item in row.cart["items"]]}
                 | ({"link": row.cart["url"]} if "url" in row.cart else {}),

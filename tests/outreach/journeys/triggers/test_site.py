@@ -13,7 +13,7 @@ from rapport.kit import clock
 from rapport.kit.database import session_scope
 from rapport.outreach.journeys.triggers import base
 from rapport.preferences.models import Subscription
-from rapport.site import rules, tasks
+from rapport.site import repository, rules, tasks
 from rapport.site.models import SiteEvent, SiteVisitor, StockWish
 from tests.loyalty.offers.shop import DAY, NOW, customer, order
 from tests.outreach.journeys.triggers.finding import enter, found, journey, put
@@ -64,8 +64,8 @@ def test_cart_left_finds_what_a_customer_has_left_and_not_bought(
                 did(session, somebody, later, NOW - 2 * HOUR)
         due = found(session, left)
         assert [(one.customer_id, one.trigger_key) for one in due] == [
-            (bob, f"cart:{his.id}"),
-            (ann, f"cart:{hers.id}"),
+            (bob, cart_key(his)),
+            (ann, cart_key(hers)),
         ]
         assert due[1].anchor_at == NOW
         assert due[1].context == {"skus": ["TENT", "BOOTS"], "link": "https://s.example/cart"}
@@ -73,6 +73,23 @@ def test_cart_left_finds_what_a_customer_has_left_and_not_bought(
         enter(session, due[1])
         assert [one.customer_id for one in found(session, left)] == [bob]
         assert found(session, journey("cart_left", minutes=49 * 60)) == []
+
+
+def cart_key(event: SiteEvent) -> str:
+    return f"cart:{event.id}:{int(event.at.timestamp())}"
+
+
+def test_cart_left_finds_the_next_cart_whatever_number_the_database_gives_it(engine: Engine) -> None:
+    left = journey("cart_left")
+    with session_scope(engine) as session:
+        visitor = repository.locked_visitor(session, "ann", NOW)
+        visitor.customer_id = customer(session)
+        repository.put_last(session, visitor, rules.CART, NOW - HOUR, cart("TENT"))
+        enter(session, found(session, left)[0])
+        repository.put_last(session, visitor, rules.CART, NOW + 20 * DAY, cart("BOOTS"))
+        assert found(session, left, NOW + 20 * DAY) == []
+        [again] = found(session, left, NOW + 20 * DAY + HOUR)
+        assert again.context == {"skus": ["BOOTS"]}
 
 
 def test_product_viewed_finds_who_comes_back_to_it(engine: Engine) -> None:
