@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rapport import migrations
 from rapport.api import service
 from rapport.api.rules import SCOPES
-from rapport.kit.database import get_engine, read_scope, session_scope
+from rapport.cli.database import ready_engine
+from rapport.kit.database import read_scope, session_scope
 from rapport.kit.errors import InvalidInputError
 from rapport.kit.settings import get_settings
 
@@ -43,8 +43,7 @@ def create(
     """Make a key. It is shown this once; only a hash of it is kept."""
     if not name.isprintable() or not 0 < len(name.strip()) <= LONGEST_NAME:
         raise InvalidInputError(f"The name needs 1 to {LONGEST_NAME} letters.")
-    engine = get_engine()
-    migrations.upgrade(engine)
+    engine = ready_engine()
     with session_scope(engine) as session:
         key = service.create_key(
             session, get_settings().secret_key.get_secret_value(), name.strip(), scope or SCOPES, source
@@ -57,7 +56,7 @@ def create(
 def list_keys() -> None:
     """Show the keys there are, and when each was last used."""
     table = Table("name", "begins with", "may", "speaks for", "made", "last used", "revoked")
-    with read_scope() as session:
+    with read_scope(ready_engine()) as session:
         for key in service.keys(session):
             table.add_row(
                 escape(key.name),
@@ -77,6 +76,6 @@ def list_keys() -> None:
 @app.command("revoke")
 def revoke(name: Annotated[str, typer.Argument(help="The key's name.", show_default=False)]) -> None:
     """Make a key useless, at once and for good."""
-    with session_scope() as session:
+    with session_scope(ready_engine()) as session:
         service.revoke_key(session, name)
     console.print(f"{escape(name)} is revoked.", markup=True)

@@ -10,13 +10,13 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.orm import Session
 
-from rapport import migrations
 from rapport.channels.models import ContactPoint
-from rapport.cli.terminal import plain
+from rapport.cli.database import ready_engine
+from rapport.cli.terminal import LARGEST, plain
 from rapport.customers import merging, repository
 from rapport.customers import service as customers
 from rapport.customers.models import Customer, CustomerMerge
-from rapport.kit.database import get_engine, read_scope, session_scope
+from rapport.kit.database import read_scope, session_scope
 from rapport.kit.errors import NotFoundError
 
 console = Console(highlight=False)
@@ -46,11 +46,10 @@ def merges(
         str | None,
         typer.Option(help="Only those of the customer with this e-mail address.", show_default=False),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=LARGEST, help="How many.")] = 20,
 ) -> None:
     """Show which prospects were found to be which customers, when and why; the newest first."""
-    engine = get_engine()
-    migrations.upgrade(engine)
+    engine = ready_engine()
     table = Table("id", "when (UTC)", "prospect", "customer", "why", "what moved", "undone")
     with read_scope(engine) as session:
         for one in repository.merges(session, _named(session, customer), limit):
@@ -71,14 +70,15 @@ def merges(
 
 @app.command("undo-merge")
 def undo_merge(
-    merge: Annotated[int, typer.Argument(help="Its id, as `rapport customers merges` shows it.")],
+    merge: Annotated[
+        int, typer.Argument(max=LARGEST, help="Its id, as `rapport customers merges` shows it.")
+    ],
 ) -> None:
     """Make two of them again: what was moved goes back, what they did since stays with the customer.
 
     Whoever writes from that app has to show anew who they are before they are told anything about a customer.
     """
-    engine = get_engine()
-    migrations.upgrade(engine)
+    engine = ready_engine()
     with session_scope(engine) as session:
         done = merging.undo(session, merge)
         apps, name = _apps(session, done), _customer(session, done.into_id)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import psutil
 import typer
 from rich.console import Console
+from rich.markup import escape
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -34,9 +35,9 @@ def command() -> None:
     wrong = False
     for finding in examine():
         wrong = wrong or finding.state == "wrong"
-        console.print(f"{marks[finding.state]} {finding.name:<18} {finding.detail}", soft_wrap=True)
+        console.print(f"{marks[finding.state]} {finding.name:<18} {escape(finding.detail)}", soft_wrap=True)
         if finding.advice:
-            console.print(f"  {'':<18} → {finding.advice}", soft_wrap=True)
+            console.print(f"  {'':<18} → {escape(finding.advice)}", soft_wrap=True)
     if wrong:
         raise typer.Exit(1)
 
@@ -47,6 +48,7 @@ def examine() -> Iterator[Finding]:
     yield _bot()
     try:
         settings = get_settings()
+        make_engine(settings.database_url).dispose()
     except RapportError as error:
         yield Finding("Settings", "wrong", str(error), "rapport up writes the secrets; see .env.example")
         return

@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from rapport import migrations
+from rapport.cli.database import ready_engine
 from rapport.connectors import importers
-from rapport.kit.database import get_engine
 from rapport.kit.errors import RapportError
 
 console = Console(highlight=False)
@@ -56,8 +56,7 @@ def command(
         consent_source=consent_source,
     )
     show_plan(plan)
-    engine = get_engine()
-    migrations.upgrade(engine)
+    engine = ready_engine()
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -90,8 +89,11 @@ def overrides(pairs: list[str]) -> dict[str, str]:
 def show_plan(plan: importers.Plan) -> None:
     """Print which column is read as what."""
     table = Table(
-        "we need", "column in the file", title=f"{plan.path.name}: {plan.describe()}", title_justify="left"
+        "we need",
+        "column in the file",
+        title=escape(f"{plan.path.name}: {plan.describe()}"),
+        title_justify="left",
     )
     for field, column in plan.mapping.items():
-        table.add_row(field, column or "[dim]not there[/dim]")
+        table.add_row(field, escape(column) if column else "[dim]not there[/dim]")
     console.print(table)

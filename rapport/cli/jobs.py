@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from rapport import migrations
-from rapport.kit.database import get_engine, read_scope
+from rapport.cli.database import ready_engine
+from rapport.kit.database import read_scope
 from rapport.kit.errors import NotFoundError
 from rapport.schedule import repository, service
 from rapport.schedule.jobs import JOBS
@@ -24,8 +24,7 @@ def show(context: typer.Context) -> None:
     """List the jobs and their last runs."""
     if context.invoked_subcommand is not None:
         return
-    engine = get_engine()
-    migrations.upgrade(engine)
+    engine = ready_engine()
     with read_scope(engine) as session:
         last = {run.name: run for run in repository.runs(session)}
         table = Table("job", "what it does", "when", "last started (UTC)", "took", "outcome")
@@ -50,8 +49,7 @@ def run(name: Annotated[str, typer.Argument(help="The job's name, as `rapport jo
     job = next((job for job in JOBS if job.name == name), None)
     if job is None:
         raise NotFoundError(f"There is no job {name!r}. There are: {', '.join(job.name for job in JOBS)}.")
-    engine = get_engine()
-    migrations.upgrade(engine)
+    engine = ready_engine()
     with console.status(f"{job.name}: {job.about}"):
         outcome = service.run_now(engine, job)
     console.print(f"[green]✓[/green] {job.name}: {outcome}")

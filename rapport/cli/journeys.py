@@ -11,13 +11,12 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy import Engine
 
-from rapport import migrations
-from rapport.cli.terminal import plain
+from rapport.cli.database import ready_engine
+from rapport.cli.terminal import MOST_DAYS, plain
 from rapport.customers import service as customers
 from rapport.kit import clock
-from rapport.kit.database import get_engine, read_scope
+from rapport.kit.database import read_scope
 from rapport.kit.errors import NotFoundError, RapportError
 from rapport.kit.format import money
 from rapport.loyalty.offers.rulebook import get_rulebook
@@ -41,7 +40,7 @@ Key = Annotated[str, typer.Argument(help="The journey's name, as `rapport journe
 def show_all() -> None:
     """Every journey: what begins it, who it is for, what they agreed to, and its steps."""
     table = Table("journey", "begins", "for", "consent", "steps", "gets nothing")
-    with read_scope(_database()) as session:
+    with read_scope(ready_engine()) as session:
         for key, journey in service.journeys(session).items():
             table.add_row(
                 key if journey.active else f"{key} (off)",
@@ -58,7 +57,7 @@ def show_all() -> None:
 def check() -> None:
     """Find mistakes in the journeys' files, in what was edited, and in the offers they name."""
     offers = {offer.key for offer in get_rulebook().offers}
-    with read_scope(_database()) as session:
+    with read_scope(ready_engine()) as session:
         journeys, broken = service.journeys(session), service.broken(session)
     console.print(f"[green]✓[/green] {len(journeys)} journeys")
     wrong = [f"{section}: {'; '.join(why)}" for section, why in broken.items()]
@@ -81,7 +80,7 @@ def preview(
     customer: Annotated[str, typer.Argument(metavar="EMAIL", help="Somebody's e-mail address.")],
 ) -> None:
     """Show what somebody would be sent at this moment, and whether they would. Changes nothing."""
-    with read_scope(_database()) as session:
+    with read_scope(ready_engine()) as session:
         who = customers.find_by_identity(session, "email", customer)
         if who is None:
             raise NotFoundError("No customer has this address.")
@@ -104,7 +103,7 @@ def run(
     ] = False,
 ) -> None:
     """Find who begins a journey and decide what is due, now. The running assistant does so by itself."""
-    engine = _database()
+    engine = ready_engine()
     if not dry_run:
         with console.status("looking who begins a journey, and deciding what is due"):
             outcome = tasks.run(engine)
@@ -141,11 +140,14 @@ def _show_planned(planned: Sequence[Planned]) -> None:
 
 @app.command("results")
 def show_results(
-    key: Key, days: Annotated[int, typer.Option(min=1, help="Of who entered in the last so many days.")] = 365
+    key: Key,
+    days: Annotated[
+        int, typer.Option(min=1, max=MOST_DAYS, help="Of who entered in the last so many days.")
+    ] = 365,
 ) -> None:
     """How far people got, what was not sent and why, and what the journey brought beyond doing nothing."""
     now, currency = clock.now(), get_facts().currency
-    with read_scope(_database()) as session:
+    with read_scope(ready_engine()) as session:
         journey = service.journey(session, key)
         found = results.of(session, key, journey, currency, now - timedelta(days=days), now)
         fates = results.fates(session, key, now - timedelta(days=days))
@@ -234,9 +236,3 @@ def _audience(journey: Journey) -> str:
         f"{_words(name)}: {', '.join(value) if isinstance(value, (list, tuple)) else value}"
         for name, value in asked.items()
     )
-
-
-def _database() -> Engine:
-    engine = get_engine()
-    migrations.upgrade(engine)
-    return engine

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rapport.cli.terminal import plain
+from rapport.cli.database import ready_engine
+from rapport.cli.terminal import LARGEST, MOST_DAYS, plain
 from rapport.conversations import log
 from rapport.kit.database import read_scope
 from rapport.review import service
@@ -30,11 +31,11 @@ def command(
     below: Annotated[
         float | None, typer.Option(min=0, max=1, help="With a message understood less surely than this.")
     ] = None,
-    days: Annotated[int | None, typer.Option(min=1, help="Only the last days.")] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = 20,
+    days: Annotated[int | None, typer.Option(min=1, max=MOST_DAYS, help="Only the last days.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=LARGEST, help="How many.")] = 20,
 ) -> None:
     """List conversations, or show one: what was said, understood and done, and how long it took."""
-    with read_scope() as session:
+    with read_scope(ready_engine()) as session:
         if conversation:
             show(log.show(session, conversation))
             return

@@ -10,10 +10,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from sqlalchemy.orm import Session
 
-from rapport import migrations
+from rapport.cli.database import ready_engine
+from rapport.cli.terminal import LARGEST
 from rapport.customers import service as customers
 from rapport.kit import clock
-from rapport.kit.database import get_engine, read_scope
+from rapport.kit.database import read_scope
 from rapport.kit.errors import NotFoundError
 from rapport.kit.format import money, number, short_day
 from rapport.loyalty.points import service as ledger
@@ -27,8 +28,7 @@ app = typer.Typer(help="Points: whether they add up, and what one customer has."
 @app.command("check")
 def check() -> None:
     """Check the whole points ledger; tell what customers have in it. The exit code is 1 when it is broken."""
-    engine = get_engine()
-    migrations.upgrade(engine)
+    engine = ready_engine()
     with (
         read_scope(engine) as session,
         Progress(
@@ -63,11 +63,10 @@ def check() -> None:
 @app.command("points")
 def points(
     email: Annotated[str, typer.Argument(help="The customer's e-mail address.")],
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many movements.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=LARGEST, help="How many movements.")] = 20,
 ) -> None:
     """Show a customer's points: what they have, when it ends, and how it came about."""
-    engine = get_engine()
-    migrations.upgrade(engine)
+    engine = ready_engine()
     with read_scope(engine) as session:
         customer = customers.find_by_identity(session, "email", email)
         if customer is None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+from typing import NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from sqlalchemy.exc import DatabaseError
 
 from rapport.cli import (
     api_keys,
@@ -28,7 +31,7 @@ from rapport.cli import (
     worker,
 )
 from rapport.edits import source as edits
-from rapport.kit.database import get_engine
+from rapport.kit.database import DATABASE_AWAY, get_engine
 from rapport.kit.errors import RapportError
 
 app = typer.Typer(
@@ -64,5 +67,15 @@ def main() -> None:
     try:
         app()
     except RapportError as error:
-        Console(stderr=True).print(f"[red]✗[/red] {error}", highlight=False, soft_wrap=True)
-        sys.exit(1)
+        _say(str(error))
+    except DATABASE_AWAY as error:
+        _say(f"The database does not answer: {getattr(error, 'orig', error)}")
+    except DatabaseError as error:
+        if type(error) is not DatabaseError:  # the others are mistakes of ours
+            raise
+        _say(f"The database cannot be read: {error.orig}")
+
+
+def _say(text: str) -> NoReturn:
+    Console(stderr=True).print(f"[red]✗[/red] {escape(text)}", highlight=False, soft_wrap=True)
+    sys.exit(1)

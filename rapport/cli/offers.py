@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rapport import migrations
-from rapport.kit.database import get_engine, read_scope, session_scope
+from rapport.cli.database import ready_engine
+from rapport.kit.database import read_scope, session_scope
 from rapport.kit.errors import RapportError
 from rapport.kit.format import day, money, number
 from rapport.kit.settings import get_settings
@@ -32,8 +32,7 @@ def show(
     past: Annotated[bool, typer.Option("--all", help="Also those that are made no more.")] = False,
 ) -> None:
     """Every offer with what it gives, how many codes are out, and what they cost."""
-    engine = get_engine()
-    migrations.upgrade(engine)
+    engine = ready_engine()
     with read_scope(engine) as session:
         rows = figures.of_all(session, past)
     if not rows:
@@ -51,8 +50,7 @@ def show(
 def check() -> None:
     """Find mistakes in offers.yml, and whether codes and budgets add up. Changes nothing."""
     book = get_rulebook()
-    engine = get_engine()
-    migrations.upgrade(engine)
+    engine = ready_engine()
     with read_scope(engine) as session:
         noted, broken = sync.warnings(session, book), audit.find(session)
     made = len(book.offers) - len(get_rulebook_file().offers)
@@ -69,8 +67,7 @@ def check() -> None:
 @app.command("sync")
 def take_over() -> None:
     """Take offers.yml over now; the running assistant does so by itself within minutes."""
-    engine = get_engine()
-    migrations.upgrade(engine)
+    engine = ready_engine()
     with session_scope(engine) as session:
         changes = sync.take_over(session)
     _tell(changes)

@@ -10,9 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.orm import Session
 
-from rapport import migrations
+from rapport.cli.database import ready_engine
 from rapport.handoff import service as handoff
-from rapport.kit.database import get_engine, read_scope, session_scope
+from rapport.kit.database import read_scope, session_scope
 from rapport.kit.errors import InvalidInputError, NotFoundError
 from rapport.kit.languages import DEFAULT_LANGUAGE, LANGUAGES
 from rapport.kit.settings import get_settings
@@ -43,8 +43,7 @@ def add(
     email, name, role = rules.checked_email(email), rules.checked_name(name), rules.checked_role(role)
     if language not in LANGUAGES:
         raise InvalidInputError(f"The language is one of {', '.join(LANGUAGES)}.")
-    engine = get_engine()
-    migrations.upgrade(engine)
+    engine = ready_engine()
     password = None if link else _ask(email, name)
     with session_scope(engine) as session:
         staff = service.create(session, email, name, role, password, language)
@@ -57,7 +56,7 @@ def add(
 def list_accounts() -> None:
     """Show all accounts."""
     table = Table("address", "name", "role", "last login", "state")
-    with read_scope() as session:
+    with read_scope(ready_engine()) as session:
         for staff in repository.everybody(session):
             table.add_row(
                 escape(staff.email),
@@ -77,7 +76,7 @@ def role(
     email: Email, role: Annotated[str, typer.Argument(help=f"One of {', '.join(rules.ROLES)}.")]
 ) -> None:
     """Give somebody another role."""
-    with session_scope() as session:
+    with session_scope(ready_engine()) as session:
         accounts.change_role(session, None, _find(session, email).id, role)
     _say(f"{email} is {role} now.")
 
@@ -85,9 +84,10 @@ def role(
 @app.command("disable")
 def disable(email: Email) -> None:
     """Switch an account off: logged out everywhere, no way in, and what they had taken over waits again."""
-    with session_scope() as session:
+    engine = ready_engine()
+    with session_scope(engine) as session:
         staff_id = accounts.switch_off(session, None, _find(session, email).id).id
-    with session_scope() as session:
+    with session_scope(engine) as session:
         handoff.release_all(session, staff_id)
     _say(f"{email} is switched off and logged out everywhere.")
 
@@ -95,7 +95,7 @@ def disable(email: Email) -> None:
 @app.command("enable")
 def enable(email: Email) -> None:
     """Switch an account on again."""
-    with session_scope() as session:
+    with session_scope(ready_engine()) as session:
         accounts.switch_on(session, None, _find(session, email).id)
     _say(f"{email} may log in again.")
 
@@ -103,12 +103,13 @@ def enable(email: Email) -> None:
 @app.command("password")
 def password(email: Email, link: Link = False) -> None:
     """Set a new password, or print a link with which they choose one. Every browser is logged out."""
-    with read_scope() as session:
+    engine = ready_engine()
+    with read_scope(engine) as session:
         staff = _find(session, email)
         address, name = staff.email, staff.name
     new = None if link else service.hashed(_ask(address, name), address, name)
     made = None
-    with session_scope() as session:
+    with session_scope(engine) as session:
         staff = _find(session, email)
         if new is None:
             accounts.log_out_everywhere(session, None, staff.id)

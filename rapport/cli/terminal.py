@@ -1,8 +1,13 @@
-"""What others wrote, shown in a terminal."""
+"""What others wrote, shown in a terminal, and how large a number may be that is typed there."""
 
 from __future__ import annotations
 
 import unicodedata
+
+# The largest id, or number of rows, that both databases take.
+LARGEST = 2**31 - 1
+# As far back as the calendar goes, and longer than any shop.
+MOST_DAYS = 36_500
 
 
 def plain(text: str) -> str:

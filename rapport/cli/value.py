@@ -15,10 +15,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from sqlalchemy import Engine
 
-from rapport import migrations
+from rapport.cli.database import ready_engine
 from rapport.cli.terminal import plain
 from rapport.customers import service as customers
-from rapport.kit.database import get_engine, read_scope
+from rapport.kit.database import read_scope
 from rapport.kit.errors import NotFoundError
 from rapport.kit.format import money
 from rapport.kit.languages import DEFAULT_LANGUAGE, LANGUAGES
@@ -58,8 +58,7 @@ def command(
     """
     if language not in LANGUAGES:
         raise typer.BadParameter(f"one of {', '.join(LANGUAGES)}", param_hint="--language")
-    engine = get_engine()
-    migrations.upgrade(engine)
+    engine = ready_engine()
     if customer is not None:
         _show_customer(engine, customer, language, as_json)
         return

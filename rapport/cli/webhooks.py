@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rapport.cli.terminal import plain
+from rapport.cli.database import ready_engine
+from rapport.cli.terminal import LARGEST, plain
 from rapport.connectors import repository
 from rapport.kit import clock
-from rapport.kit.database import get_engine, read_scope, session_scope
+from rapport.kit.database import read_scope, session_scope
 from rapport.kit.errors import NotFoundError
 
 console = Console(highlight=False)
@@ -32,11 +33,11 @@ class Status(StrEnum):
 @app.command("list")
 def list_deliveries(
     status: Annotated[Status | None, typer.Option(help="Only those.")] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=LARGEST, help="How many.")] = 20,
 ) -> None:
     """Show the newest deliveries; of failed ones, why."""
     table = Table("id", "shop", "topic", "received", "status", "tries", "why")
-    with read_scope() as session:
+    with read_scope(ready_engine()) as session:
         waiting = repository.waiting_count(session)
         for one in repository.deliveries(session, status.value if status else None, limit):
             table.add_row(
@@ -59,14 +60,15 @@ def list_deliveries(
 @app.command("retry")
 def retry(
     delivery: Annotated[
-        int | None, typer.Argument(help="A delivery's id; none tries all that failed.", show_default=False)
+        int | None,
+        typer.Argument(max=LARGEST, help="A delivery's id; none tries all that failed.", show_default=False),
     ] = None,
 ) -> None:
     """Apply again what failed."""
     # What follows from an order needs libraries that take a moment to load.
     from rapport.connectors import tasks
 
-    engine = get_engine()
+    engine = ready_engine()
     with session_scope(engine) as session:
         count = repository.try_again(session, delivery, clock.now())
     if delivery is not None and count == 0:

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, create_engine, event, make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
+from rapport.kit.errors import ConfigurationError
 from rapport.kit.settings import get_settings
 
 BUSY_TIMEOUT_SECONDS = 15
@@ -64,7 +65,17 @@ class Base(DeclarativeBase):
 
 
 def make_engine(url: str) -> Engine:
-    """An engine for `url` with the house's connection settings."""
+    """An engine for `url` with the house's connection settings.
+
+    Raises ConfigurationError for what is no address of a database, or a file that cannot be made.
+    """
+    try:
+        return _make_engine(url)
+    except (ArgumentError, ImportError, OSError) as error:
+        raise ConfigurationError(f"RAPPORT_DATABASE_URL leads to no database: {error}.") from error
+
+
+def _make_engine(url: str) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
         return create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=10, max_overflow=20)
     path = make_url(url).database

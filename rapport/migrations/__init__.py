@@ -8,6 +8,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Engine
 
 # Importing the models fills Base.metadata.
@@ -36,6 +37,7 @@ import rapport.site.models
 import rapport.staff.models
 import rapport.teaching.models
 import rapport.value.models  # noqa: F401
+from rapport.kit.errors import ConfigurationError
 
 
 def config(engine: Engine) -> Config:
@@ -47,8 +49,16 @@ def config(engine: Engine) -> Config:
 
 
 def upgrade(engine: Engine) -> None:
-    """Bring the database to the newest version; does nothing when it is there already."""
-    command.upgrade(config(engine), "head")
+    """Bring the database to the newest version; does nothing when it is there already.
+
+    Raises ConfigurationError when it is at a version that this code does not know.
+    """
+    try:
+        command.upgrade(config(engine), "head")
+    except CommandError as error:
+        raise ConfigurationError(
+            f"The database cannot be used: {error}. Was it used with a newer Rapport?"
+        ) from error
 
 
 def newest() -> str | None:

@@ -24,7 +24,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 @pytest.fixture
 def shop(settings: Settings, sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    monkeypatch.setattr(command, "get_engine", lambda: sqlite_engine)
+    monkeypatch.setattr(command, "ready_engine", lambda: sqlite_engine)
     monkeypatch.setattr(command.console, "width", 200)
     return sqlite_engine
 

@@ -24,7 +24,7 @@ DAY = timedelta(days=1)
 @pytest.fixture
 def shop(sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engine:
     """A shop with one customer, where the commands look."""
-    monkeypatch.setattr(loyalty, "get_engine", lambda: sqlite_engine)
+    monkeypatch.setattr(loyalty, "ready_engine", lambda: sqlite_engine)
     monkeypatch.setattr(loyalty.console, "width", 160)
     with session_scope(sqlite_engine) as session:
         one = customers.ensure_customer(session, identities=[("email", "kari@example.com")]).id
