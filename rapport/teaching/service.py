@@ -86,10 +86,14 @@ def undo(session: Session, message_id: int, annotation_id: int) -> Annotation:
 def decide(
     session: Session, staff_id: int, ids: Collection[int], accept: bool, words: Mapping[int, str]
 ) -> list[Annotation]:
-    """Takes or refuses proposed corrections; `words` are examples as somebody rewrote them."""
+    """Takes or refuses corrections that no model has learned; `words` are examples as somebody rewrote them.
+
+    What was refused can still be taken, but not when the message was corrected anew since.
+    """
     decided = []
     for annotation in repository.by_ids(session, ids):
-        if annotation.status not in {"proposed", "accepted"}:
+        newest = repository.of_message(session, annotation.message_id, annotation.kind)
+        if annotation.status not in {"proposed", "accepted", "rejected"} or newest is not annotation:
             continue
         if annotation.id in words and annotation.kind == "intent":
             annotation.words = rules.as_example(words[annotation.id])

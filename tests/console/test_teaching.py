@@ -113,6 +113,9 @@ def test_corrections_are_decided_singly_and_together(engine: Engine, log_in: Log
         "/console/teaching/decide", data={"csrf": manager.csrf, "verdict": "reject", "id": others}
     )
     assert [status for _, _, status in marks(engine)].count("rejected") == 3
+    manager.page("/console/teaching", status="rejected")
+    again = manager.post("/console/teaching/decide", verdict=f"accept:{others[0]}", status="rejected")
+    assert "1 correction accepted." in again.text
     assert not list(project.rglob("*.new"))
     assert "hi dear shop" not in (project / "data/nlu/greet.yml").read_text(encoding="utf-8"), "not yet"
 
