@@ -121,7 +121,8 @@ def dry_run(desk: SettingsDesk) -> Response:
     planned = trial.planned[:MOST_TRIED]
     names = _names(desk, [one.customer_id for one in planned])
     with desk.writing() as session:
-        desk.note(session, "try journeys", "journey", None, found=len(trial.planned))
+        shown = {"found": len(trial.planned), "customers": sorted(names)}
+        desk.note(session, "try journeys", "journey", None, **shown)
     return desk.page(
         "journeys_tried.html",
         planned=planned,

@@ -134,7 +134,7 @@ def test_mistakes_are_shown_at_their_fields(manager: StaffClient) -> None:
 
 
 def test_what_somebody_would_get_and_who_would(manager: StaffClient, engine: Engine) -> None:
-    live(engine)
+    life = live(engine)
     seen = manager.post(f"{PATH}/preview", customer=EMAIL).text
     assert "Lucía Moreno" in seen and "Hace tiempo que no nos haces un pedido" in seen
     assert "A complaint is open" in seen
@@ -150,9 +150,13 @@ def test_what_somebody_would_get_and_who_would(manager: StaffClient, engine: Eng
                 clock.now() - timedelta(days=9),
                 delivered_at=clock.now() - timedelta(days=5),
             )
+        session.scalars(select(JourneyStep)).one().due_at = clock.now()
     tried = manager.post("/console/journeys/try").text
-    assert "Nothing was sent" in tried or "Nothing is due" in tried
+    assert "1 message is due at this moment. Nothing was sent or changed." in tried
+    assert "Lucía Moreno" in tried
     assert "3 people more fit, but may not be written to" in tried and "They did not agree to it: 3" in tried
     with read_scope(engine) as session:
         assert session.scalar(select(func.count()).select_from(ContactDecision)) == 0
+        looks = session.scalars(select(AuditEvent.details).where(AuditEvent.action == "try journeys")).all()
+        assert looks == [{"found": 1, "customers": [life.customer]}], "whose names were shown is kept"
         assert session.scalar(select(func.count()).select_from(JourneyEntry)) == 1
