@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -103,11 +104,8 @@ def change(desk: SettingsDesk, key: str) -> Response:
         again = partial(_page, desk, rule=rule, fields=fields, base=base)
         typed, problems = form.read(desk, session, rule, fields, any_kind=False)
         after, wrong = _checked(desk, book, key, typed)
-        if after is None or problems:
-            return again(session, status=422, problems=wrong | problems)
-        if desk.field("do") != "save":
-            changes = words.lines(desk, rules.differences(_content(rule), _content(after)))
-            return again(session, changes=changes, spoken=preview.offered(session, after))
+        if after is None or problems or desk.field("do") != "save":
+            return _again(desk, session, again, rule, after, wrong | problems)
     said = desk.gettext("Saved. Codes that were given already keep their terms.")
     return _save(desk, after, base, f"{PATH}/{key}", said, again)
 
@@ -135,11 +133,8 @@ def create(desk: SettingsDesk, key: str) -> Response:
         new = _free_key(session, typed["name"])
         whole = {**rule.model_dump(mode="json"), **typed, "key": new, "active": True}
         after, wrong = _checked(desk, book, new, whole)
-        if after is None or problems:
-            return again(session, status=422, problems=wrong | problems)
-        if desk.field("do") != "save":
-            changes = words.lines(desk, rules.differences(_content(rule), _content(after)))
-            return again(session, changes=changes, spoken=preview.offered(session, after))
+        if after is None or problems or desk.field("do") != "save":
+            return _again(desk, session, again, rule, after, wrong | problems)
     said = desk.gettext("Saved. Customers get it from now on.")
     return _save(desk, after, 0, f"{PATH}/{new}", said, again)
 
@@ -198,6 +193,21 @@ def _checked(
         return _rule(with_offer(book, get_facts(), key, change), key), {}
     except ValidationError as error:
         return None, form.problems(desk, error)
+
+
+def _again(
+    desk: Desk,
+    session: Session,
+    again: Callable[..., Response],
+    before: OfferRule,
+    after: OfferRule | None,
+    problems: dict[str, str],
+) -> Response:
+    """The form with its mistakes, or with what would change and be said."""
+    if after is None or problems:
+        return again(session, status=422, problems=problems)
+    changes = words.lines(desk, rules.differences(_content(before), _content(after)))
+    return again(session, changes=changes, spoken=preview.offered(session, after))
 
 
 def _save(desk: Desk, rule: OfferRule, base: int, path: str, said: str, again: Any) -> Response:
