@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Engine
@@ -35,6 +36,7 @@ from rapport.kit.database import read_scope, session_scope
 from rapport.kit.settings import get_settings
 from rapport.outreach import last_look, letter
 from rapport.outreach.journeys import recall
+from rapport.preferences import links
 
 log = logging.getLogger(__name__)
 
@@ -156,10 +158,10 @@ class Sender:
             if held_back and not delivery.asked and repository.overtaken(session, delivery):
                 raise RefusedError("it was held back, and they have had something later")
             text, content, language = repository.message(session, delivery)
-            # As in mails it is made as it leaves: nobody who reads the log can choose for them.
-            below = (
-                "" if delivery.asked else letter.last_line(get_settings(), point.customer_id, text, language)
-            )
+            below = ""
+            if not delivery.asked:
+                below = letter.last_line(get_settings(), point.customer_id, text, language)
+                text, content = _with_own_links(text, content, point.customer_id, language)
             key = f"{delivery.conversation_id}:{delivery.sequence}"
             subject = (
                 repository.subject(session, channel.name, point.thread) if channel.has_subjects else None
@@ -281,3 +283,14 @@ class Sender:
         """The channels that are switched on and not paused."""
         now = time.monotonic()
         return [name for name in self._channels if self._paused.get(name, (0.0, 0.0))[0] <= now]
+
+
+def _with_own_links(
+    text: str, content: dict[str, Any], customer_id: int, language: str
+) -> tuple[str, dict[str, Any]]:
+    """As in mails they are made as it leaves: nobody who reads the log can choose for them."""
+    own = partial(links.with_own_url, get_settings(), customer_id=customer_id, language=language)
+    if template := content.get("template"):
+        parameters = [own(text=value) for value in template.get("parameters", ())]
+        content = {**content, "template": {**template, "parameters": parameters}}
+    return own(text=text), content

@@ -28,7 +28,13 @@ from rapport.kit.settings import Settings
 from rapport.outreach.blocks import blocks
 from rapport.outreach.compose import shop_name
 from rapport.outreach.models import OutboxMessage
-from rapport.preferences.links import PREFERENCES, preferences_url, unsubscribe_url
+from rapport.preferences.links import (
+    PREFERENCES,
+    no_ones_url,
+    preferences_url,
+    unsubscribe_url,
+    with_own_url,
+)
 
 FOLDER = Path(__file__).parent
 OTHER = "other"
@@ -114,6 +120,7 @@ def unasked(
     settings: Settings, customer_id: int, purpose: str, subject: str, text: str, language: str
 ) -> Letter:
     """What nobody asked for as the customer reads it. `purpose` is what they agreed to, or "other"."""
+    text = with_own_url(settings, text, customer_id, language)
     return _letter(footer(settings, customer_id, purpose, language), subject, text, language)
 
 
@@ -121,7 +128,7 @@ def preview(settings: Settings, purpose: str, subject: str, text: str, language:
     """The same for staff to look at: nobody leaves by its links."""
     below = replace(
         footer(settings, 0, purpose, language),
-        preferences_url=f"{settings.base_url}/p/…",
+        preferences_url=no_ones_url(settings),
         unsubscribe_url=f"{settings.base_url}/u/…",
     )
     return _letter(below, subject, text, language)

@@ -63,6 +63,16 @@ def preferences_url(settings: Settings, customer_id: int, language: str) -> str:
     return f"{settings.base_url}{PREFERENCES}/{make(settings, 'preferences', customer_id, language)}"
 
 
+def no_ones_url(settings: Settings) -> str:
+    """What stands for it in words that wait: who else reads them cannot choose for the customer."""
+    return f"{settings.base_url}{PREFERENCES}/…"
+
+
+def with_own_url(settings: Settings, text: str, customer_id: int, language: str) -> str:
+    """The words as they leave: with the customer's link instead of nobody's."""
+    return text.replace(no_ones_url(settings), preferences_url(settings, customer_id, language))
+
+
 def chat_url(settings: Settings, customer_id: int, language: str) -> str:
     """The same page for who is talking to us; good for as long as it is known who that is, an hour."""
     return f"{settings.base_url}{PREFERENCES}/{make(settings, 'chat', customer_id, language)}"

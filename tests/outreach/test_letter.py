@@ -112,6 +112,16 @@ def test_everybody_reads_why_it_comes_and_how_to_leave(shop: Settings, language:
     assert mail["Content-Language"] == language
 
 
+def test_where_to_choose_may_stand_in_the_words_as_well(shop: Settings) -> None:
+    """What waits in the outbox does not hold it."""
+    mail = received(shop, text=f"You choose here: {links.no_ones_url(shop)}\n")
+    below = re.search(
+        r"https://chat\.fjordly\.example/p/[a-z2-7]{40}", part(mail, "plain").partition("--\n")[2]
+    )
+    assert below is not None and f"You choose here: {below[0]}" in part(mail, "plain")
+    assert f'href="{below[0]}"' in part(mail, "html").partition("footer")[0]
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_below_a_message_in_an_app_stands_where_to_choose(shop: Settings, language: str) -> None:
     line = letter.last_line(shop, 7, "Ullgenseren er her.", language)

@@ -109,7 +109,7 @@ def _values(
     if years := context.get("years"):
         found["years"] = show.counted(int(years), language)
     if "preferences" in asked:
-        found["preferences"] = links.preferences_url(get_settings(), customer_id, language)
+        found["preferences"] = links.no_ones_url(get_settings())
     return {key: value for key, value in found.items() if value is not None}
 
 

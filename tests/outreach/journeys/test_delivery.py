@@ -10,7 +10,9 @@ from sqlalchemy import Engine, delete, select, update
 from sqlalchemy.orm import Session
 
 from rapport.channels import outbound
+from rapport.channels.base import Part, Target, Template
 from rapport.channels.models import ContactPoint, Delivery
+from rapport.channels.sending import Sender
 from rapport.conversations import repository as conversations
 from rapport.conversations.models import Conversation, Message
 from rapport.customers import contact
@@ -23,6 +25,7 @@ from rapport.outreach.journeys import tasks
 from rapport.outreach.journeys.definition import Journey, Trigger, load_all
 from rapport.outreach.journeys.models import JourneyStep
 from rapport.preferences import links
+from tests.channels.people import WhatsApp
 from tests.conversations.conftest import MakeTurns, receive
 from tests.fake_rasa import FakeRasa
 from tests.outreach.journeys.conftest import Use
@@ -141,6 +144,19 @@ def test_what_was_refused_before_it_arrived_is_cancelled_and_no_question_to_them
         assert conversations.untold(session, talk.id, 9) == []
 
 
+class OfTemplates(WhatsApp):
+    """Keeps those that it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.templates: list[Template] = []
+
+    def send(self, target: Target, part: Part) -> str:
+        assert part.template is not None
+        self.templates.append(part.template)
+        return super().send(target, part)
+
+
 def test_outside_the_window_only_the_approved_template_goes_out(engine: Engine, use: Use) -> None:
     one = use(on("whatsapp", template="refill", parameters=["name", "shop", "preferences"]))
     with session_scope(engine) as session:
@@ -148,14 +164,20 @@ def test_outside_the_window_only_the_approved_template_goes_out(engine: Engine, 
     assert tasks.decide_due(engine) == {"send": 1}
     with read_scope(engine) as session:
         message = session.scalars(select(Message)).one()
-        *known, url = message.content["template"].pop("parameters")
-        assert (known, message.content["template"]) == (
-            ["Ann", "Fjordly"],
-            {"name": "refill", "language": "en"},
+        no_ones = links.no_ones_url(get_settings())
+        assert (message.text, message.content["template"]) == (
+            "Refill, Ann?",
+            {"name": "refill", "language": "en", "parameters": ["Ann", "Fjordly", no_ones]},
         )
-        link = links.read(get_settings(), url.removeprefix(f"{get_settings().base_url}/p/"))
-        assert link is not None
-        assert (message.text, link.subject_id) == ("Refill, Ann?", session.scalars(select(Customer.id)).one())
+        ann = session.scalars(select(Customer.id)).one()
+    # Who reads the log has no link to their page; they have.
+    whatsapp = OfTemplates()
+    assert Sender(engine, {"whatsapp": whatsapp}).send_next()
+    [template] = whatsapp.templates
+    *known, url = template.parameters
+    link = links.read(get_settings(), url.removeprefix(f"{get_settings().base_url}/p/"))
+    assert link is not None
+    assert (known, link.subject_id) == (["Ann", "Fjordly"], ann)
 
 
 @pytest.mark.parametrize(("hours_ago", "reason"), [(25, "window_closed"), (1, "allowed")])
