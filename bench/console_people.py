@@ -164,25 +164,11 @@ class _Maker:
                 order_id=order,
                 at=at,
             )
-            add("posting", transaction_id=movement, account_id=accounts["points"], points=earned)
-            earning = add(
-                "earning",
-                account_id=accounts["points"],
-                transaction_id=movement,
-                order_id=order,
-                at=at,
-                points=earned,
-                matured_at=at,
-            )
+            mine = {"account_id": accounts["points"], "points": earned}
+            add("posting", transaction_id=movement, **mine)
+            earning = add("earning", transaction_id=movement, order_id=order, at=at, matured_at=at, **mine)
             ends = self.end + timedelta(days=200)
-            lot = add(
-                "lot",
-                account_id=accounts["points"],
-                earning_id=earning,
-                points=earned,
-                remaining=earned,
-                expires_at=ends,
-            )
+            lot = add("lot", earning_id=earning, remaining=earned, expires_at=ends, **mine)
             add("lot_movement", transaction_id=movement, lot_id=lot, points=earned)
 
     def _code(self, customer: int, at: datetime) -> None:

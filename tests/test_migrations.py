@@ -67,3 +67,11 @@ def test_what_there_is_stays_when_a_table_is_made_anew(engine: Engine) -> None:
         assert [tuple(row) for row in months] == [(date(2026, 2, 1), 5), (date(2026, 3, 1), 4)]
     with pytest.raises(IntegrityError), session_scope(engine) as session:
         session.execute(delete(JourneyEntry))
+
+
+def test_the_search_goes_on_after_a_step_back(sqlite_engine: Engine) -> None:
+    """SQLite drops the triggers of a table that is made anew."""
+    command.downgrade(migrations.config(sqlite_engine), "0014")
+    with sqlite_engine.connect() as connection:
+        kept = "SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'message'"
+        assert connection.exec_driver_sql(kept).scalar() == 3

@@ -51,8 +51,7 @@ def downgrade() -> None:
     op.add_column("handoff", sa.Column("taken_by", sa.String(length=120), nullable=True))
     op.drop_index("ix_message_untold", "message")
     for name in ("first_answer_at", "waiting_since", "missed_at", "staff_id"):
-        with op.batch_alter_table("handoff") as table:
-            table.drop_column(name)
-    with op.batch_alter_table("message") as table:
-        table.drop_column("told_at")
-        table.drop_column("staff_id")
+        op.drop_column("handoff", name)
+    # In plain SQL as well: a table written anew has lost the triggers that keep the search.
+    for name in ("told_at", "staff_id"):
+        op.drop_column("message", name)
