@@ -42,7 +42,8 @@ from rapport.console import (
     welcome,
 )
 from rapport.console.desk import Parts, html
-from rapport.kit import errors, languages, middleware
+from rapport.console.i18n import translations
+from rapport.kit import errors, middleware
 from rapport.kit.database import DATABASE_AWAY
 from rapport.shop.facts import get_facts
 from rapport.staff.oidc import make as make_provider
@@ -145,6 +146,6 @@ def _database_away(request: Request, _error: Exception) -> Response:
 
 
 def _page(request: Request, status: int, detail: str) -> Response:
-    wanted = request.headers.get("accept-language", "").split(",")[0].split(";")[0]
-    language = languages.normalise(wanted) or languages.DEFAULT_LANGUAGE
-    return html("error.html", language, {"status": status, "detail": detail, "shop": get_facts()}, status)
+    language = getattr(request.state, "language", None) or login.spoken(request)
+    said = translations(language).gettext(detail) if detail else ""
+    return html("error.html", language, {"status": status, "detail": said, "shop": get_facts()}, status)

@@ -210,6 +210,8 @@ def signed_in(request: Request, form: Form) -> Desk:
     with read_scope(parts.database) as session:
         staff, tell = service.logged_in(session, secret, token)
         session.expunge_all()
+    # For what goes wrong from here on.
+    request.state.language = staff.language
     csrf = csrf_token(secret, token)
     if request.method != "GET":
         check_same_site(request, parts.settings)

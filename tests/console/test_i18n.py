@@ -85,6 +85,11 @@ def test_pages_are_shown_in_every_language(language: str, sqlite_engine: Engine,
         assert f'<html lang="{language}">' in page
         assert save in page
         assert "Log out" not in page
+    gone = admin.get("/console/conversations/" + "0" * 32)
+    assert gone.status_code == 404
+    assert f'<html lang="{language}">' in gone.text, "the page that says what went wrong, too"
+    assert translations(language).gettext("There is no such conversation.") in gone.text
+    assert "There is no such" not in gone.text
 
 
 @pytest.fixture
