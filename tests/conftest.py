@@ -223,6 +223,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A whole running Rapport with the demo shop, shared by all tests that talk to it."""
     stack = Stack(tmp_path_factory.mktemp("stack"))
     stack.let_jobs_rest()
+    stack.load_demo()
     stack.start()
     yield stack
     stack.stop()

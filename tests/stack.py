@@ -14,8 +14,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -26,7 +27,9 @@ import requests
 import yaml
 from sqlalchemy import Engine
 
-from rapport import migrations
+from rapport import demo, migrations
+from rapport.demo import orders
+from rapport.demo.people import Person
 from rapport.kit import clock
 from rapport.kit.database import make_engine, session_scope
 from rapport.kit.settings import ROOT, get_settings
@@ -37,6 +40,7 @@ from tests.ports import free_port
 T = TypeVar("T")
 
 IDENTITY_SECRET = "a-secret-of-the-shop-and-the-assistant"
+STORIES_WRITTEN = date(2026, 11, 22)
 START_SECONDS = 420  # the first run of a fresh clone installs Rasa and trains the model
 
 
@@ -155,6 +159,24 @@ class Stack:
         tomorrow = clock.now() + timedelta(days=1)
         with session_scope(engine) as session:
             session.add_all(JobRun(name=job.name, started_at=tomorrow, finished_at=tomorrow) for job in JOBS)
+        engine.dispose()
+
+    def load_demo(self) -> None:
+        """Before the start: the demo shop as `up` loads it, with the same people and orders on each day.
+
+        What is bought depends on the season, and with it all that the dice say afterwards; stories tell of
+        who has an order on its way, and of what sells best.
+        """
+        today, basket = clock.now().date(), orders._basket
+        since = today - STORIES_WRITTEN
+
+        def in_their_season(random: Random, person: Person, products: Any, moment: datetime) -> Any:
+            return basket(random, person, products, moment - since)
+
+        engine = make_engine(self.environment["RAPPORT_DATABASE_URL"])
+        with pytest.MonkeyPatch.context() as patched, session_scope(engine) as session:
+            patched.setattr(orders, "_basket", in_their_season)
+            demo.load(session, today)
         engine.dispose()
 
     @contextmanager
