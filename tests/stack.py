@@ -173,11 +173,9 @@ class Stack:
         def in_their_season(random: Random, person: Person, products: Any, moment: datetime) -> Any:
             return basket(random, person, products, moment - since)
 
-        engine = make_engine(self.environment["RAPPORT_DATABASE_URL"])
-        with pytest.MonkeyPatch.context() as patched, session_scope(engine) as session:
+        with self.jobs() as engine, pytest.MonkeyPatch.context() as patched, session_scope(engine) as session:
             patched.setattr(orders, "_basket", in_their_season)
             demo.load(session, today)
-        engine.dispose()
 
     @contextmanager
     def jobs(self) -> Iterator[Engine]:
