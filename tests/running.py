@@ -31,7 +31,9 @@ def until(condition: Callable[[], T], seconds: float = 10, what: str = "") -> T:
 
 
 class RunningApp:
-    """The app on a port of its own."""
+    """The app on a port of its own. It sends no mails and runs no jobs beside the test, unless told to
+    (`background=True`): what waits in the database is still there when the test looks.
+    """
 
     def __init__(
         self,
@@ -41,7 +43,8 @@ class RunningApp:
         channels: dict[str, MessagingChannel] | None = None,
         **changes: Any,
     ) -> None:
-        settings = settings.model_copy(update={"rasa_port": rasa.port, "rate_limits": False, **changes})
+        calm = {"rate_limits": False, "background": False}
+        settings = settings.model_copy(update={"rasa_port": rasa.port, **calm, **changes})
         self.app = create_app(settings, database, channels)
         self._server = make_server(self.app, "127.0.0.1", 0)
         self._thread = threading.Thread(target=self._server.run, daemon=True)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
+import pytest
 from sqlalchemy import Engine, select
 
 from rapport.customers import contact
 from rapport.kit.database import read_scope, session_scope
+from rapport.kit.settings import Settings
 from rapport.outreach import repository
 from rapport.outreach.models import OutboxMessage
 from tests.channels.fakes.mailbox import MailProvider, a_mail
+from tests.channels.harness import running
 from tests.channels.test_mail_reading import bounce, complaint
 from tests.fake_rasa import FakeRasa
 from tests.outreach.queueing import a_customer, queue, row
@@ -19,6 +23,15 @@ from tests.running import RunningApp, until
 PROVIDER = MailProvider
 IN_REPORTS = b"<0123abcd@fjordly.example>"
 PEOPLE = {name: f"{name}@example.com" for name in ("gone", "angry", "tired", "clicks")}
+
+
+@pytest.fixture
+def app(
+    settings: Settings, sqlite_engine: Engine, rasa: FakeRasa, provider: MailProvider
+) -> Iterator[RunningApp]:
+    """It sends what waits."""
+    with running(provider, settings, sqlite_engine, rasa, background=True) as app:
+        yield app
 
 
 def test_what_comes_back_is_heard(
