@@ -118,6 +118,9 @@ def add_tag(desk: Answerer, conversation_id: Conversed) -> Response:
             tag = notes.add_tag(session, conversation_id, desk.staff.id, typed)
             if tag is not None:
                 desk.note(session, "add tag", "conversation", conversation_id, tag=tag)
+    except notes.TooManyError:
+        problem = desk.gettext("A conversation has at most %(most)s tags.", most=notes_rules.MOST_TAGS)
+        return _page(desk, conversation_id, 422, tag_problem=problem, typed_tag=typed)
     except InvalidInputError:
         problem = desk.gettext(
             "A tag needs 1 to %(most)s letters or digits, and must not be somebody's address or number.",

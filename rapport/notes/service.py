@@ -13,6 +13,10 @@ from rapport.staff import service as staff_service
 LOOK = "look"
 
 
+class TooManyError(InvalidInputError):
+    """The conversation has as many tags as it may."""
+
+
 def add_note(session: Session, conversation_id: str, staff_id: int, text: str) -> Note:
     """Raises InvalidInputError."""
     note = Note(conversation_id=conversation_id, staff_id=staff_id, text=rules.note(text), at=clock.now())
@@ -45,10 +49,12 @@ def _own(session: Session, conversation_id: str, staff_id: int, note_id: int) ->
 
 
 def add_tag(session: Session, conversation_id: str, staff_id: int, text: str) -> str | None:
-    """The tag as it is kept; None when the conversation has it already. Raises InvalidInputError."""
+    """The tag as it is kept; None when the conversation has it already. Raises InvalidInputError, of which
+    TooManyError is one.
+    """
     tag = rules.tag(text)
     if len(repository.tags(session, conversation_id)) >= rules.MOST_TAGS:
-        raise InvalidInputError(f"A conversation has at most {rules.MOST_TAGS} tags.")
+        raise TooManyError(f"A conversation has at most {rules.MOST_TAGS} tags.")
     return tag if repository.add_tag(session, conversation_id, tag, staff_id, clock.now()) else None
 
 

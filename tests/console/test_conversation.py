@@ -14,6 +14,7 @@ from sqlalchemy import Engine, event, select
 from rapport.conversations.models import Conversation, Message
 from rapport.kit import clock
 from rapport.kit.database import read_scope, session_scope
+from rapport.notes import service as notes
 from rapport.notes.models import ConversationTag, Note
 from rapport.staff.models import AuditEvent, Staff
 from tests.console.client import readable
@@ -308,6 +309,12 @@ def test_mistakes_are_shown_with_what_was_typed(log_in: Logged, engine: Engine) 
     address = agent.post(f"{path(conversation)}/tags", tag="ann@example.com")
     assert address.status_code == 422 and 'value="ann@example.com"' in address.text
     assert agent.post(f"{path(conversation)}/tags", tag="!!!").status_code == 422
+    with session_scope(engine) as session:
+        ada = staff_id(engine, "agent")
+        for number in range(20):
+            notes.add_tag(session, conversation, ada, f"tag {number}")
+    many = agent.post(f"{path(conversation)}/tags", tag="one more")
+    assert many.status_code == 422 and "A conversation has at most 20 tags." in many.text
     assert agent.post(f"{path(conversation)}/assign", staff="999999").status_code == 404
     assert agent.post(f"{path(conversation)}/assign", staff="x").status_code == 422
     assert agent.get(path("0" * 32)).status_code == 404
