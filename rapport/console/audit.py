@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from rapport.console.audit_words import SUBJECTS
 from rapport.console.desk import POLICY, YEARS, Desk, allowed, number
 from rapport.console.looks import LIST
+from rapport.kit import clock
 from rapport.shop.facts import get_facts
 from rapport.staff import audit, repository
 from rapport.staff.models import AuditEvent
@@ -103,8 +104,9 @@ def download(request: Request, desk: AuditDesk) -> Response:
     with desk.writing() as session:
         filters = {name: value for name, value in asked.fields.items() if value}
         desk.note(session, "export", "audit log", None, filters=filters)
+    today = clock.now().astimezone(ZoneInfo(get_facts().timezone))
     headers = {
-        "Content-Disposition": f'attachment; filename="audit-{date.today():%Y-%m-%d}.csv"',  # noqa: DTZ011
+        "Content-Disposition": f'attachment; filename="audit-{today:%Y-%m-%d}.csv"',
         "Content-Security-Policy": POLICY,
     }
     return StreamingResponse(_rows(desk, asked.wanted), media_type="text/csv; charset=utf-8", headers=headers)
