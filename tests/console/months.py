@@ -19,6 +19,7 @@ from tests.console.talks import talk
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 COUNTED = ("orders", "buying_days", "revenue_minor", "costed_minor", "margin_minor")
+IN_OCTOBER = datetime(2026, 10, 20, tzinfo=UTC)
 HOSTILE = '=HYPERLINK("http://evil.example")<script>alert(1)</script>'
 
 
@@ -37,7 +38,7 @@ def month(engine: Engine) -> None:
     person = talk(engine, asked("a person", "contact_human_agent"), ("staff", "Hi"), at=at(4))
     talk(engine, asked(), ("bot", "Here."), at=at(5))
     talk(engine, asked(intent=HOSTILE[:60]), ("bot", "Here."), at=at(20, 9))
-    talk(engine, asked(intent="delivery_period"), ("bot", "Here."), at=datetime(2026, 10, 20, tzinfo=UTC))
+    talk(engine, asked(intent="delivery_period"), ("bot", "Here."), at=IN_OCTOBER)
     with session_scope(engine) as session:
         for number, waited in enumerate((60, 120, 600)):
             session.add(
@@ -63,14 +64,29 @@ def month(engine: Engine) -> None:
                 )
             )
         customer = Customer(language="en")
-        order = Order(
-            source="shop", number="1", status="paid", currency="NOK", total_minor=90_000, placed_at=at(6)
+        order, earlier = (
+            Order(
+                source="shop",
+                number=number,
+                status="paid",
+                currency="NOK",
+                total_minor=total,
+                placed_at=placed,
+            )
+            for number, total, placed in (("1", 90_000, at(6)), ("2", 50_000, IN_OCTOBER))
         )
         offer = Offer(key="winter", percent=10)
-        session.add_all([customer, order, offer])
+        session.add_all([customer, order, earlier, offer])
         session.flush()
-        for number in range(3):
-            used = number == 0
+        for number, (issued, used, bought, discount) in enumerate(
+            (
+                (at(5), at(6), order.id, 10_000),
+                (at(5), at(7), None, 2_000),  # at a till that tells of no order
+                (at(5), None, None, None),
+                (at(5), None, None, None),
+                (IN_OCTOBER, IN_OCTOBER, earlier.id, 5_000),
+            )
+        ):
             session.add(
                 Coupon(
                     code=f"FJ-{number}",
@@ -78,12 +94,12 @@ def month(engine: Engine) -> None:
                     customer_id=customer.id,
                     sequence=number,
                     state="redeemed" if used else "issued",
-                    issued_at=at(5),
+                    issued_at=issued,
                     expires_at=at(28),
-                    redeemed_at=at(6) if used else None,
-                    order_id=order.id if used else None,
-                    discount_minor=10_000 if used else None,
-                    cost_minor=10_000 if used else None,
+                    redeemed_at=used,
+                    order_id=bought,
+                    discount_minor=discount,
+                    cost_minor=discount,
                 )
             )
         session.add_all(

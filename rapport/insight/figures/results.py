@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Integer, Select, and_, bindparam, case, cast, func, select
+from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, case, cast, func, select
 from sqlalchemy.orm import Session
 
 from rapport.cases.models import Case
@@ -31,7 +31,9 @@ from rapport.shop.models import Order, OrderItem, Product
 
 # Orders that came to nothing bring no revenue.
 UNDONE = ("cancelled", "refunded")
-BEGIN, END, NOW = (bindparam(name, type_=UtcDateTime()) for name in ("begin", "end", "now"))
+EARLIER, BEGIN, END, NOW = (
+    bindparam(name, type_=UtcDateTime()) for name in ("earlier", "begin", "end", "now")
+)
 
 
 @dataclass(frozen=True)
@@ -64,20 +66,22 @@ def codes(session: Session, spans: Spans, currency: str) -> tuple[Codes, Codes, 
     """
     issued = {row[0]: row[1] for row in session.execute(_issued(spans.count), spans.values)}
     used = {row[0]: (row[1], row[2]) for row in session.execute(_used(spans.count), spans.values)}
+    limits = {**spans.now, "earlier": spans.before["begin"], "currency": currency}
+    orders = {inside: sums for inside, *sums in session.execute(_ORDERS, limits)}
 
-    def period(parts: Sequence[int], moments: Mapping[str, Any]) -> Codes:
+    def period(parts: Sequence[int], inside: bool) -> Codes:
         return Codes(
             sum(issued.get(part, 0) for part in parts),
             sum(used[part][0] for part in parts if part in used),
             sum(used[part][1] for part in parts if part in used),
-            *session.execute(_ORDERS, {**moments, "currency": currency}).one(),
+            *orders.get(inside, [0] * 4),
         )
 
     by_part = (
         [issued.get(part, 0) for part in spans.parts],
         [used[part][0] if part in used else 0 for part in spans.parts],
     )
-    return period(spans.parts, spans.now), period([-1], spans.before), by_part
+    return period(spans.parts, True), period([-1], False), by_part
 
 
 @cache
@@ -174,10 +178,19 @@ _MOVES = (
     .where(SegmentMove.day.between(FIRST, LAST))
     .group_by(SegmentMove.from_segment, SegmentMove.to_segment)
 )
-_redeemed = select(Coupon.order_id).where(Coupon.redeemed_at >= BEGIN, Coupon.redeemed_at < END)
-# From the codes to their orders, and from these to what was in them: all of it by numbers.
+
+
+def _redeemed(begin: ColumnElement[datetime]) -> Select[int | None]:
+    # Some were used where nobody tells of the order. Among them no number would be known to be missing.
+    used = select(Coupon.order_id).where(Coupon.redeemed_at >= begin, Coupon.redeemed_at < END)
+    return used.where(Coupon.order_id.is_not(None))
+
+
+# From the codes to their orders, and from these to what was in them: all of it by numbers, and of both
+# periods at once, as PostgreSQL may read all orders for it. (All codes of an order are used in one moment.)
 _bought = (
     select(
+        Order.id.in_(_redeemed(BEGIN)).label("inside"),
         Order.total_minor,
         func.sum(OrderItem.quantity * Product.cost_minor).label("cost"),
         (func.count() - func.count(Product.cost_minor)).label("unknown"),
@@ -185,14 +198,17 @@ _bought = (
     .select_from(Order)
     .outerjoin(OrderItem, OrderItem.order_id == Order.id)
     .outerjoin(Product, Product.id == OrderItem.product_id)
-    .where(Order.id.in_(_redeemed), Order.currency == bindparam("currency"), Order.status.not_in(UNDONE))
+    .where(
+        Order.id.in_(_redeemed(EARLIER)), Order.currency == bindparam("currency"), Order.status.not_in(UNDONE)
+    )
     .group_by(Order.id)
     .subquery()
 )
 _known = _bought.c.unknown == 0
 _ORDERS = select(
+    _bought.c.inside,
     func.count(),
     total(_bought.c.total_minor),
     total(case((_known, 1), else_=0)),
     total(case((_known, _bought.c.total_minor - _bought.c.cost), else_=0)),
-).select_from(_bought)
+).group_by(_bought.c.inside)
