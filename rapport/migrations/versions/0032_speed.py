@@ -37,10 +37,10 @@ WIDER = (
 )
 SUM_UP = {
     "sqlite": "INSERT INTO intent_month"
-    " SELECT date(day, 'start of month'), intent, channel, language, sum(messages)"
+    " SELECT date(day, 'start of month'), channel, language, intent, sum(messages)"
     " FROM intent_day GROUP BY 1, 2, 3, 4",
     "postgresql": "INSERT INTO intent_month"
-    " SELECT date_trunc('month', day)::date, intent, channel, language, sum(messages)"
+    " SELECT date_trunc('month', day)::date, channel, language, intent, sum(messages)"
     " FROM intent_day GROUP BY 1, 2, 3, 4",
 }
 
@@ -59,11 +59,11 @@ def upgrade() -> None:
     op.create_table(
         "intent_month",
         sa.Column("month", sa.Date(), nullable=False),
-        sa.Column("intent", sa.String(length=60), nullable=False),
         sa.Column("channel", sa.String(length=20), nullable=False),
         sa.Column("language", sa.String(length=2), nullable=False),
+        sa.Column("intent", sa.String(length=60), nullable=False),
         sa.Column("messages", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("month", "intent", "channel", "language", name=op.f("pk_intent_month")),
+        sa.PrimaryKeyConstraint("month", "channel", "language", "intent", name=op.f("pk_intent_month")),
         sqlite_with_rowid=False,
     )
     op.execute(SUM_UP[op.get_bind().dialect.name])
