@@ -16,7 +16,6 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from rapport.app import LAST_CALL_SECONDS
 from rapport.kit.settings import ROOT, Settings
 from tests.fake_rasa import FakeRasa, slow
 from tests.ports import free_port
@@ -102,8 +101,8 @@ def test_it_stops_in_time_with_open_streams_and_a_slow_turn(
     until(lambda: len(rasa.running), 10)
     started = time.monotonic()
     app.process.send_signal(number)
-    assert app.process.wait(20) in {0, -number}
-    assert time.monotonic() - started < LAST_CALL_SECONDS
+    assert app.process.wait(10) in {0, -number}
+    assert time.monotonic() - started < 4
     for thread in threads:
         thread.join(5)
     assert sorted(ended) == ["202", "stream", "stream"]
@@ -114,7 +113,9 @@ def test_it_stops_in_time_with_open_streams_and_a_slow_turn(
 
 def test_it_leaves_with_its_parent(app: AppProcess) -> None:
     os.close(app.pipe)  # what the kernel does when the parent is killed
-    code = app.process.wait(20)
+    started = time.monotonic()
+    code = app.process.wait(10)
+    assert time.monotonic() - started < 4
     assert code in {0, -signal.SIGTERM}, "in the orderly way, not cut off at its end"
 
 

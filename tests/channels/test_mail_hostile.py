@@ -109,9 +109,9 @@ HOSTILE: dict[str, bytes] = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_nobody_can_keep_us_busy(name: str) -> None:
-    started = time.thread_time()
+    started = time.monotonic()
     check(read(b"To: x\r\n" + HOSTILE[name][: 512 * 1024]))
-    assert time.thread_time() - started < 5
+    assert time.monotonic() - started < 5
 
 
 def test_half_a_mail_is_read_as_far_as_it_goes() -> None:

@@ -140,9 +140,9 @@ HOSTILE += ["<blockquote>" * 8_000 + "x", "<p" + " a" * 50_000, "<?" * 50_000, "
 
 @pytest.mark.parametrize("number", range(len(HOSTILE)))
 def test_nobody_can_keep_us_busy(number: int) -> None:
-    started = time.thread_time()
+    started = time.monotonic()
     mail_text.new_part(HOSTILE[number])
     mail_text.new_part(mail_text.html_to_text(HOSTILE[number]))
     mail_text.reply_subject(HOSTILE[number], "x")
     mail_text.topic(HOSTILE[number])
-    assert time.thread_time() - started < 3
+    assert time.monotonic() - started < 3

@@ -64,7 +64,9 @@ def test_a_message_is_acknowledged_at_once_and_answered(app_on_both: RunningApp,
     held = threading.Event()
     rasa.before = lambda _: held.wait(20) and None
     chat = app_on_both.chat()
+    started = time.monotonic()
     taken = chat.post({"text": "  hello there  ", "client_id": "c1"})
+    assert time.monotonic() - started < 0.8
     assert rasa.turns == []
     held.set()
     assert (taken.status_code, taken.json()) == (202, {"id": 1, "status": "bot"})

@@ -58,13 +58,11 @@ def test_the_turn_is_given_back_whatever_happens(
     with pytest.raises(OperationalError), session_scope(impatient) as session:
         session.execute(text("SELECT 1"))
     blocker.close()
-    # Whoever finds a turn that was not given back waits this long for it.
-    monkeypatch.setattr(database, "BUSY_TIMEOUT_SECONDS", 10)
     started = time.monotonic()
     for engine in (sqlite_engine, impatient):
         with session_scope(engine) as session:
             session.execute(text("SELECT 1"))
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 0.2
     other.dispose()
     impatient.dispose()
 

@@ -359,9 +359,9 @@ def test_an_ordinary_reply_costs_next_to_nothing() -> None:
     for text, most in ((ordinary, 0.0005), (promising, 0.005)):
         took = []
         for _ in range(200):
-            started = time.thread_time()
+            started = time.perf_counter()
             promises(text, get_facts().coupon_prefix)
-            took.append(time.thread_time() - started)
+            took.append(time.perf_counter() - started)
         assert median(took) < most
 
 
@@ -374,6 +374,6 @@ def test_nothing_makes_it_stumble(text: str) -> None:
     "piece", ["0", " ", "1 ", "kr ", "F J ", "off ", "% ", "twenty ", "FJ-", "10-", "a-"]
 )
 def test_long_texts_take_no_longer_than_they_are_long(piece: str) -> None:
-    started = time.thread_time()
+    started = time.perf_counter()
     promises(piece * 4_000, "FJ")
-    assert time.thread_time() - started < 1.5
+    assert time.perf_counter() - started < 1.5
