@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -12,7 +14,7 @@ depends_on = None
 
 BEFORE = ("month", "channel", "language", "intent")
 AFTER = ("month", "intent", "channel", "language")
-KINDS = {
+KINDS: dict[str, sa.types.TypeEngine[Any]] = {
     "month": sa.Date(),
     "channel": sa.String(length=20),
     "language": sa.String(length=2),
